@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of event kinds: the one place that says what the recorder can note and what it means.
+// Recorder, encoder, decoder, `inspect-analyze dump` and the format page all follow from it.
+#ifndef FORMATS_EVENTS_H
+#define FORMATS_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// What a field holds. The encoding of a column follows from its type (see block.h).
+#define TRACE_FIELD_TABLE(FIELD)                                                                   \
+  FIELD(NONE, "no field")                                                                          \
+  FIELD(ADDRESS, "address in the recorded process")                                                \
+  FIELD(COUNT, "unsigned number")                                                                  \
+  FIELD(SIZE, "bytes")                                                                             \
+  FIELD(RESULT, "signed result, zigzag: value or -errno")                                          \
+  FIELD(DESCRIPTOR, "file descriptor")                                                             \
+  FIELD(THREAD, "kernel thread or process id")                                                     \
+  FIELD(TICKS, "duration in clock ticks")                                                          \
+  FIELD(LOCK, "lock bits: TRACE_LOCK_*")                                                           \
+  FIELD(TOKEN, "64 bits that only the program understands (epoll data)")                           \
+  FIELD(PAIR, "two numbers of 32 bits: low, high")                                                 \
+  FIELD(FRAMES, "payload: TRACE_STACK_* flags, then return addresses, innermost first")            \
+  FIELD(TEXT, "payload: an id, a length in bytes, then the bytes, zero-padded to words")           \
+  FIELD(MODULE, "payload: trace_module_t as words, then build id, then path, zero-padded")
+
+typedef enum {
+#define FIELD(name, text) TRACE_FIELD_##name,
+  TRACE_FIELD_TABLE(FIELD)
+#undef FIELD
+} trace_field_type_t;
+
+typedef enum {
+  TRACE_FAMILY_FACT,
+  TRACE_FAMILY_THREAD,
+  TRACE_FAMILY_LOCK,
+  TRACE_FAMILY_HEAP,
+  TRACE_FAMILY_DESCRIPTOR,
+  TRACE_FAMILY_PROCESS,
+  TRACE_FAMILY_COUNT
+} trace_family_t;
+
+// EVENT(number, NAME, "name", FAMILY, STACK|BARE, ARG(type, "name"), WORDS(WORD(type, "name")...), "meaning")
+//
+// A number is never reused. STACK: the header carries the number of the stack that made the call
+// (0: not taken). ARG sits in the header when it fits. A kind whose WORDS hold a payload type
+// (FRAMES, TEXT, MODULE) has a payload of ARG words. Facts define things that other records name;
+// they are kept when a bounded recording drops old events.
+#define TRACE_EVENT_TABLE(EVENT)                                                                   \
+  EVENT(1, STACK, "stack", FACT, STACK, ARG(COUNT, "words"), WORDS(WORD(FRAMES, "frames")),        \
+        "defines the stack number in the header for this lane, until it is defined again")         \
+  EVENT(2, MODULE, "module", FACT, BARE, ARG(COUNT, "words"), WORDS(WORD(MODULE, "module")),       \
+        "a file mapped as code, from here on")                                                     \
+  EVENT(3, MODULE_GONE, "module-gone", FACT, BARE, ARG(NONE, ""), WORDS(WORD(ADDRESS, "start")),   \
+        "the module that starts there is unloaded")                                                \
+  EVENT(4, PROPERTY, "property", FACT, BARE, ARG(COUNT, "words"), WORDS(WORD(TEXT, "text")),       \
+        "key=value about the run; the keys are in trace.h")                                        \
+  EVENT(5, CLOCK, "clock", FACT, BARE, ARG(NONE, ""),                                              \
+        WORDS(WORD(COUNT, "ticks"), WORD(COUNT, "monotonic_ns"), WORD(COUNT, "realtime_ns")),      \
+        "the three clocks at one moment; times are fitted to these")                               \
+  EVENT(6, LOST, "lost", FACT, BARE, ARG(COUNT, "kind"),                                           \
+        WORDS(WORD(COUNT, "events"), WORD(COUNT, "reason")),                                       \
+        "that many events of a kind are missing from this lane, up to here")                       \
+  EVENT(7, END, "end", FACT, BARE, ARG(COUNT, "how"), WORDS(WORD(RESULT, "status")),               \
+        "nothing follows: how the process ended (TRACE_END_*), exit status if known")              \
+  EVENT(8, OVERHEAD, "overhead", FACT, BARE, ARG(NONE, ""),                                        \
+        WORDS(WORD(COUNT, "writer_cpu_ns"), WORD(COUNT, "waits"), WORD(TICKS, "waited")),          \
+        "what recording cost: CPU of the writer, waits of the program for a full ring")            \
+  EVENT(9, LANE, "lane", FACT, BARE, ARG(THREAD, "tid"), WORDS(WORD(ADDRESS, "handle")),           \
+        "who writes this lane; restated where a bounded recording begins again")                   \
+  EVENT(10, PENDING, "pending", FACT, STACK, ARG(COUNT, "what"),                                   \
+        WORDS(WORD(ADDRESS, "object"), WORD(ADDRESS, "second"), WORD(COUNT, "since_ticks")),       \
+        "the call this thread was in when the record ends: TRACE_PENDING_*")                       \
+  EVENT(16, THREAD_START, "thread-start", THREAD, BARE, ARG(THREAD, "tid"),                        \
+        WORDS(WORD(ADDRESS, "handle"), WORD(ADDRESS, "routine")),                                  \
+        "a thread takes this lane; routine is 0 where its start was not seen")                     \
+  EVENT(17, THREAD_CREATE, "thread-create", THREAD, STACK, ARG(RESULT, "result"),                  \
+        WORDS(WORD(ADDRESS, "handle"), WORD(ADDRESS, "routine")), "pthread_create returned")       \
+  EVENT(18, THREAD_END, "thread-end", THREAD, BARE, ARG(NONE, ""), WORDS(WORD(ADDRESS, "handle")), \
+        "the thread runs its last destructors; the lane may go to another thread")                 \
+  EVENT(19, THREAD_JOIN, "thread-join", THREAD, STACK, ARG(RESULT, "result"),                      \
+        WORDS(WORD(ADDRESS, "handle"), WORD(TICKS, "wait")), "a join returned")                    \
+  EVENT(20, THREAD_DETACH, "thread-detach", THREAD, STACK, ARG(RESULT, "result"),                  \
+        WORDS(WORD(ADDRESS, "handle")), "pthread_detach returned")                                 \
+  EVENT(21, THREAD_NAME, "thread-name", THREAD, BARE, ARG(COUNT, "words"),                         \
+        WORDS(WORD(TEXT, "name")), "the thread with the handle in id is called so")                \
+  EVENT(32, LOCK_INIT, "lock-init", LOCK, STACK, ARG(LOCK, "lock"), WORDS(WORD(ADDRESS, "object")),\
+        "initialised")                                                                             \
+  EVENT(33, LOCK_DESTROY, "lock-destroy", LOCK, STACK, ARG(LOCK, "lock"),                          \
+        WORDS(WORD(ADDRESS, "object")), "destroyed")                                               \
+  EVENT(34, LOCK_ACQUIRE, "lock-acquire", LOCK, STACK, ARG(LOCK, "lock"),                          \
+        WORDS(WORD(ADDRESS, "object")), "acquired without waiting; logged after the call")         \
+  EVENT(35, LOCK_WAIT, "lock-wait", LOCK, STACK, ARG(LOCK, "lock"),                                \
+        WORDS(WORD(ADDRESS, "object"), WORD(TICKS, "wait")),                                       \
+        "acquired after waiting that long; the stamp is the end of the wait")                      \
+  EVENT(36, LOCK_FAIL, "lock-fail", LOCK, STACK, ARG(LOCK, "lock"),                                \
+        WORDS(WORD(ADDRESS, "object"), WORD(TICKS, "wait"), WORD(RESULT, "result")),               \
+        "not acquired: busy, timed out, refused")                                                  \
+  EVENT(37, LOCK_RELEASE, "lock-release", LOCK, BARE, ARG(LOCK, "lock"),                           \
+        WORDS(WORD(ADDRESS, "object")), "about to be released; logged before the call")            \
+  EVENT(38, COND_WAIT, "cond-wait", LOCK, STACK, ARG(RESULT, "result"),                            \
+        WORDS(WORD(ADDRESS, "condition"), WORD(ADDRESS, "mutex"), WORD(TICKS, "wait")),            \
+        "a wait on a condition returned; a lock-release of the mutex stands where it began and a " \
+        "lock-acquire follows, both with TRACE_LOCK_BY_CONDITION")                                 \
+  EVENT(39, COND_SIGNAL, "cond-signal", LOCK, STACK, ARG(COUNT, "broadcast"),                      \
+        WORDS(WORD(ADDRESS, "condition")), "about to signal one (0) or all (1)")                   \
+  EVENT(40, LOCK_REPAIR, "lock-repair", LOCK, STACK, ARG(RESULT, "result"),                        \
+        WORDS(WORD(ADDRESS, "object")), "pthread_mutex_consistent returned")                       \
+  EVENT(64, ALLOCATE, "allocate", HEAP, STACK, ARG(SIZE, "size"), WORDS(WORD(ADDRESS, "block")),   \
+        "a block was given; logged after the call")                                                \
+  EVENT(65, FREE, "free", HEAP, BARE, ARG(NONE, ""), WORDS(WORD(ADDRESS, "block")),                \
+        "a block is about to be given back; logged before the call")                               \
+  EVENT(66, REALLOCATE_START, "reallocate-start", HEAP, BARE, ARG(NONE, ""),                       \
+        WORDS(WORD(ADDRESS, "block")), "a block may be about to move")                             \
+  EVENT(67, REALLOCATE, "reallocate", HEAP, STACK, ARG(SIZE, "size"),                              \
+        WORDS(WORD(ADDRESS, "old"), WORD(ADDRESS, "block")),                                       \
+        "realloc returned; block 0 with size > 0: failed, old is as it was; with size 0: freed")   \
+  EVENT(80, EPOLL_CREATE, "epoll-create", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "epoll"), NO_WORDS,   \
+        "an epoll instance was made")                                                              \
+  EVENT(81, EPOLL_CTL, "epoll-ctl", DESCRIPTOR, STACK, ARG(COUNT, "operation"),                    \
+        WORDS(WORD(PAIR, "epoll_and_descriptor"), WORD(TOKEN, "data"),                             \
+              WORD(PAIR, "events_and_errno")),                                                     \
+        "EPOLL_CTL_ADD 1, DEL 2, MOD 3")                                                           \
+  EVENT(82, EPOLL_WAIT, "epoll-wait", DESCRIPTOR, STACK, ARG(RESULT, "ready"),                     \
+        WORDS(WORD(PAIR, "epoll_and_asked"), WORD(TICKS, "wait"), WORD(RESULT, "timeout_ms")),     \
+        "a wait returned; that many ready records follow")                                         \
+  EVENT(83, READY, "ready", DESCRIPTOR, BARE, ARG(COUNT, "events"), WORDS(WORD(TOKEN, "data")),    \
+        "one of the events that the epoll-wait before returned")                                   \
+  EVENT(84, READ, "read", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                         \
+        WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")),                                    \
+        "read from a descriptor that is, or was, in an epoll set")                                 \
+  EVENT(85, WRITE, "write", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                       \
+        WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")), "written to such a descriptor")    \
+  EVENT(86, ACCEPT, "accept", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "listener"),                      \
+        WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")),                                    \
+        "a connection taken from a listener; result is its descriptor")                            \
+  EVENT(87, CLOSE, "close", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"), NO_WORDS,             \
+        "such a descriptor is about to be closed")                                                 \
+  EVENT(100, FORK, "fork", PROCESS, STACK, ARG(RESULT, "child"), NO_WORDS,                         \
+        "fork returned in the parent")                                                             \
+  EVENT(101, EXEC, "exec", PROCESS, STACK, ARG(COUNT, "words"), WORDS(WORD(TEXT, "path")),         \
+        "this image is about to be replaced")                                                      \
+  EVENT(102, EXEC_FAILED, "exec-failed", PROCESS, BARE, ARG(RESULT, "result"), NO_WORDS,           \
+        "it was not")                                                                              \
+  EVENT(103, EXIT, "exit", PROCESS, BARE, ARG(RESULT, "status"), WORDS(WORD(COUNT, "how")),        \
+        "the process ends itself: TRACE_EXIT_*")
+
+typedef enum {
+#define EVENT(number, NAME, name, family, stack, arg, words, text) TRACE_##NAME = (number),
+  TRACE_EVENT_TABLE(EVENT)
+#undef EVENT
+} trace_kind_t;
+
+enum { TRACE_KIND_LIMIT = 128, TRACE_WORDS_MAX = 3 };
+
+typedef struct {
+  trace_field_type_t type;
+  const char *name;
+} trace_field_t;
+
+// One row of the table. `name` is NULL for numbers that no kind has.
+typedef struct {
+  const char *name;
+  const char *meaning;
+  trace_family_t family;
+  bool has_stack;
+  bool has_payload;     // ARG is the number of payload words, which stand in place of `words`
+  uint8_t word_count;   // fixed words after the header (0 where has_payload)
+  trace_field_t arg;
+  trace_field_t words[TRACE_WORDS_MAX];
+} trace_event_kind_t;
+
+// The table by number, TRACE_KIND_LIMIT rows. Constant; may be used anywhere.
+extern const trace_event_kind_t trace_event_kinds[TRACE_KIND_LIMIT];
+
+// The kind with that name, or 0. Linear; not for hot paths.
+int trace_event_kind_by_name(const char *name);
+
+// Name of a field type ("ADDRESS") and what it means, for dump and documentation.
+const char *trace_field_type_name(trace_field_type_t type);
+const char *trace_field_type_meaning(trace_field_type_t type);
+
+// ---- bits of a LOCK field ------------------------------------------------------------------
+// bits 0-3: what it is. bits 4-7: how it was asked for. bits 8-15: how it is made. See pthreadP.h
+// of glibc for what the kinds of a mutex are; the recorder reads them from the object itself.
+enum {
+  TRACE_LOCK_MUTEX = 1,
+  TRACE_LOCK_RWLOCK = 2,
+  TRACE_LOCK_SPIN = 3,
+  TRACE_LOCK_SEMAPHORE = 4,
+  TRACE_LOCK_CONDITION = 5,
+  TRACE_LOCK_BARRIER = 6,
+  TRACE_LOCK_ONCE = 7,
+  TRACE_LOCK_FUTEX = 8,
+  TRACE_LOCK_FILE = 9,
+  TRACE_LOCK_WHAT = 0xf,
+
+  TRACE_LOCK_SHARED = 1 << 4,        // a reader; else exclusive
+  TRACE_LOCK_TRY = 1 << 5,           // asked without waiting
+  TRACE_LOCK_TIMED = 1 << 6,         // asked with a limit
+  TRACE_LOCK_BY_CONDITION = 1 << 7,  // released or acquired inside a condition wait
+
+  TRACE_LOCK_RECURSIVE = 1 << 8,
+  TRACE_LOCK_ERRORCHECK = 1 << 9,
+  TRACE_LOCK_ADAPTIVE = 1 << 10,
+  TRACE_LOCK_ROBUST = 1 << 11,
+  TRACE_LOCK_INHERIT = 1 << 12,      // priority inheritance
+  TRACE_LOCK_PROTECT = 1 << 13,      // priority ceiling
+  TRACE_LOCK_PROCESS_SHARED = 1 << 14,
+  TRACE_LOCK_WRITER_PREFERRED = 1 << 15,  // rwlock: non-recursive writer preference
+  TRACE_LOCK_OWNER_DIED = 1 << 16,        // acquired with EOWNERDEAD
+};
+
+// What a thread is in the middle of: PENDING.what and trace_ring.pending.
+enum {
+  TRACE_PENDING_NONE = 0,
+  TRACE_PENDING_LOCK = 1,       // object: lock, second: LOCK bits
+  TRACE_PENDING_CONDITION = 2,  // object: condition, second: mutex
+  TRACE_PENDING_JOIN = 3,       // object: handle of the thread
+  TRACE_PENDING_EPOLL = 4,      // object: epoll descriptor
+  TRACE_PENDING_READ = 5,       // object: descriptor
+  TRACE_PENDING_WRITE = 6,      // object: descriptor
+  TRACE_PENDING_ACCEPT = 7,     // object: descriptor
+  TRACE_PENDING_BARRIER = 8,
+  TRACE_PENDING_SLEEP = 9,
+};
+
+enum { TRACE_EXIT_NORMAL = 0, TRACE_EXIT_IMMEDIATE = 1, TRACE_EXIT_QUICK = 2, TRACE_EXIT_ABORT = 3 };
+enum {
+  TRACE_END_EXIT = 0,   // the process ended itself; status is its exit status
+  TRACE_END_DIED = 1,   // it is gone without a word: killed or crashed
+  TRACE_END_EXEC = 2,   // another image took its place
+  TRACE_END_LIMIT = 3,  // recording stopped at a limit; the process ran on
+};
+enum { TRACE_LOST_RING_FULL = 0, TRACE_LOST_LIMIT = 1, TRACE_LOST_DISK = 2, TRACE_LOST_NO_RING = 3,
+       TRACE_LOST_NESTED = 4 };
+enum { TRACE_STACK_TRUNCATED = 1 };  // flags word of a FRAMES payload
+
+#endif
