@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of inspect-analyze, parsed by one table of options that --help is printed from.
+#ifndef ANALYZER_OPTIONS_H
+#define ANALYZER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+// Sections of a report, in the order of --report's names. The text shows them gravest first.
+#define OPTIONS_SECTION_TABLE(SECTION)                                                             \
+  SECTION(SUMMARY, "summary")                                                                      \
+  SECTION(DEADLOCKS, "deadlocks")                                                                  \
+  SECTION(LOCKS, "locks")                                                                          \
+  SECTION(TASKS, "tasks")                                                                          \
+  SECTION(LOOPS, "loops")                                                                          \
+  SECTION(MEMORY, "memory")                                                                        \
+  SECTION(THREADS, "threads")                                                                      \
+  SECTION(WARNINGS, "warnings")
+
+// What --fail-on can ask for. "any" stands for all of them.
+#define OPTIONS_FAIL_TABLE(FAIL)                                                                   \
+  FAIL(DEADLOCK, "deadlock")                                                                       \
+  FAIL(POTENTIAL_DEADLOCK, "potential-deadlock")                                                   \
+  FAIL(HAZARD, "hazard")                                                                           \
+  FAIL(LEAK, "leak")                                                                               \
+  FAIL(STALL, "stall")                                                                             \
+  FAIL(CONTENTION, "contention")                                                                   \
+  FAIL(LOST, "lost")
+
+// What --sort orders a table by; a table without that column keeps its own order.
+#define OPTIONS_SORT_TABLE(SORT)                                                                   \
+  SORT(DEFAULT, "default")                                                                         \
+  SORT(WAIT, "wait")                                                                               \
+  SORT(HOLD, "hold")                                                                               \
+  SORT(ACQUISITIONS, "acquisitions")                                                               \
+  SORT(CONTENDED, "contended")                                                                     \
+  SORT(RUNNING, "running")                                                                         \
+  SORT(LIVE, "live")                                                                               \
+  SORT(PEAK, "peak")                                                                               \
+  SORT(BYTES, "bytes")                                                                             \
+  SORT(ALLOCATIONS, "allocations")                                                                 \
+  SORT(TEMPORARY, "temporary")                                                                     \
+  SORT(NAME, "name")                                                                               \
+  SORT(ID, "id")
+
+enum {
+#define SECTION(NAME, name) OPTIONS_SECTION_NUMBER_##NAME,
+  OPTIONS_SECTION_TABLE(SECTION)
+#undef SECTION
+  OPTIONS_SECTION_COUNT
+};
+enum {
+#define SECTION(NAME, name) OPTIONS_SECTION_##NAME = 1 << OPTIONS_SECTION_NUMBER_##NAME,
+  OPTIONS_SECTION_TABLE(SECTION)
+#undef SECTION
+};
+enum {
+#define FAIL(NAME, name) OPTIONS_FAIL_NUMBER_##NAME,
+  OPTIONS_FAIL_TABLE(FAIL)
+#undef FAIL
+  OPTIONS_FAIL_COUNT
+};
+enum {
+#define FAIL(NAME, name) OPTIONS_FAIL_##NAME = 1 << OPTIONS_FAIL_NUMBER_##NAME,
+  OPTIONS_FAIL_TABLE(FAIL)
+#undef FAIL
+};
+typedef enum {
+#define SORT(NAME, name) OPTIONS_SORT_##NAME,
+  OPTIONS_SORT_TABLE(SORT)
+#undef SORT
+} options_sort_t;
+
+typedef enum { OPTIONS_TEXT, OPTIONS_JSON } options_format_t;
+
+// Exit statuses of inspect-analyze, the same for every command.
+enum {
+  STATUS_DONE = 0,
+  STATUS_FOUND = 1,  // --fail-on found something
+  STATUS_USAGE = 2,
+  STATUS_FILES = 3,  // input that is no trace, or output that cannot be written
+};
+
+enum { OPTIONS_TOP_DEFAULT = 10 };
+
+typedef struct {
+  int command;                // COMMAND_*, see commands/commands.h
+  options_format_t format;
+  const char *csv_folder;     // --csv, NULL without
+  const char *output;         // -o, NULL without
+  unsigned sections;          // OPTIONS_SECTION_*; all without --report
+  unsigned fail_on;           // OPTIONS_FAIL_*
+  size_t top;                 // rows a section; SIZE_MAX for --top 0
+  options_sort_t sort;
+  bool all;                   // findings that were ruled out, too
+  bool events;                // events.csv, too
+  bool help, version;         // asked for; nothing else is checked then
+  const char **traces;        // the arguments that are no options; the array is owned
+  size_t trace_count;
+} options_t;
+
+// Parses `argv` (argv[0] is the program). The strings are those of argv and must outlive `options`.
+// True, or false with one line in `error` that says what is wrong, without prefix or newline.
+// Release with options_close in either case.
+bool options_parse(options_t *options, int argc, char **argv, char *error, size_t size);
+void options_close(options_t *options);
+
+// Prints what --help prints.
+void options_print_help(FILE *stream);
+
+#endif
