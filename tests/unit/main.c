@@ -3,6 +3,7 @@
 // own, and prints `ok NAME` or `not ok NAME: why` for each. A NAME is suite/case/test; a filter
 // picks the suites whose name holds it. Exit status 1 where a test failed or none was picked.
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,7 @@ static int suite_run(const char *name, Suite *suite) {
   snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
   SRunner *runner = srunner_create(suite);
   srunner_set_tap(runner, path);
+  fflush(stdout);  // or each forked test would write what is still in the buffer
   srunner_run_all(runner, CK_SILENT);
   int failed = srunner_ntests_failed(runner);
   srunner_free(runner);
