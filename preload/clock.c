@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which clock, and the slow clocks it is compared with.
+#include "preload/clock.h"
+
+#include <cpuid.h>
+#include "preload/system.h"
+
+#include <time.h>
+
+bool clock_is_tsc;
+
+// CPUID 80000007H, EDX bit 8 (Intel SDM, AMD APM): the counter runs at one rate in all states.
+void clock_choose(void) {
+  unsigned a, b, c, d;
+  clock_is_tsc = __get_cpuid(0x80000007, &a, &b, &c, &d) && (d >> 8 & 1);
+}
+
+static uint64_t clock_read(clockid_t which) {
+  struct timespec now;
+  system_call(SYS_clock_gettime, which, &now);  // not through libc: others interpose it
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_monotonic(void) { return clock_read(CLOCK_MONOTONIC); }
+uint64_t clock_realtime(void) { return clock_read(CLOCK_REALTIME); }

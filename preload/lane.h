@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// A lane: the calling thread's way into its ring. This header is the record path.
+//
+// A hook that records:
+//
+//   if (!recorder_families.lock) return real_x(...);      // off: a tail jump
+//   stacks_origin_t origin = STACKS_ORIGIN();
+//   lane_t *lane = lane_enter(&origin, TRACE_KIND);       // NULL: call the real function, that is all
+//   ... real call, if it cannot block and must not be seen recording itself ...
+//   lane_record2(lane, TRACE_KIND, lane_stack(lane, &origin), arg, word, word);
+//   lane_leave(lane);
+//
+// Between enter and leave the lane's guard is set: what a signal handler, or the real function
+// itself, calls meanwhile is passed through (and counted as lost where that may hide something).
+// A real call that may block stands outside, after lane_pend():
+//
+//   lane_pending_t outer = lane_pend(lane, &origin, TRACE_PENDING_LOCK, object, second);
+//   lane_leave(lane);
+//   result = real_x(...);
+//   lane = lane_reenter(&origin);                         // the same lane, unless the process forked
+//   if (lane) { lane_unpend(lane, &outer); lane_record...; lane_leave(lane); }
+//
+// Everything here is signal-safe and leaves errno alone. Hooks are compiled with frame pointers,
+// which is where STACKS_ORIGIN gets the caller's state from.
+#ifndef PRELOAD_LANE_H
+#define PRELOAD_LANE_H
+
+#include "formats/record.h"
+#include "preload/clock.h"
+#include "preload/recorder.h"
+#include "preload/stacks/stacks.h"
+
+// Private to the owning thread, in memory that reads as zeros after fork (MADV_WIPEONFORK): a
+// forked child finds ring == NULL and claims a ring of its own.
+typedef struct lane {
+  trace_ring_t *ring;   // NULL: not claimed
+  uint64_t *next;       // where the next record goes: data + head % TRACE_RING_WORDS
+  uint64_t *soft_end;   // next may grow to here before lane_make_room has to look again
+  uint64_t *data, *data_end;
+  uint64_t head;        // position of next; what ring->head will be told
+  uintptr_t guard;      // CFA of the hook that is inside; 0: none
+  uintptr_t pend_cfa;   // CFA of the hook that called lane_pend; 0: no call is pending
+  stacks_t *stacks;     // NULL: no memory for stacks
+  uint32_t index;       // of the ring
+  uint32_t tid;
+  uint64_t handle;      // pthread_self()
+  bool stacks_stale;    // a definition was dropped: numbers given out so far are void
+} lane_t;
+
+extern __thread lane_t *lane_current __attribute__((tls_model("initial-exec")));
+
+// The slow half of lane_enter: claims a ring, tells a nested call from a stale guard, ends a wait
+// that a cancellation or longjmp left behind.
+lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind);
+// Makes room for `words` contiguous words, wraps, waits for the writer or drops the oldest.
+// NULL: no room; the caller's event is counted as lost.
+uint64_t *lane_make_room(lane_t *lane, size_t words);
+void lane_count_lost(lane_t *lane, unsigned kind);
+
+// The calling thread gives up its lane (its last destructor has run).
+void lane_release(void);
+// Records the thread's name (pthread_setname_np) as TEXT with the handle as id.
+void lane_record_text(lane_t *lane, unsigned kind, uint32_t stack, uint64_t id, const char *text,
+                      size_t length);
+void lane_record_long(lane_t *lane, unsigned kind, uint32_t stack, uint64_t arg, int count,
+                      uint64_t a, uint64_t b, uint64_t c);
+uint32_t lane_stack_take(lane_t *lane, const stacks_origin_t *origin);
+
+// Enters the record path. `kind` is what is counted as lost where a nested call is passed through.
+static inline lane_t *lane_enter(const stacks_origin_t *origin, unsigned kind) {
+  lane_t *lane = lane_current;
+  if (unlikely(!lane || !lane->ring || lane->guard || lane->pend_cfa))
+    return lane_enter_slow(origin, kind);
+  lane->guard = origin->cfa;
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  return lane;
+}
+
+// Enters again after a call that was announced with lane_pend. NULL only where the lane is gone.
+static inline lane_t *lane_reenter(const stacks_origin_t *origin) {
+  lane_t *lane = lane_current;
+  if (unlikely(!lane || !lane->ring)) return NULL;
+  lane->guard = origin->cfa;
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  return lane;
+}
+
+static inline void lane_leave(lane_t *lane) {
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  lane->guard = 0;
+}
+
+// The number of the caller's stack; 0 where stacks are off or cannot be taken.
+static inline uint32_t lane_stack(lane_t *lane, const stacks_origin_t *origin) {
+  return recorder_backtraces ? lane_stack_take(lane, origin) : 0;
+}
+
+// Writes one record of `count` words (a constant), stamped, in order of the calls.
+static inline __attribute__((always_inline)) void lane_record(lane_t *lane, unsigned kind,
+                                                              uint32_t stack, uint64_t arg,
+                                                              uint64_t stamp, int count, uint64_t a,
+                                                              uint64_t b, uint64_t c) {
+  if (unlikely(arg >= TRACE_ARG_LONG)) {
+    lane_record_long(lane, kind, stack, arg, count, a, b, c);
+    return;
+  }
+  const size_t words = 1 + (size_t)count + 1;
+  uint64_t *to = lane->next;
+  if (unlikely(to + words > lane->soft_end)) {
+    to = lane_make_room(lane, words);
+    if (!to) {
+      lane_count_lost(lane, kind);
+      return;
+    }
+  }
+  to[0] = trace_header(kind, true, stack, (uint32_t)arg);
+  if (count > 0) to[1] = a;
+  if (count > 1) to[2] = b;
+  if (count > 2) to[3] = c;
+  to[words - 1] = stamp;
+  lane->next = to + words;
+  lane->head += words;
+  // Pairs with the acquire loads of the writer and of readers: what is below head is whole.
+  atomic_store_explicit(&lane->ring->head, lane->head, memory_order_release);
+}
+
+#define lane_record0(lane, kind, stack, arg)                                                       \
+  lane_record(lane, kind, stack, arg, clock_ticks(), 0, 0, 0, 0)
+#define lane_record1(lane, kind, stack, arg, a)                                                    \
+  lane_record(lane, kind, stack, arg, clock_ticks(), 1, (uint64_t)(a), 0, 0)
+#define lane_record2(lane, kind, stack, arg, a, b)                                                 \
+  lane_record(lane, kind, stack, arg, clock_ticks(), 2, (uint64_t)(a), (uint64_t)(b), 0)
+#define lane_record3(lane, kind, stack, arg, a, b, c)                                              \
+  lane_record(lane, kind, stack, arg, clock_ticks(), 3, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
+
+// Says what call the thread is about to make, where a reader of a hung or dead process finds it.
+// Returns the call that was pending already, where a signal handler interrupted one: lane_unpend
+// puts it back. When the call began: atomic_load of lane->ring->pending_since, or clock_ticks() taken
+// by the hook before it.
+typedef struct {
+  uint32_t what, stack;
+  uint64_t object, second, since;
+  uintptr_t cfa;
+} lane_pending_t;
+lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t what,
+                         uint64_t object, uint64_t second);
+// `outer` is what lane_pend returned. After this no call is pending, or the outer one again.
+void lane_unpend(lane_t *lane, const lane_pending_t *outer);
+
+#endif

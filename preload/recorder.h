@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The recorder's state in one process, and what a hook may ask of it.
+#ifndef PRELOAD_RECORDER_H
+#define PRELOAD_RECORDER_H
+
+#include "formats/session.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+// Families of hooks that can be switched off as a whole. A hook of a family that is off jumps to
+// the real function and does nothing else.
+typedef struct {
+  bool heap;
+  bool lock;
+  bool thread;
+  bool descriptor;
+  bool process;
+} recorder_families_t;
+extern recorder_families_t recorder_families;
+
+// Set once in the constructor.
+extern trace_session_t *recorder_session;  // NULL: this process is not recorded
+extern bool recorder_backtraces;           // INSPECT_BACKTRACES
+extern bool recorder_may_wait;             // a full ring: wait for the writer (else drop)
+
+// Index of this process in recorder_session->processes. Registers a forked child the first time
+// it is called there. -1: no place was left, or recording is off. Signal-safe, no syscalls but
+// getpid the first time.
+int recorder_process(void);
+
+// After fork in the child, before it runs on: registers it, so that its trace exists even if it
+// never calls anything.
+void recorder_forked(void);
+// The process ends: asks the writer to complete the trace and waits for it, 50 ms at most.
+void recorder_finish(int status, unsigned how);
+// An exec is about to happen (true), or has failed (false).
+void recorder_exec(bool begins);
+
+// Wakes the writer where it sleeps. Signal-safe.
+void recorder_ring_bell(void);
+// False once the writer has died or where it could not be started.
+bool recorder_writer_lives(void);
+
+#endif
