@@ -24,7 +24,9 @@ typedef struct {
   uint32_t stack;
   uint64_t time;
   uint64_t arg;              // as in the record: RESULT fields are still zigzag
-  uint64_t words[TRACE_WORDS_MAX];  // TICKS fields are already ns
+  // TICKS fields are already durations in ns, and the since_ticks of a PENDING is a time like
+  // `time`.
+  uint64_t words[TRACE_WORDS_MAX];
   const uint64_t *payload;
 } reader_event_t;
 
@@ -55,6 +57,7 @@ typedef struct {
   uint32_t count;
   bool truncated;
   const uint64_t *frames;    // return addresses, innermost first; addresses in the process
+  uint64_t defined;          // ns: first met; the modules mapped then are what its addresses mean
 } reader_stack_t;
 
 // What the trace says of its run, and how much of it there is.
@@ -88,6 +91,7 @@ typedef struct {
   // change between them are `quiet`: only those can be part of a deadlock. Default 50.
   unsigned settle_ms;
   bool no_rings;             // the file alone (tests)
+  bool facts;                // facts are given out as events, too (dump)
 } reader_options_t;
 
 // Opens `path`. NULL on failure, with "FILE: offset N: what is wrong" in `error` (`size` bytes).
@@ -109,7 +113,9 @@ const reader_thread_t *reader_thread(const reader_t *reader, uint32_t thread);
 size_t reader_thread_count(const reader_t *reader);
 size_t reader_module_count(const reader_t *reader);
 const reader_module_t *reader_module(const reader_t *reader, size_t index);
-// The thread whose life with that handle includes `time`, or 0.
+// The thread that is meant by `handle` at `time`: the last that started until then with that
+// handle (it may have ended: a join returns after the end), else the first that starts after it
+// (pthread_create may return later than the thread starts, or before). 0 if there is none.
 uint32_t reader_thread_by_handle(const reader_t *reader, uint64_t handle, uint64_t time);
 
 // PROPERTY facts in order of the trace: "key=value". NULL behind the last.
