@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deadlocks: those that happened (wait-for graph at the end of the trace), those that could
+// (cycles of lock dependencies that nothing rules out), and those ruled out, with the reason.
+#ifndef ANALYZER_FINDINGS_DEADLOCKS_H
+#define ANALYZER_FINDINGS_DEADLOCKS_H
+
+#include "analyzer/models/models.h"
+
+#define DEADLOCK_VERDICT_TABLE(VERDICT)                                                            \
+  VERDICT(ACTUAL, "actual", "these threads can never go on")                                       \
+  VERDICT(FEASIBLE, "feasible", "a reordering of what was seen deadlocks")                         \
+  VERDICT(POTENTIAL, "potential", "nothing seen rules a deadlock out")                             \
+  VERDICT(HAZARD, "hazard", "no cycle, but unsound")                                               \
+  VERDICT(BENIGN, "benign", "a cycle that cannot deadlock")
+typedef enum {
+#define VERDICT(name, key, text) DEADLOCK_##name,
+  DEADLOCK_VERDICT_TABLE(VERDICT)
+#undef VERDICT
+} deadlock_verdict_t;
+const char *deadlock_verdict_name(deadlock_verdict_t verdict);  // "actual"
+const char *deadlock_verdict_meaning(deadlock_verdict_t verdict);
+
+#define DEADLOCK_KIND_TABLE(KIND)                                                                  \
+  KIND(LOCK_ORDER, "lock-order")                                                                   \
+  KIND(SELF, "self")                                                                               \
+  KIND(JOIN, "join")                                                                               \
+  KIND(ORPHAN, "orphan")                                                                           \
+  KIND(RWLOCK, "rwlock")                                                                           \
+  KIND(SEMAPHORE, "semaphore")                                                                     \
+  KIND(CONDITION, "condition")
+typedef enum {
+#define KIND(name, key) DEADLOCK_KIND_##name,
+  DEADLOCK_KIND_TABLE(KIND)
+#undef KIND
+} deadlock_kind_t;
+const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
+
+// Why a finding has its verdict; the JSON key `reason`.
+#define DEADLOCK_REASON_TABLE(REASON)                                                              \
+  REASON(WAIT_CYCLE, "each thread waits for what the next one holds")                              \
+  REASON(SELF, "the thread waits for a lock that it holds itself")                                 \
+  REASON(JOIN_CYCLE, "a thread is joined by one that holds what it waits for")                     \
+  REASON(HOLDER_ENDED, "the thread that held the lock has ended without releasing it")             \
+  REASON(OPPOSITE_ORDER, "threads take the same locks in different order")                         \
+  REASON(WAITS_HOLDING, "waits on a condition while holding another lock")                         \
+  REASON(SINGLE_THREAD, "one thread alone takes them in both orders")                              \
+  REASON(GATE, "a lock held around both orders keeps them apart")                                  \
+  REASON(ORDERED, "creating and joining threads keeps the orders apart")                           \
+  REASON(READERS, "readers do not exclude each other")
+typedef enum {
+#define REASON(name, text) DEADLOCK_REASON_##name,
+  DEADLOCK_REASON_TABLE(REASON)
+#undef REASON
+} deadlock_reason_t;
+const char *deadlock_reason_text(deadlock_reason_t reason);
+
+// What was looked for and not found; the JSON list `why_not_ruled_out`. Bits.
+#define DEADLOCK_DOUBT_TABLE(DOUBT)                                                                \
+  DOUBT(THREADS, "the orders were seen in different threads")                                      \
+  DOUBT(NO_GATE, "no other lock was held around all of them")                                      \
+  DOUBT(MODES, "the modes of the locks exclude each other")                                        \
+  DOUBT(CONCURRENT, "no creation or join of a thread orders them")                                 \
+  DOUBT(UNBOUNDED, "the requests wait without a time limit")                                       \
+  DOUBT(BOUNDED, "a request has a time limit: it would fail, not hang")                            \
+  DOUBT(AT_END, "the trace ends in it")                                                            \
+  DOUBT(QUIET, "none of its threads did anything between two looks at the process")
+typedef enum {
+#define DOUBT(name, text) DEADLOCK_DOUBT_INDEX_##name,
+  DEADLOCK_DOUBT_TABLE(DOUBT)
+#undef DOUBT
+      DEADLOCK_DOUBT_COUNT
+} deadlock_doubt_t;
+const char *deadlock_doubt_text(deadlock_doubt_t doubt);
+
+// One side of the knot: `thread` holds `holds`, and wants `wants` (a lock) or the end of
+// `wants_thread`. Ids as in locks.h, 0: none.
+typedef struct {
+  uint32_t thread;        // one that did it
+  uint32_t thread_count;  // how many did, at least
+  uint32_t holds, wants, wants_thread;
+  lock_mode_t holds_mode, wants_mode;
+  uint32_t holds_stack, wants_stack;
+  bool timed;
+  uint64_t count;              // how often seen; 1 for ACTUAL
+  uint64_t first_ns, last_ns;  // ACTUAL: since when it waits, end of the trace
+  uint32_t *also_holds;        // further lock ids held at that moment
+  uint32_t also_held;
+} deadlock_leg_t;
+
+// A thread that is stuck behind a deadlock without being part of it.
+typedef struct {
+  uint32_t thread;
+  uint32_t wants, wants_thread;
+  uint32_t stack;
+  uint64_t since_ns;
+} deadlock_bystander_t;
+
+typedef struct {
+  uint32_t id;  // 1, 2, ... in order of the list
+  deadlock_verdict_t verdict;
+  deadlock_kind_t kind;
+  deadlock_reason_t reason;
+  uint32_t why_not_ruled_out;  // set of 1 << deadlock_doubt_t
+  uint32_t leg_count;
+  deadlock_leg_t *legs;   // leg i wants what leg (i + 1) % leg_count holds; for ORPHAN and
+                          // HAZARD one leg
+  uint32_t gate;          // lock id that keeps a BENIGN one from happening (GATE), else 0
+  uint64_t condition;     // HAZARD: address of the condition
+  uint32_t ended_thread;  // ORPHAN: the holder that has ended
+  uint64_t merged;        // cycles of the same locks' class and call sites in this one, >= 1
+  deadlock_bystander_t *bystanders;
+  uint32_t bystander_count;
+} deadlock_t;
+
+typedef struct {
+  deadlock_t *items;  // gravest first, then by first appearance; the same every run
+  size_t count;
+  uint64_t cycles_examined;
+  bool search_cut;  // the search for cycles met its limit: there may be more
+} deadlocks_t;
+
+enum {
+  DEADLOCK_CYCLE_MAX = 8,        // threads in a cycle of dependencies
+  DEADLOCK_STEPS_MAX = 2000000,  // steps of the search; then it says that it was cut
+};
+
+// Finds them in finished models. The result is for deadlocks_free.
+deadlocks_t *deadlocks_find(const models_t *models);
+void deadlocks_free(deadlocks_t *deadlocks);
+// How many of a verdict there are.
+size_t deadlocks_count(const deadlocks_t *deadlocks, deadlock_verdict_t verdict);
+
+// A stack is the same class of call site as another where the innermost frames agree; locks are of
+// one class where they were made at one site (init stack, or block site and offset, or address).
+uint64_t deadlock_lock_class(const models_t *models, uint32_t lock);
+
+#endif

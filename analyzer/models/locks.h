@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every lock: who took it, who waited, who held it meanwhile, who holds it now.
+//
+// A lock is an address and a generation: initialising it again, destroying it, or the end of the
+// memory it lives in (free, dlclose, end of the thread whose stack it is on) retires it, and what
+// is met at that address later is another lock. One that nobody initialised in sight (a static
+// initialiser) begins with the first call on it.
+#ifndef ANALYZER_MODELS_LOCKS_H
+#define ANALYZER_MODELS_LOCKS_H
+
+#include "analyzer/models/dependencies.h"
+#include "analyzer/models/heap.h"
+#include "analyzer/models/histogram.h"
+#include "analyzer/models/site_table.h"
+#include "analyzer/models/threads.h"
+
+#define LOCK_END_TABLE(END)                                                                        \
+  END(NONE, "in use at the end")                                                                   \
+  END(DESTROYED, "destroyed")                                                                      \
+  END(INITIALISED, "initialised again")                                                            \
+  END(FREED, "its block was freed")                                                                \
+  END(UNLOADED, "its module was unloaded")                                                         \
+  END(THREAD_ENDED, "the thread with its stack ended")
+typedef enum {
+#define END(name, text) LOCK_END_##name,
+  LOCK_END_TABLE(END)
+#undef END
+} lock_end_t;
+const char *lock_end_text(lock_end_t end);
+
+// Somebody has it.
+typedef struct {
+  uint32_t thread;
+  uint32_t stack;  // of the outermost acquire
+  uint32_t depth;  // recursive locks: more than 1
+  bool timed;      // since_ns is exact
+  uint64_t since_ns;
+} lock_holder_t;
+
+typedef struct {
+  uint32_t id;    // for locks_get and reports; 1, 2, ... in order of appearance
+  uint32_t bits;  // TRACE_LOCK_WHAT and how it is made (not how it was asked for)
+  uint64_t address;
+  uint32_t generation;         // 0 for the first lock at its address
+  uint32_t instances;          // 1, or more: uncontended retired locks of one site, merged
+  uint64_t first_ns, last_ns;  // first and last call on it
+  lock_end_t end;
+  uint32_t init_stack;   // where initialised, 0 not seen
+  uint32_t first_stack;  // first call on it that has a stack
+  uint32_t first_thread;
+  bool shared_by_threads;      // touched by more than one thread
+  heap_block_t block;          // the heap block it was first seen in; size 0: none
+  uint64_t acquisitions;       // successful; recursive re-acquires included
+  uint64_t contended;          // of these, after waiting (condition re-acquires not counted)
+  uint64_t failed;             // busy, timed out, refused
+  uint64_t released_by_other;  // releases by a thread that did not hold it while another did
+  uint64_t released_unseen;    // releases with no acquire in sight
+  uint32_t max_waiters;        // at one moment
+  histogram_t wait_ns;         // of contended acquires and of failed ones that waited
+  histogram_t hold_ns;         // outermost holds of which both ends are timed
+  uint64_t holds;              // all outermost holds that ended; > hold_ns.count: estimated
+  site_table_t waiters;        // by requesting site: waits and ns
+  site_table_t holders;        // by the holder's acquire site: ns others waited for it meanwhile
+                               // (stack 0: hand-over, or a holder that was not seen)
+  lock_holder_t owner;         // exclusive holder; thread 0: none
+  lock_holder_t *readers;      // shared holders
+  uint32_t reader_count, reader_capacity;
+  struct lock_history *history;  // private: recent holds and waits, once contended
+  struct lock *next_in_page;     // private
+  uint32_t references;           // private: dependencies that name it
+} lock_t;
+
+// True where somebody held it when the trace ended.
+static inline bool lock_is_held(const lock_t *lock) {
+  return lock->owner.thread || lock->reader_count;
+}
+
+typedef struct locks locks_t;
+
+// `heap` gives the blocks that locks lie in, `dependencies` takes the lock order; both outlive it.
+locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies);
+void locks_close(locks_t *locks);
+void locks_step(locks_t *locks, const reader_event_t *event);
+// The memory [start, start + size) is no more: retires every lock in it.
+void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end, uint64_t time);
+// Counts the waits that had not ended, and adds their requests to the dependencies.
+void locks_finish(locks_t *locks, const threads_t *threads, uint64_t end_ns);
+
+// Valid ids: 1 <= id < locks_limit. NULL for one that was merged into its site's (see instances).
+uint32_t locks_limit(const locks_t *locks);
+const lock_t *locks_get(const locks_t *locks, uint32_t id);
+// The lock that lives at `address` now, or NULL.
+const lock_t *locks_at(const locks_t *locks, uint64_t address);
+// "mutex", "rwlock", ... from the bits.
+const char *lock_kind_name(uint32_t bits);
+
+// Condition variables are no locks, but waits on them are counted here, by address.
+typedef struct {
+  uint64_t address;
+  uint64_t waits, signals, broadcasts, timeouts;
+  histogram_t wait_ns;
+  site_table_t waiters;
+} condition_t;
+uint32_t locks_condition_count(const locks_t *locks);
+const condition_t *locks_condition(const locks_t *locks, uint32_t index);  // 0 .. count - 1
+
+// A wait on a condition while another lock was held: unsound, although no cycle.
+typedef struct {
+  uint32_t thread;            // the first that did it
+  uint32_t held, held_stack;  // lock id that stayed held, and where it was taken
+  uint32_t mutex;             // lock id that goes with the condition
+  uint32_t stack;             // of the wait
+  uint64_t condition;         // address
+  uint64_t count, first_ns, last_ns;
+} condition_hazard_t;
+uint32_t locks_hazard_count(const locks_t *locks);
+const condition_hazard_t *locks_hazard(const locks_t *locks, uint32_t index);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event loops: an epoll instance with the threads that wait on it.
+//
+// A turn runs from the return of a wait to the entry of the same thread's next wait, on whatever
+// instance. busy = sum of turns, idle = sum of waits. The lag of a ready event is how long it
+// waited behind others of its batch: from the return of the wait to the first call on its
+// descriptor in that turn. Where no call on it was seen, its lag is interpolated: the first of a
+// batch starts at once, others evenly between their neighbours of which it is known; such lags
+// are counted in lags_estimated.
+#ifndef ANALYZER_MODELS_LOOPS_H
+#define ANALYZER_MODELS_LOOPS_H
+
+#include "analyzer/models/histogram.h"
+#include "analyzer/models/site_table.h"
+#include "analyzer/models/tasks.h"
+#include "analyzer/reading/reader.h"
+
+enum { LOOP_STALLS_MAX = 64 };              // kept of a loop: the longest
+#define LOOP_BLOCKING_NS UINT64_C(1000000)  // a call inside a turn this long blocks it
+
+typedef struct {
+  uint64_t at_ns;  // begin of the turn
+  uint64_t duration_ns;
+  uint32_t thread;
+  uint32_t task;          // task id that took most of it, 0 unknown
+  uint32_t stack;         // seen nearest to the longest silence inside, 0 none
+  uint32_t blocked_kind;  // trace_kind_t of the longest blocking call inside, 0 none
+  uint64_t blocked_ns;    // all blocking calls inside
+} loop_stall_t;
+
+typedef struct {
+  uint32_t id;                     // 1, 2, ... in order of appearance
+  int32_t descriptor;              // of the epoll instance
+  uint32_t site;                   // stack of epoll_create, 0 not seen
+  uint64_t created_ns, closed_ns;  // closed_ns = UINT64_MAX while open
+  uint32_t *threads;               // that waited on it
+  uint32_t thread_count, thread_capacity;
+  uint64_t waits;      // returned waits, failed ones (EINTR) included
+  uint64_t turns;      // turns that ended; at the end of the trace the last one is cut
+  uint64_t events;     // ready records returned
+  uint64_t empty;      // waits that returned nothing
+  uint64_t saturated;  // waits that returned as many as asked for (more than one asked)
+  histogram_t batch;   // events of waits that returned some
+  histogram_t turn_ns;
+  histogram_t lag_ns;
+  uint64_t lags_estimated;
+  uint64_t busy_ns, idle_ns;
+  uint64_t stall_count;  // turns longer than the threshold
+  uint64_t stall_total_ns;
+  loop_stall_t *stalls;  // the longest, in order of time after loops_finish
+  uint32_t kept_stalls;
+  site_table_t blocking;                // calls >= LOOP_BLOCKING_NS inside turns, by kind and stack
+  uint32_t registered, max_registered;  // descriptors in it
+} loop_t;
+
+typedef struct loops loops_t;
+
+// `stall_ns`: from when a turn is a stall.
+loops_t *loops_open(uint64_t stall_ns);
+void loops_close(loops_t *loops);
+void loops_step(loops_t *loops, const reader_event_t *event);
+// Cuts the turns that run at `end_ns`. `pending_epoll` false for a thread means it is in a turn.
+void loops_finish(loops_t *loops, uint64_t end_ns);
+
+uint32_t loops_count(const loops_t *loops);
+const loop_t *loops_get(const loops_t *loops, uint32_t index);  // 0 .. count - 1; id = index + 1
+const tasks_t *loops_tasks(const loops_t *loops);
+uint64_t loops_stall_ns(const loops_t *loops);
+
+#endif

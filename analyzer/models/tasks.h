@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Descriptor tasks: a descriptor registered in an epoll instance, from ADD to DEL or close. (A
+// thread is a task too: its figures are in threads.h.)
+//
+//   running + scheduled + blocked + idle = ended_ns - created_ns
+//
+// scheduled: returned ready by a wait, its handling not begun. running: from the first call on it
+// in the turn (or its place in the batch) to the next one's, less what the thread was blocked.
+#ifndef ANALYZER_MODELS_TASKS_H
+#define ANALYZER_MODELS_TASKS_H
+
+#include "analyzer/reading/reader.h"
+
+#define TASK_STATE_TABLE(STATE)                                                                    \
+  STATE(PENDING, "pending")                                                                        \
+  STATE(SCHEDULED, "scheduled")                                                                    \
+  STATE(RUNNING, "running")                                                                        \
+  STATE(IDLE, "idle")                                                                              \
+  STATE(BLOCKED, "blocked")                                                                        \
+  STATE(COMPLETED, "completed")                                                                    \
+  STATE(FAILED, "failed")
+typedef enum {
+#define STATE(name, text) TASK_STATE_##name,
+  TASK_STATE_TABLE(STATE)
+#undef STATE
+} task_state_t;
+const char *task_state_name(task_state_t state);
+
+enum { TASKS_ENDED_MAX = 100000 };  // ended tasks kept one by one, the newest
+
+typedef struct {
+  uint32_t id;    // 1, 2, ... in order of appearance; never reused
+  uint32_t loop;  // id of the loop it was registered with first
+  int32_t descriptor;
+  task_state_t state;             // PENDING: registered, never ready yet
+  uint32_t site;                  // stack of the ADD
+  uint32_t parent;                // id of the listener's task that accepted it, 0: none known
+  bool listener;                  // a connection was accepted from it
+  uint64_t token;                 // epoll data
+  uint64_t created_ns, ended_ns;  // live: ended_ns is the trace's last moment after tasks_finish
+  uint64_t polls;                 // times it was returned ready
+  uint64_t reads, writes, accepts;
+  uint64_t bytes_in, bytes_out;
+  uint64_t running_ns, scheduled_ns, blocked_ns, idle_ns;
+  uint64_t max_poll_ns;    // longest running + blocked of one turn
+  uint32_t registrations;  // private: epoll instances that hold it
+} task_t;
+
+typedef struct tasks tasks_t;
+
+uint32_t tasks_count(const tasks_t *tasks);                     // kept ones
+const task_t *tasks_get(const tasks_t *tasks, uint32_t index);  // 0 .. count - 1, by rising id
+const task_t *tasks_by_id(const tasks_t *tasks, uint32_t id);   // NULL: dropped
+uint64_t tasks_dropped(const tasks_t *tasks);                   // ended, beyond the limit
+
+// ---- for the loops model, which sees the turns -------------------------------------------------
+tasks_t *tasks_open(void);
+void tasks_close(tasks_t *tasks);
+// The live task of a descriptor, NULL: none.
+task_t *tasks_live(tasks_t *tasks, int descriptor);
+task_t *tasks_live_by_id(tasks_t *tasks, uint32_t id);
+task_t *tasks_register(tasks_t *tasks, int descriptor, uint32_t loop, uint64_t token,
+                       uint32_t stack, uint64_t time);
+// One registration less; `closed`: all of them. Ends the task when none is left.
+void tasks_unregister(tasks_t *tasks, int descriptor, bool closed, uint64_t time);
+// Reads, writes and accepts on it; EPOLL errors reported for it.
+void tasks_call(tasks_t *tasks, const reader_event_t *event);
+void tasks_finish(tasks_t *tasks, uint64_t end_ns);
+
+#endif
