@@ -23,18 +23,20 @@ static bool name_has_prefix(const char *name, const char *const *prefixes, size_
   return false;
 }
 
-// The loader that the file asks for, "" where it asks for none. Not terminated text counts as none.
-static void interpreter_read(Elf *elf, char interpreter[PATH_MAX]) {
+// The loader that the file asks for, "" where it asks for none. False where that cannot be read.
+static bool interpreter_read(Elf *elf, char interpreter[PATH_MAX]) {
   size_t count = 0, size = 0;
   interpreter[0] = '\0';
   const char *bytes = elf_rawfile(elf, &size);
-  if (elf_getphdrnum(elf, &count) != 0) return;
+  if (elf_getphdrnum(elf, &count) != 0) return false;
   for (size_t i = 0; i < count; i++) {
     GElf_Phdr header;
-    if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_INTERP) continue;
-    if (header.p_offset < size && header.p_filesz <= size - header.p_offset)
-      snprintf(interpreter, PATH_MAX, "%.*s", (int)header.p_filesz, bytes + header.p_offset);
+    if (!gelf_getphdr(elf, (int)i, &header)) return false;
+    if (header.p_type != PT_INTERP) continue;
+    if (header.p_offset >= size || header.p_filesz > size - header.p_offset) return false;
+    snprintf(interpreter, PATH_MAX, "%.*s", (int)header.p_filesz, bytes + header.p_offset);
   }
+  return count > 0;
 }
 
 static bool dynamic_needs_sanitizer(Elf *elf, Elf_Data *data, const GElf_Shdr *header) {
@@ -99,7 +101,7 @@ static program_verdict_t elf_check(Elf *elf, const char *path, char why[PROGRAM_
     snprintf(why, PROGRAM_WHY_MAX, "built for another kind of processor than the recorder");
     return PROGRAM_FOREIGN_MACHINE;
   }
-  interpreter_read(elf, interpreter);
+  if (!interpreter_read(elf, interpreter)) return PROGRAM_RECORDABLE;
   if (!*interpreter) {
     // The loader itself, run by name, has no loader and minds LD_PRELOAD all the same.
     if (strncmp(path_name(path), glibc_loader, strlen(glibc_loader)) == 0)
