@@ -10,11 +10,23 @@
 // column for each of its fields: slot 0 stack, 1 arg, 2.. words, 7 payload. Values are varints
 // (LEB128) of: ADDRESS: zigzag difference to the address before in any ADDRESS column of the same
 // family; TOKEN, FRAMES, MODULE, TEXT words: zigzag difference to the value before in the column;
-// everything else as it is.
+// everything else as it is. A column without bytes is left out; the directory is in ascending order
+// of kind and slot.
 #ifndef FORMATS_BLOCK_H
 #define FORMATS_BLOCK_H
 
-#include "record.h"
+#include "formats/record.h"
+
+enum {
+  TRACE_SLOT_STACK = 0,
+  TRACE_SLOT_ARG = 1,
+  TRACE_SLOT_WORDS = 2,
+  TRACE_SLOT_PAYLOAD = 7,
+  TRACE_SLOT_LIMIT = 8,
+  // Slots of kind 0.
+  TRACE_SLOT_KINDS = 0,
+  TRACE_SLOT_STAMPS = 1,
+};
 
 // What stands beside a block, in the skippable frame before it.
 typedef struct {
@@ -47,7 +59,7 @@ typedef struct {
   struct {
     const uint8_t *next, *end;
     uint64_t last;
-  } columns[TRACE_KIND_LIMIT][8];
+  } columns[TRACE_KIND_LIMIT][TRACE_SLOT_LIMIT];
   uint64_t last_address[TRACE_FAMILY_COUNT];
   uint64_t payload[TRACE_PAYLOAD_MAX];
 } trace_block_cursor_t;
