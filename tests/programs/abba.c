@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// A potential deadlock on account_a and account_b: transfer_out takes a then b, transfer_back b
+// then a, in two threads that this time do not meet. Three and two times; nothing else is wrong.
+#include "program.h"
+
+static pthread_mutex_t account_a = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t account_b = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int step;
+
+static NOINLINE void lock_both(pthread_mutex_t *first, pthread_mutex_t *second) {
+  pthread_mutex_lock(first);
+  pthread_mutex_lock(second);
+  pthread_mutex_unlock(second);
+  pthread_mutex_unlock(first);
+}
+
+static NOINLINE void transfer_out(void) { lock_both(&account_a, &account_b); }
+static NOINLINE void transfer_back(void) { lock_both(&account_b, &account_a); }
+
+static void *out_main(void *unused) {
+  for (int i = 0; i < 3; i++) transfer_out();
+  atomic_store(&step, 1);
+  await_step(&step, 2);
+  return unused;
+}
+
+static void *back_main(void *unused) {
+  await_step(&step, 1);
+  for (int i = 0; i < 2; i++) transfer_back();
+  atomic_store(&step, 2);
+  return unused;
+}
+
+int main(void) {
+  pthread_t out, back;
+  REQUIRE_0(pthread_create(&out, NULL, out_main, NULL));
+  REQUIRE_0(pthread_setname_np(out, "transfer-out"));
+  REQUIRE_0(pthread_create(&back, NULL, back_main, NULL));
+  REQUIRE_0(pthread_setname_np(back, "transfer-back"));
+  pthread_join(out, NULL);
+  pthread_join(back, NULL);
+  printf("{\"out\": 3, \"back\": 2}\n");
+  return 0;
+}

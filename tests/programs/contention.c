@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// One contended lock, `busy_lock`: "holder" holds it 5 times for about 40 ms, and each time
+// "waiter" waits for about 30 of them. What was really waited and held is measured and printed.
+#include "program.h"
+
+enum { ROUNDS = 5, HOLD_MS = 40, HEAD_START_MS = 10 };
+
+static pthread_mutex_t busy_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int step;
+static uint64_t held_ns, waited_ns, longest_wait_ns;
+
+static NOINLINE void hold(int round) {
+  pthread_mutex_lock(&busy_lock);
+  uint64_t start = now_ns();
+  atomic_store(&step, 2 * round + 1);
+  sleep_ms(HOLD_MS);
+  held_ns += now_ns() - start;
+  pthread_mutex_unlock(&busy_lock);
+}
+
+static NOINLINE void wait_for_it(void) {
+  uint64_t start = now_ns();
+  pthread_mutex_lock(&busy_lock);
+  uint64_t waited = now_ns() - start;
+  waited_ns += waited;
+  if (waited > longest_wait_ns) longest_wait_ns = waited;
+  pthread_mutex_unlock(&busy_lock);
+}
+
+static void *holder_main(void *unused) {
+  for (int round = 0; round < ROUNDS; round++) {
+    await_step(&step, 2 * round);
+    hold(round);
+  }
+  return unused;
+}
+
+static void *waiter_main(void *unused) {
+  for (int round = 0; round < ROUNDS; round++) {
+    await_step(&step, 2 * round + 1);
+    sleep_ms(HEAD_START_MS);
+    wait_for_it();
+    atomic_store(&step, 2 * round + 2);
+  }
+  return unused;
+}
+
+int main(void) {
+  pthread_t holder, waiter;
+  REQUIRE_0(pthread_create(&holder, NULL, holder_main, NULL));
+  REQUIRE_0(pthread_setname_np(holder, "holder"));
+  REQUIRE_0(pthread_create(&waiter, NULL, waiter_main, NULL));
+  REQUIRE_0(pthread_setname_np(waiter, "waiter"));
+  for (int i = 0; i < 1000; i++) {
+    pthread_mutex_lock(&quiet_lock);
+    pthread_mutex_unlock(&quiet_lock);
+  }
+  pthread_join(holder, NULL);
+  pthread_join(waiter, NULL);
+  printf("{\"rounds\": %d, \"held_ns\": %lu, \"waited_ns\": %lu, \"longest_wait_ns\": %lu, "
+         "\"quiet\": 1000}\n",
+         ROUNDS, held_ns, waited_ns, longest_wait_ns);
+  return 0;
+}
