@@ -46,6 +46,7 @@ typedef struct {
   _Atomic uint64_t lost_total;    // sum of lost[]
   _Atomic uint64_t waits;         // times the owner waited for room
   _Atomic uint64_t waited_ticks;
+  _Atomic uint64_t last_fact;     // position behind the newest fact; <= head
   // The call the owner is in the middle of: stored before a call that may block, `what` last
   // (release), and set to TRACE_PENDING_NONE after it.
   _Alignas(64) _Atomic uint32_t pending_what;
@@ -107,8 +108,10 @@ typedef struct {
   uint32_t clock_is_tsc;           // 0: ticks are CLOCK_MONOTONIC nanoseconds
   uint32_t reserved;
   _Atomic uint32_t rings_ready;    // rings [0, rings_ready) have disk space behind them
-  _Atomic uint32_t writer_pid;     // 0 before it runs and after it ended
-  _Atomic uint64_t writer_beat;    // grows while the writer lives
+  _Atomic uint32_t writer_pid;     // 0 where it could not be started
+  // The writer's tid while it lives, a robust futex: when it dies the kernel sets
+  // FUTEX_OWNER_DIED (robust_futexes.rst), also on SIGKILL. 0 before it runs.
+  _Atomic uint32_t writer_life;
   _Atomic uint32_t doorbell;       // futex: a ring is half full, or something wants attention
   _Atomic uint32_t writer_asleep;  // 1: a bell must be a FUTEX_WAKE
   _Atomic uint32_t rings_wanted;   // a thread found no ring

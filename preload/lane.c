@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slow half of the record path: claiming a ring, nested and abandoned calls, a full ring.
+#include "preload/lane.h"
+
+#include "preload/lanes.h"
+#include "preload/system.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+__thread lane_t *lane_current __attribute__((tls_model("initial-exec")));
+
+// Words written before the slow path looks at the writer again: an eighth of the ring.
+enum { LANE_STRIDE = TRACE_RING_WORDS / 8 };
+enum { LANE_WAIT_NS = 50 * 1000, LANE_WAITS_MAX = 4000 };  // 200 ms in all for one record
+
+// ---- entering ------------------------------------------------------------------------------
+
+// True where the kernel says that this thread runs on its alternate signal stack: then addresses
+// do not tell which of two calls is the inner one.
+static bool lane_on_signal_stack(void) {
+  stack_t stack;
+  return !system_failed(system_call(SYS_sigaltstack, NULL, &stack)) && stack.ss_flags == SS_ONSTACK;
+}
+
+// Whether the hook with frame `cfa` runs inside the call with frame `outer` (a signal handler, or
+// the real function calling back), rather than after that call was left by longjmp or cancellation.
+static bool lane_is_nested(uintptr_t cfa, uintptr_t outer) {
+  return cfa < outer || lane_on_signal_stack();
+}
+
+// A wait that was left without coming back: a cancellation in a condition wait has taken the mutex
+// again before the program's clean-up handlers ran.
+static void lane_end_abandoned(lane_t *lane) {
+  trace_ring_t *ring = lane->ring;
+  const uint32_t what = atomic_load_explicit(&ring->pending_what, memory_order_relaxed);
+  const uint32_t stack = atomic_load_explicit(&ring->pending_stack, memory_order_relaxed);
+  const uint64_t object = atomic_load_explicit(&ring->pending_object, memory_order_relaxed);
+  const uint64_t second = atomic_load_explicit(&ring->pending_second, memory_order_relaxed);
+  const uint64_t since = atomic_load_explicit(&ring->pending_since, memory_order_relaxed);
+  const uint64_t result = trace_zigzag(-ECANCELED);
+  const uint64_t now = clock_ticks();
+  lane->pend_cfa = 0;
+  atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_release);
+  if (what == TRACE_PENDING_CONDITION) {
+    lane_record(lane, TRACE_COND_WAIT, stack, result, now, 3, object, second, now - since);
+    lane_record(lane, TRACE_LOCK_ACQUIRE, stack, TRACE_LOCK_MUTEX | TRACE_LOCK_BY_CONDITION, now, 1,
+                second, 0, 0);
+  } else if (what == TRACE_PENDING_LOCK) {
+    lane_record(lane, TRACE_LOCK_FAIL, stack, second, now, 3, object, now - since, result);
+  }
+}
+
+lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
+  lane_t *lane = lane_current;
+  if (!lane || !lane->ring) {
+    lane = lanes_claim(0);
+    if (!lane) return NULL;
+  }
+  if (lane->guard) {
+    if (lane_is_nested(origin->cfa, lane->guard)) {
+      lane_count_lost(lane, kind);
+      return NULL;
+    }
+    lane->guard = 0;
+  }
+  lane->guard = origin->cfa;
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  if (lane->pend_cfa && !lane_is_nested(origin->cfa, lane->pend_cfa)) lane_end_abandoned(lane);
+  return lane;
+}
+
+// ---- room ----------------------------------------------------------------------------------
+
+void lane_count_lost(lane_t *lane, unsigned kind) {
+  trace_ring_t *ring = lane->ring;
+  // Only the owner writes these; plain increments, made atomic for whoever reads them.
+  atomic_store_explicit(&ring->lost[kind],
+                        atomic_load_explicit(&ring->lost[kind], memory_order_relaxed) + 1,
+                        memory_order_relaxed);
+  atomic_store_explicit(&ring->lost_total,
+                        atomic_load_explicit(&ring->lost_total, memory_order_relaxed) + 1,
+                        memory_order_relaxed);
+}
+
+static void lane_publish(lane_t *lane) {
+  atomic_store_explicit(&lane->ring->head, lane->head, memory_order_release);
+}
+
+// Fills what is left before the end of the ring, so that the next record stands at its start.
+static void lane_pad(lane_t *lane) {
+  const size_t left = (size_t)(lane->data_end - lane->next);
+  if (left > 0) lane->next[0] = trace_header(0, false, 0, (uint32_t)(left - 1));
+  lane->head += left;
+  lane->next = lane->data;
+  lane_publish(lane);
+}
+
+// Without a writer the newest events are kept: drops the oldest record and counts it.
+// Returns false where the ring is empty or not to be understood.
+static bool lane_drop_oldest(lane_t *lane) {
+  trace_ring_t *ring = lane->ring;
+  const uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+  trace_record_t record;
+  if (tail >= lane->head) return false;
+  const uint64_t *from = lane->data + tail % TRACE_RING_WORDS;
+  const size_t length = trace_record_parse(from, (size_t)(lane->data_end - from), &record);
+  if (length == 0) return false;
+  if (record.kind != 0) lane_count_lost(lane, record.kind);
+  if (record.kind == TRACE_STACK) lane->stacks_stale = true;
+  atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
+  return true;
+}
+
+static uint64_t lane_free_words(const lane_t *lane) {
+  // Pairs with the writer's release: its frame is in the file before we write over the words.
+  const uint64_t tail = atomic_load_explicit(&lane->ring->tail, memory_order_acquire);
+  return tail + TRACE_RING_WORDS - lane->head;
+}
+
+static bool lane_stopped(void) {
+  const int process = recorder_process();
+  return process < 0 || atomic_load_explicit(&recorder_session->processes[process].stopped,
+                                             memory_order_relaxed);
+}
+
+// Waits until `words` are free; false where the event has to be dropped.
+static bool lane_wait_for_room(lane_t *lane, size_t words) {
+  const struct timespec pause = {0, LANE_WAIT_NS};
+  const uint64_t since = clock_ticks();
+  bool room = false;
+  for (int i = 0; i < LANE_WAITS_MAX && !room; i++) {
+    if (lane_stopped()) break;
+    if (!recorder_writer_lives()) {
+      while (lane_free_words(lane) < words && lane_drop_oldest(lane)) {}
+      return lane_free_words(lane) >= words;
+    }
+    if (!recorder_may_wait) break;
+    recorder_ring_bell();
+    system_call(SYS_nanosleep, &pause, NULL);
+    room = lane_free_words(lane) >= words;
+  }
+  trace_ring_t *ring = lane->ring;
+  atomic_fetch_add_explicit(&ring->waits, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&ring->waited_ticks, clock_ticks() - since, memory_order_relaxed);
+  return room;
+}
+
+uint64_t *lane_make_room(lane_t *lane, size_t words) {
+  size_t left = (size_t)(lane->data_end - lane->next);
+  const size_t needed = left < words ? left + words : words;
+  if (lane_free_words(lane) < needed && !lane_wait_for_room(lane, needed)) return NULL;
+  if (left < words) {
+    lane_pad(lane);
+    left = TRACE_RING_WORDS;
+  }
+  const uint64_t available = lane_free_words(lane);
+  size_t span = available < LANE_STRIDE ? (size_t)available : LANE_STRIDE;
+  if (span < words) span = words;
+  lane->soft_end = lane->next + (span < left ? span : left);
+  if (available < TRACE_RING_WORDS / 2) recorder_ring_bell();
+  return lane->next;
+}
+
+// ---- rarer records ---------------------------------------------------------------------------
+
+void lane_record_long(lane_t *lane, unsigned kind, uint32_t stack, uint64_t arg, int count,
+                      uint64_t a, uint64_t b, uint64_t c) {
+  const size_t words = (size_t)count + 3;
+  const uint64_t values[3] = {a, b, c};
+  uint64_t *to = lane->next + words > lane->soft_end ? lane_make_room(lane, words) : lane->next;
+  if (!to) {
+    lane_count_lost(lane, kind);
+    return;
+  }
+  to[0] = trace_header(kind, true, stack, TRACE_ARG_LONG);
+  to[1] = arg;
+  memcpy(to + 2, values, (size_t)count * sizeof *values);
+  to[words - 1] = clock_ticks();
+  lane->next += words;
+  lane->head += words;
+  lane_publish(lane);
+}
+
+// Room for a record with up to `payload` payload words; where they go, or NULL (counted).
+static uint64_t *lane_payload_begin(lane_t *lane, unsigned kind, size_t payload) {
+  const size_t words = payload + 2;
+  uint64_t *to = lane->next + words > lane->soft_end ? lane_make_room(lane, words) : lane->next;
+  if (!to) lane_count_lost(lane, kind);
+  return to ? to + 1 : NULL;
+}
+
+static void lane_payload_end(lane_t *lane, unsigned kind, uint32_t stack, size_t payload) {
+  lane->next[0] = trace_header(kind, true, stack, (uint32_t)payload);
+  lane->next[1 + payload] = clock_ticks();
+  lane->next += payload + 2;
+  lane->head += payload + 2;
+  // Facts are kept apart by the writer; it looks for them only up to here.
+  if (trace_event_kinds[kind].family == TRACE_FAMILY_FACT)
+    atomic_store_explicit(&lane->ring->last_fact, lane->head, memory_order_relaxed);
+  lane_publish(lane);
+}
+
+void lane_record_text(lane_t *lane, unsigned kind, uint32_t stack, uint64_t id, const char *text,
+                      size_t length) {
+  const size_t payload = 2 + (length + 7) / 8;
+  if (payload > TRACE_PAYLOAD_MAX) return;
+  uint64_t *to = lane_payload_begin(lane, kind, payload);
+  if (!to) return;
+  trace_text_pack(to, payload, id, text, length);
+  lane_payload_end(lane, kind, stack, payload);
+}
+
+static void lane_define_stack(void *arg, uint32_t number, const uint64_t *frames, size_t count,
+                              bool truncated) {
+  lane_t *lane = arg;
+  if (count > TRACE_PAYLOAD_MAX - 1) count = TRACE_PAYLOAD_MAX - 1, truncated = true;
+  uint64_t *to = lane_payload_begin(lane, TRACE_STACK, count + 1);
+  if (!to) {
+    lane->stacks_stale = true;
+    return;
+  }
+  to[0] = truncated ? TRACE_STACK_TRUNCATED : 0;
+  memcpy(to + 1, frames, count * sizeof *frames);
+  lane_payload_end(lane, TRACE_STACK, number, count + 1);
+}
+
+static void lane_define_module(void *arg, const trace_module_t *module, const uint8_t *build_id,
+                               const char *path) {
+  lane_t *lane = arg;
+  const size_t words = sizeof *module / 8 + (module->build_id_length + 7) / 8 +
+                       (module->path_length + 7) / 8;
+  if (words > TRACE_PAYLOAD_MAX) return;
+  uint64_t *to = lane_payload_begin(lane, TRACE_MODULE, words);
+  if (!to) return;
+  trace_module_pack(to, words, module, build_id, path);
+  lane_payload_end(lane, TRACE_MODULE, 0, words);
+}
+
+stacks_sink_t lane_sink(lane_t *lane) {
+  return (stacks_sink_t){lane, lane_define_stack, lane_define_module};
+}
+
+uint32_t lane_stack_take(lane_t *lane, const stacks_origin_t *origin) {
+  if (unlikely(!lane->stacks)) return 0;
+  if (unlikely(lane->stacks_stale)) {
+    stacks_forget(lane->stacks);
+    lane->stacks_stale = false;
+  }
+  const stacks_sink_t sink = lane_sink(lane);
+  return stacks_number(lane->stacks, origin, &sink);
+}
+
+// ---- pending -------------------------------------------------------------------------------
+
+lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t what,
+                         uint64_t object, uint64_t second) {
+  trace_ring_t *ring = lane->ring;
+  const lane_pending_t outer = {
+      .what = atomic_load_explicit(&ring->pending_what, memory_order_relaxed),
+      .stack = atomic_load_explicit(&ring->pending_stack, memory_order_relaxed),
+      .object = atomic_load_explicit(&ring->pending_object, memory_order_relaxed),
+      .second = atomic_load_explicit(&ring->pending_second, memory_order_relaxed),
+      .since = atomic_load_explicit(&ring->pending_since, memory_order_relaxed),
+      .cfa = lane->pend_cfa,
+  };
+  atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_release);
+  atomic_store_explicit(&ring->pending_stack, lane_stack(lane, origin), memory_order_relaxed);
+  atomic_store_explicit(&ring->pending_object, object, memory_order_relaxed);
+  atomic_store_explicit(&ring->pending_second, second, memory_order_relaxed);
+  atomic_store_explicit(&ring->pending_since, clock_ticks(), memory_order_relaxed);
+  // Last, and with release: whoever sees `what` sees the rest.
+  atomic_store_explicit(&ring->pending_what, what, memory_order_release);
+  lane->pend_cfa = origin->cfa;
+  return outer;
+}
+
+void lane_unpend(lane_t *lane, const lane_pending_t *outer) {
+  trace_ring_t *ring = lane->ring;
+  atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_release);
+  lane->pend_cfa = outer->cfa;
+  if (likely(outer->what == TRACE_PENDING_NONE)) return;
+  atomic_store_explicit(&ring->pending_stack, outer->stack, memory_order_relaxed);
+  atomic_store_explicit(&ring->pending_object, outer->object, memory_order_relaxed);
+  atomic_store_explicit(&ring->pending_second, outer->second, memory_order_relaxed);
+  atomic_store_explicit(&ring->pending_since, outer->since, memory_order_relaxed);
+  atomic_store_explicit(&ring->pending_what, outer->what, memory_order_release);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /proc says of a process, read with plain system calls.
+#include "preload/process.h"
+
+#include "preload/naming.h"
+#include "preload/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static void proc_path(char path[64], uint32_t pid, const char *file) {
+  strcpy(path, "/proc/");
+  if (pid == 0) strcpy(path + 6, "self");
+  else naming_digits(path + 6, pid);
+  strcat(path, file);
+}
+
+static long read_stat(uint32_t pid, char *text, size_t size) {
+  char path[64];
+  proc_path(path, pid, "/stat");
+  const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (system_failed(file)) return file;
+  const long length = system_call(SYS_read, file, text, size - 1);
+  system_call(SYS_close, file);
+  if (!system_failed(length)) text[length] = 0;
+  return length;
+}
+
+// The text of field `number` (3 is the state: the first behind the name in parentheses).
+static const char *stat_field(const char *text, int number) {
+  const char *at = strrchr(text, ')');
+  if (!at) return NULL;
+  for (int i = 2; i < number && at; i++) {
+    at = strchr(at + 1, ' ');
+  }
+  return at ? at + 1 : NULL;
+}
+
+static uint64_t stat_number(const char *text, int number) {
+  const char *at = stat_field(text, number);
+  uint64_t value = 0;
+  for (; at && *at >= '0' && *at <= '9'; at++) value = value * 10 + (uint64_t)(*at - '0');
+  return value;
+}
+
+bool process_identify(uint32_t pid, process_identity_t *identity) {
+  char text[1024];
+  const long length = read_stat(pid, text, sizeof text);
+  if (system_failed(length)) return false;
+  identity->start_time = stat_number(text, 22);
+  identity->start_stack = stat_number(text, 28);
+  return identity->start_time != 0;
+}
+
+bool process_lives(uint32_t pid, uint64_t start_time) {
+  char text[1024];
+  if (pid == 0 || system_call(SYS_kill, pid, 0) == -ESRCH) return false;
+  if (system_failed(read_stat(pid, text, sizeof text))) return true;  // no /proc: believe the kill
+  const char *state = stat_field(text, 3);
+  if (state && (*state == 'Z' || *state == 'X')) return false;
+  return start_time == 0 || stat_number(text, 22) == start_time;
+}
+
+bool process_executable(uint32_t pid, char *path, size_t size) {
+  char link[64];
+  proc_path(link, pid, "/exe");
+  const long length = system_call(SYS_readlinkat, AT_FDCWD, link, path, size - 1);
+  if (system_failed(length)) return false;
+  path[length] = 0;
+  return true;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Telling processes apart: a pid together with when it started.
+#ifndef PRELOAD_PROCESS_H
+#define PRELOAD_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  uint64_t start_time;   // field 22 of /proc/PID/stat, clock ticks after boot; 0: unknown
+  uint64_t start_stack;  // field 28: changes with exec; 0: not to be had
+} process_identity_t;
+
+// Reads /proc/PID/stat (pid 0: self). False where it cannot.
+bool process_identify(uint32_t pid, process_identity_t *identity);
+// Whether that process runs (a zombie does not). `start_time` 0: any process with the pid counts.
+bool process_lives(uint32_t pid, uint64_t start_time);
+// The executable of a process as /proc/PID/exe gives it. False where it cannot be read.
+bool process_executable(uint32_t pid, char *path, size_t size);
+
+#endif
