@@ -9,7 +9,7 @@
 #ifndef FORMATS_CONTAINER_H
 #define FORMATS_CONTAINER_H
 
-#include "block.h"
+#include "formats/block.h"
 
 #include <sys/types.h>
 
@@ -49,10 +49,13 @@ typedef struct {
   size_t buffer_size, workspace_size;
   struct trace_seek_entry *entries;
   size_t entry_count, entry_capacity;
+  bool overhang;             // something stands behind `offset` that the next write must cut off
 } trace_writer_t;
 
-// Starts a trace in `fd` at its current end (0 for a new file). Content of blocks will be at most
-// `content_max` bytes. 0, or -errno. The fd stays the caller's.
+// Starts a trace in `fd`, or goes on with the one that is in it: its whole blocks stay, a seek table
+// or half a frame behind them is cut off by the next append (then the fd must be readable too).
+// Content of blocks will be at most `content_max` bytes. 0, or -errno; -EINVAL where the file has
+// something else in it. The fd stays the caller's; its file position is not kept.
 int trace_writer_open(trace_writer_t *writer, int fd, size_t content_max, int level);
 // Appends one block. 0, or -errno; after an error the file is cut back to the last whole frame,
 // and the block may be given again.

@@ -11,7 +11,7 @@
 #ifndef FORMATS_RECORD_H
 #define FORMATS_RECORD_H
 
-#include "events.h"
+#include "formats/events.h"
 
 #include <stdbool.h>
 #include <stddef.h>
