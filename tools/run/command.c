@@ -46,6 +46,14 @@ static void child_run(const command_t *command, char **argv, const command_varia
   _exit(RUN_EXIT_FAILED);
 }
 
+// What the child says of its exec: an errno, or nothing where exec closed the pipe.
+static int start_error(int report) {
+  int error = 0;
+  while (read(report, &error, sizeof error) < 0 && errno == EINTR) {
+  }
+  return error;
+}
+
 int command_start(command_t *command, char **argv, const command_variable_t *variables) {
   int report[2], error = 0;
   *command = (command_t){0};
@@ -55,10 +63,7 @@ int command_start(command_t *command, char **argv, const command_variable_t *var
   if (command->pid == 0) child_run(command, argv, variables, report[1]);
   if (command->pid < 0) error = errno;
   close(report[1]);
-  // End of file says that exec closed the other end: the command runs.
-  ssize_t got = 0;
-  while (!error && (got = read(report[0], &error, sizeof error)) < 0 && errno == EINTR) {
-  }
+  if (!error) error = start_error(report[0]);
   close(report[0]);
   if (error) {
     if (command->pid > 0) waitpid(command->pid, NULL, 0);
