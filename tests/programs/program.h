@@ -14,7 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __clang__
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 
 // Ends the program with status 99 where what a test relies on is not so. A test never expects 99.
 #define REQUIRE(condition)                                                                         \
