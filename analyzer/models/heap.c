@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// Live blocks and totals by allocation site, one table look-up an event.
+#include "analyzer/models/heap.h"
+
+#include "analyzer/models/address_map.h"
+#include "analyzer/models/array.h"
+
+#include <stdlib.h>
+
+enum {
+  GRANULE = 16,      // blocks of malloc begin at multiples of it
+  LARGE = 64 << 10,  // from this size on a block is also in the table of large ones
+};
+
+// What stands at an address. `owed` frees of earlier blocks there are still to be read: another
+// thread's reuse of the block was read before them.
+typedef struct {
+  uint64_t size, time;
+  uint32_t stack, thread;
+  uint32_t owed;
+  uint32_t live;
+} entry_t;
+
+// What is known of a thread: the block its last heap call gave, and the block it is reallocating.
+typedef struct {
+  uint64_t last_block;
+  uint64_t moving;  // address, 0: none
+  entry_t moved;
+} heap_thread_t;
+
+struct heap {
+  heap_totals_t totals;
+  address_map_t blocks;  // address -> entry_t
+  address_map_t large;   // address -> size of blocks >= LARGE
+  heap_site_t *sites;    // by stack
+  uint32_t site_limit, site_capacity;
+  heap_thread_t *threads;
+  uint32_t thread_capacity;
+  uint64_t peak_number;  // how often the heap had a new peak
+};
+
+heap_t *heap_open(void) {
+  heap_t *heap = array_zeroed(1, sizeof *heap);
+  heap->blocks = (address_map_t)ADDRESS_MAP(entry_t);
+  return heap;
+}
+
+void heap_close(heap_t *heap) {
+  if (!heap) return;
+  for (uint32_t stack = 0; stack < heap->site_limit; ++stack)
+    histogram_clear(&heap->sites[stack].lifetime_ns);
+  histogram_clear(&heap->totals.sizes);
+  address_map_clear(&heap->blocks);
+  address_map_clear(&heap->large);
+  free(heap->sites);
+  free(heap->threads);
+  free(heap);
+}
+
+static inline heap_site_t *site_of(heap_t *heap, uint32_t stack) {
+  if (stack >= heap->site_limit) {
+    ARRAY_RESERVE(heap->sites, heap->site_capacity, stack + 1);
+    for (; heap->site_limit <= stack; ++heap->site_limit)
+      heap->sites[heap->site_limit].stack = heap->site_limit;
+  }
+  return &heap->sites[stack];
+}
+
+static inline heap_thread_t *thread_of(heap_t *heap, uint32_t thread) {
+  ARRAY_RESERVE(heap->threads, heap->thread_capacity, thread + 1);
+  return &heap->threads[thread];
+}
+
+// A site has not changed since the last peak it was brought up to, so what it has now is what it
+// had at every peak since: noted before each change, this costs nothing at the peaks themselves.
+static inline void note_peak(const heap_t *heap, heap_site_t *site) {
+  if (site->peak_number == heap->peak_number) return;
+  site->at_peak_bytes = site->live_bytes;
+  site->peak_number = heap->peak_number;
+}
+
+static void add_live(heap_t *heap, uint32_t stack, uint64_t size, uint64_t time) {
+  heap_site_t *site = site_of(heap, stack);
+  note_peak(heap, site);
+  ++site->live_blocks;
+  site->live_bytes += size;
+  if (site->live_bytes > site->peak_bytes) site->peak_bytes = site->live_bytes;
+  ++heap->totals.live_blocks;
+  heap->totals.live_bytes += size;
+  if (heap->totals.live_bytes <= heap->totals.peak_bytes) return;
+  heap->totals.peak_bytes = heap->totals.live_bytes;
+  heap->totals.peak_ns = time;
+  ++heap->peak_number;
+}
+
+// The end of a block's life in the figures. Its entry has been taken out already.
+static void end_block(heap_t *heap, const entry_t *entry, uint64_t time) {
+  heap_site_t *site = site_of(heap, entry->stack);
+  note_peak(heap, site);
+  --site->live_blocks;
+  site->live_bytes -= entry->size;
+  histogram_add(&site->lifetime_ns, time > entry->time ? time - entry->time : 0);
+  --heap->totals.live_blocks;
+  heap->totals.live_bytes -= entry->size;
+  ++heap->totals.frees;
+}
+
+// Takes the live block at the address out of the table. False where there is none.
+static bool take_block(heap_t *heap, uint64_t address, entry_t *entry) {
+  entry_t *found = address_map_get(&heap->blocks, address);
+  if (!found || !found->live) return false;
+  *entry = *found;
+  if (found->owed)
+    found->live = 0;
+  else
+    address_map_remove(&heap->blocks, address, NULL);
+  if (entry->size >= LARGE) address_map_remove(&heap->large, address, NULL);
+  return true;
+}
+
+static void put_block(heap_t *heap, uint64_t address, const entry_t *entry) {
+  entry_t *place = address_map_put(&heap->blocks, address);
+  uint32_t owed = place->owed;
+  *place = *entry;
+  place->owed = owed;
+  place->live = 1;
+  if (entry->size >= LARGE) *(uint64_t *)address_map_put(&heap->large, address) = entry->size;
+}
+
+static inline void describe(heap_block_t *block, uint64_t address, const entry_t *entry) {
+  *block = (heap_block_t){address, entry->size, entry->stack, entry->time};
+}
+
+// The address was given out again, so its last block is gone: the free by another thread stands a
+// little later in the merged order and is owed, unless events were lost and it may never come.
+static bool end_reused(heap_t *heap, uint64_t address, uint64_t time, heap_block_t *gone) {
+  entry_t old;
+  if (!take_block(heap, address, &old)) return false;
+  end_block(heap, &old, time);
+  describe(gone, address, &old);
+  ++heap->totals.reused_early;
+  if (heap->totals.lost) return true;
+  entry_t *place = address_map_put(&heap->blocks, address);
+  place->owed = old.owed + 1;
+  return true;
+}
+
+static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t address,
+                      heap_block_t *gone) {
+  bool reused = end_reused(heap, address, event->time, gone);
+  entry_t entry = {
+      .size = event->arg, .time = event->time, .stack = event->stack, .thread = event->thread};
+  put_block(heap, address, &entry);
+  heap_site_t *site = site_of(heap, event->stack);
+  ++site->allocations;
+  site->bytes += event->arg;
+  ++heap->totals.allocations;
+  heap->totals.bytes_allocated += event->arg;
+  histogram_add(&heap->totals.sizes, event->arg);
+  add_live(heap, event->stack, event->arg, event->time);
+  thread_of(heap, event->thread)->last_block = address;
+  return reused;
+}
+
+// Freed by the heap call that follows its allocation in the same thread.
+static void note_temporary(heap_t *heap, const reader_event_t *event, uint64_t address,
+                           uint32_t stack) {
+  heap_thread_t *thread = thread_of(heap, event->thread);
+  if (thread->last_block == address && address) {
+    ++site_of(heap, stack)->temporary;
+    ++heap->totals.temporary;
+  }
+  thread->last_block = 0;
+}
+
+// A free that was owed: the block it meant has ended when its address was reused. The thread that
+// owns the new block cannot mean the old one, for its own events are in order.
+static bool free_was_owed(heap_t *heap, const reader_event_t *event, uint64_t address) {
+  entry_t *entry = address_map_get(&heap->blocks, address);
+  if (!entry || !entry->owed || (entry->live && entry->thread == event->thread)) return false;
+  --entry->owed;
+  if (!entry->owed && !entry->live) address_map_remove(&heap->blocks, address, NULL);
+  thread_of(heap, event->thread)->last_block = 0;
+  return true;
+}
+
+static bool step_free(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
+  uint64_t address = event->words[0];
+  entry_t entry;
+  if (free_was_owed(heap, event, address)) return false;
+  if (!take_block(heap, address, &entry)) {
+    if (address) ++heap->totals.unknown_frees;
+    thread_of(heap, event->thread)->last_block = 0;
+    return false;
+  }
+  note_temporary(heap, event, address, entry.stack);
+  end_block(heap, &entry, event->time);
+  describe(gone, address, &entry);
+  return true;
+}
+
+// From here until its result another thread may be given the address.
+static void step_reallocate_start(heap_t *heap, const reader_event_t *event) {
+  heap_thread_t *thread = thread_of(heap, event->thread);
+  uint64_t address = event->words[0];
+  thread->moving = 0;
+  if (free_was_owed(heap, event, address) || !take_block(heap, address, &thread->moved)) return;
+  thread->moving = address;
+}
+
+// The old block as the start of the call left it, or found now where the start was not read.
+static bool take_moving(heap_t *heap, const reader_event_t *event, uint64_t old, entry_t *entry) {
+  heap_thread_t *thread = thread_of(heap, event->thread);
+  bool moving = old && thread->moving == old;
+  thread->moving = 0;
+  if (!moving) return take_block(heap, old, entry);
+  *entry = thread->moved;
+  return true;
+}
+
+// What of the old block is no longer there: all, or the end that was cut off.
+static bool describe_moved(const entry_t *entry, uint64_t old, uint64_t block, uint64_t size,
+                           heap_block_t *gone) {
+  describe(gone, old, entry);
+  if (block != old) return true;
+  if (size >= entry->size) return false;
+  gone->address += size;
+  gone->size -= size;
+  return true;
+}
+
+static bool step_reallocate(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
+  uint64_t old = event->words[0], block = event->words[1], size = event->arg;
+  entry_t entry;
+  bool known = take_moving(heap, event, old, &entry);
+  if (!block && size) {
+    ++heap->totals.failed;
+    if (known) put_block(heap, old, &entry);
+    return false;
+  }
+  bool ended = false;
+  if (known) {
+    note_temporary(heap, event, old, entry.stack);
+    end_block(heap, &entry, event->time);
+    ended = describe_moved(&entry, old, block, size, gone);
+  } else if (old) {
+    ++heap->totals.unknown_frees;
+  }
+  if (!block) return ended;
+  if (old) ++heap->totals.reallocations;
+  heap_block_t reused;
+  if (add_block(heap, event, block, &reused) && !ended) {
+    *gone = reused;
+    ended = true;
+  }
+  return ended;
+}
+
+bool heap_step(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
+  heap_block_t unused;
+  if (!gone) gone = &unused;
+  switch (event->kind) {
+  case TRACE_ALLOCATE:
+    return event->words[0] && add_block(heap, event, event->words[0], gone);
+  case TRACE_FREE:
+    return step_free(heap, event, gone);
+  case TRACE_REALLOCATE_START:
+    step_reallocate_start(heap, event);
+    return false;
+  case TRACE_REALLOCATE:
+    return step_reallocate(heap, event, gone);
+  case TRACE_LOST:
+    if (event->arg < TRACE_KIND_LIMIT && trace_event_kinds[event->arg].family == TRACE_FAMILY_HEAP)
+      heap->totals.lost += event->words[0];
+    return false;
+  default:
+    return false;
+  }
+}
+
+void heap_finish(heap_t *heap) {
+  for (uint32_t thread = 0; thread < heap->thread_capacity; ++thread) {
+    heap_thread_t *state = &heap->threads[thread];
+    if (state->moving) put_block(heap, state->moving, &state->moved);
+    state->moving = 0;
+  }
+  for (uint32_t stack = 0; stack < heap->site_limit; ++stack) note_peak(heap, &heap->sites[stack]);
+}
+
+const heap_totals_t *heap_totals(const heap_t *heap) { return &heap->totals; }
+
+uint32_t heap_site_limit(const heap_t *heap) { return heap->site_limit; }
+
+const heap_site_t *heap_site(const heap_t *heap, uint32_t stack) {
+  static const heap_site_t nothing;
+  return stack < heap->site_limit ? &heap->sites[stack] : &nothing;
+}
+
+static bool find_large(const heap_t *heap, uint64_t address, uint64_t *start) {
+  size_t position = 0;
+  const uint64_t *size;
+  while ((size = address_map_next(&heap->large, &position, start)))
+    if (address >= *start && address - *start < *size) return true;
+  return false;
+}
+
+// Looks at every place before `address` where a block that is not large could begin: dear for one
+// look-up, but it keeps the table unordered and so every malloc and free cheap.
+static bool find_small(const heap_t *heap, uint64_t address, uint64_t *start) {
+  *start = address & ~(uint64_t)(GRANULE - 1);
+  for (uint64_t back = 0; back <= LARGE && *start; back += GRANULE, *start -= GRANULE) {
+    const entry_t *entry = address_map_get(&heap->blocks, *start);
+    if (entry && entry->live) return address - *start < entry->size;
+  }
+  return false;
+}
+
+bool heap_find(const heap_t *heap, uint64_t address, heap_block_t *block) {
+  uint64_t start;
+  if (!find_small(heap, address, &start) && !find_large(heap, address, &start)) return false;
+  describe(block, start, address_map_get(&heap->blocks, start));
+  return true;
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time by state of every thread, from the events that carry how long their call took.
+#include "analyzer/models/threads.h"
+
+#include "analyzer/models/address_map.h"
+#include "analyzer/models/array.h"
+
+#include <stdlib.h>
+
+// Who has a handle now, and who had it last and ended.
+typedef struct {
+  uint32_t current, ended;
+} handle_t;
+
+struct threads {
+  const reader_t *reader;
+  thread_account_t *accounts;  // by thread index
+  uint32_t limit, capacity;
+  address_map_t handles;
+};
+
+static const char *const state_texts[] = {
+#define STATE(name, text) text,
+    THREAD_STATE_TABLE(STATE)
+#undef STATE
+};
+
+const char *thread_state_text(thread_state_t state) { return state_texts[state]; }
+
+// Kinds that carry a duration: the state it counts for, and the word it stands in.
+static const struct {
+  uint8_t state, word;
+} waits[TRACE_KIND_LIMIT] = {
+    [TRACE_LOCK_WAIT] = {THREAD_STATE_LOCK, 1},      [TRACE_LOCK_FAIL] = {THREAD_STATE_LOCK, 1},
+    [TRACE_COND_WAIT] = {THREAD_STATE_CONDITION, 2}, [TRACE_EPOLL_WAIT] = {THREAD_STATE_EPOLL, 1},
+    [TRACE_THREAD_JOIN] = {THREAD_STATE_JOIN, 1},    [TRACE_READ] = {THREAD_STATE_READ, 1},
+    [TRACE_WRITE] = {THREAD_STATE_WRITE, 1},         [TRACE_ACCEPT] = {THREAD_STATE_ACCEPT, 1},
+};
+
+static const uint8_t pending_states[] = {
+    [TRACE_PENDING_NONE] = THREAD_STATE_RUNNING,
+    [TRACE_PENDING_LOCK] = THREAD_STATE_LOCK,
+    [TRACE_PENDING_CONDITION] = THREAD_STATE_CONDITION,
+    [TRACE_PENDING_JOIN] = THREAD_STATE_JOIN,
+    [TRACE_PENDING_EPOLL] = THREAD_STATE_EPOLL,
+    [TRACE_PENDING_READ] = THREAD_STATE_READ,
+    [TRACE_PENDING_WRITE] = THREAD_STATE_WRITE,
+    [TRACE_PENDING_ACCEPT] = THREAD_STATE_ACCEPT,
+    [TRACE_PENDING_BARRIER] = THREAD_STATE_BARRIER,
+    [TRACE_PENDING_SLEEP] = THREAD_STATE_SLEEP,
+};
+
+threads_t *threads_open(const reader_t *reader) {
+  threads_t *threads = array_zeroed(1, sizeof *threads);
+  threads->reader = reader;
+  threads->handles = (address_map_t)ADDRESS_MAP(handle_t);
+  threads->limit = 1;
+  return threads;
+}
+
+void threads_close(threads_t *threads) {
+  if (!threads) return;
+  address_map_clear(&threads->handles);
+  free(threads->accounts);
+  free(threads);
+}
+
+static void set_handle(threads_t *threads, uint32_t thread, uint64_t handle) {
+  if (!handle) return;
+  threads->accounts[thread].handle = handle;
+  ((handle_t *)address_map_put(&threads->handles, handle))->current = thread;
+}
+
+// First sight of a thread: from its THREAD_START, or later where that was not recorded.
+static void begin_life(threads_t *threads, uint32_t thread, const reader_event_t *event) {
+  thread_account_t *account = &threads->accounts[thread];
+  account->seen = true;
+  account->started_ns = event->time;
+  if (threads->reader && thread < reader_thread_count(threads->reader)) {
+    const reader_thread_t *life = reader_thread(threads->reader, thread);
+    if (life->started < event->time) account->started_ns = life->started;
+    set_handle(threads, thread, life->handle);
+  }
+  account->accounted_ns = account->started_ns;
+}
+
+static thread_account_t *account_of(threads_t *threads, const reader_event_t *event) {
+  uint32_t thread = event->thread;
+  ARRAY_RESERVE(threads->accounts, threads->capacity, thread + 1);
+  if (thread >= threads->limit) threads->limit = thread + 1;
+  if (!threads->accounts[thread].seen) begin_life(threads, thread, event);
+  return &threads->accounts[thread];
+}
+
+// Counts [until - duration, until] for a state, without what is counted already.
+static void account_wait(thread_account_t *account, thread_state_t state, uint64_t until,
+                         uint64_t duration) {
+  uint64_t from = duration < until ? until - duration : 0;
+  if (from < account->accounted_ns) from = account->accounted_ns;
+  ++account->waits[state];
+  if (duration > account->longest_ns[state]) account->longest_ns[state] = duration;
+  if (until <= from) return;
+  account->time_ns[state] += until - from;
+  account->accounted_ns = until;
+}
+
+static void end_life(threads_t *threads, const reader_event_t *event) {
+  thread_account_t *account = &threads->accounts[event->thread];
+  account->ended = true;
+  account->ended_ns = event->time;
+  handle_t *handle = address_map_get(&threads->handles, account->handle);
+  if (!handle || handle->current != event->thread) return;
+  *handle = (handle_t){.ended = event->thread};
+}
+
+static thread_account_t *by_handle(threads_t *threads, uint64_t handle, bool ended) {
+  uint32_t thread = threads_by_handle(threads, handle, ended);
+  return thread ? &threads->accounts[thread] : NULL;
+}
+
+static void note_join(threads_t *threads, const reader_event_t *event) {
+  thread_account_t *joined = by_handle(threads, event->words[0], true);
+  if (event->arg || !joined) return;
+  joined->joined_by = event->thread;
+  joined->joined_ns = event->time;
+}
+
+static void note_pending(thread_account_t *account, const reader_event_t *event) {
+  account->pending = (thread_pending_t){.what = (uint32_t)event->arg,
+                                        .stack = event->stack,
+                                        .object = event->words[0],
+                                        .second = event->words[1],
+                                        .since_ns = event->words[2]};
+}
+
+static void account_event(thread_account_t *account, const reader_event_t *event) {
+  ++account->events;
+  if (event->time > account->last_event_ns) account->last_event_ns = event->time;
+  unsigned state = waits[event->kind].state;
+  if (!state) return;
+  if (state == THREAD_STATE_LOCK && event->arg & TRACE_LOCK_BY_CONDITION)
+    state = THREAD_STATE_CONDITION;
+  account_wait(account, state, event->time, event->words[waits[event->kind].word]);
+}
+
+void threads_step(threads_t *threads, const reader_event_t *event) {
+  if (!event->thread) return;
+  thread_account_t *account = account_of(threads, event);
+  switch (event->kind) {
+  case TRACE_LOST:
+    account->lost += event->words[0];
+    return;
+  case TRACE_PENDING:
+    note_pending(account, event);
+    return;
+  case TRACE_THREAD_START:
+    set_handle(threads, event->thread, event->words[0]);
+    break;
+  case TRACE_THREAD_END:
+    end_life(threads, event);
+    break;
+  case TRACE_THREAD_JOIN:
+    note_join(threads, event);
+    break;
+  case TRACE_THREAD_DETACH: {
+    thread_account_t *detached = by_handle(threads, event->words[0], false);
+    if (detached && !event->arg) detached->detached = true;
+    break;
+  }
+  default:
+    break;
+  }
+  account_event(account, event);
+}
+
+// The call it was in counts for its state up to the end; the rest of the life is running.
+static void finish_life(thread_account_t *account, uint64_t end_ns) {
+  uint32_t what = account->pending.what;
+  if (!account->ended) {
+    account->ended_ns = end_ns > account->last_event_ns ? end_ns : account->last_event_ns;
+    account->state = what < sizeof pending_states ? pending_states[what] : THREAD_STATE_RUNNING;
+    if (account->state && account->ended_ns >= account->pending.since_ns)
+      account_wait(account, account->state, account->ended_ns,
+                   account->ended_ns - account->pending.since_ns);
+  }
+  uint64_t waited = 0;
+  for (unsigned state = 1; state < THREAD_STATE_COUNT; ++state) waited += account->time_ns[state];
+  uint64_t life = account->ended_ns - account->started_ns;
+  account->time_ns[THREAD_STATE_RUNNING] = life > waited ? life - waited : 0;
+}
+
+void threads_finish(threads_t *threads, uint64_t end_ns) {
+  for (uint32_t thread = 1; thread < threads->limit; ++thread) {
+    thread_account_t *account = &threads->accounts[thread];
+    if (!account->seen) continue;
+    if (threads->reader && thread < reader_thread_count(threads->reader))
+      account->quiet = reader_thread(threads->reader, thread)->quiet;
+    finish_life(account, end_ns);
+  }
+}
+
+uint32_t threads_limit(const threads_t *threads) { return threads->limit; }
+
+const thread_account_t *threads_get(const threads_t *threads, uint32_t thread) {
+  static const thread_account_t nobody;
+  return thread < threads->limit && threads->accounts ? &threads->accounts[thread] : &nobody;
+}
+
+uint32_t threads_by_handle(const threads_t *threads, uint64_t handle, bool ended) {
+  const handle_t *found = address_map_get(&threads->handles, handle);
+  if (!found) return 0;
+  if (ended) return found->ended ? found->ended : found->current;
+  return found->current ? found->current : found->ended;
+}
