@@ -3,6 +3,7 @@
 #include "analyzer/options.h"
 
 #include "analyzer/commands/commands.h"
+#include "analyzer/findings/fail_on.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -32,11 +33,6 @@ static const char *const section_names[] = {
     OPTIONS_SECTION_TABLE(SECTION)
 #undef SECTION
 };
-static const char *const fail_names[] = {
-#define FAIL(NAME, name) name,
-    OPTIONS_FAIL_TABLE(FAIL)
-#undef FAIL
-};
 static const char *const sort_names[] = {
 #define SORT(NAME, name) name,
     OPTIONS_SORT_TABLE(SORT)
@@ -53,30 +49,23 @@ static int name_find(const char *const *names, size_t count, const char *text, s
 }
 
 static bool name_complain(const complaint_t *complaint, const char *option,
-                          const char *const *names, size_t count, const char *text, size_t length,
-                          const char *more) {
+                          const char *const *names, size_t count, const char *text, size_t length) {
   char known[256] = "";
   size_t end = 0;
   for (size_t i = 0; i < count && end < sizeof known; i++)
     end += (size_t)snprintf(known + end, sizeof known - end, "%s%s", i ? ", " : "", names[i]);
-  return complain(complaint, "%s \"%.*s\": expected %s%s%s", option, (int)length, text,
-                  more || strchr(known, ',') ? "one of " : "", known, more ? more : "");
+  return complain(complaint, "%s \"%.*s\": expected one of %s", option, (int)length, text, known);
 }
 
-// A comma-separated list of names as bits; `any` (may be NULL) stands for all of them.
+// A comma-separated list of names as bits.
 static bool list_parse(unsigned *bits, const char *option, const char *text,
-                       const char *const *names, size_t count, const char *any,
-                       const complaint_t *complaint) {
+                       const char *const *names, size_t count, const complaint_t *complaint) {
   *bits = 0;
   for (const char *item = text;; item++) {
     size_t length = strcspn(item, ",");
     int found = name_find(names, count, item, length);
-    if (found >= 0)
-      *bits |= 1u << found;
-    else if (any && strlen(any) == length && !memcmp(any, item, length))
-      *bits = (1u << count) - 1;
-    else
-      return name_complain(complaint, option, names, count, item, length, any ? ", any" : NULL);
+    if (found < 0) return name_complain(complaint, option, names, count, item, length);
+    *bits |= 1u << found;
     item += length;
     if (!*item) return true;
   }
@@ -85,7 +74,7 @@ static bool list_parse(unsigned *bits, const char *option, const char *text,
 static bool choice_parse(int *choice, const char *option, const char *text,
                          const char *const *names, size_t count, const complaint_t *complaint) {
   *choice = name_find(names, count, text, strlen(text));
-  return *choice >= 0 || name_complain(complaint, option, names, count, text, strlen(text), NULL);
+  return *choice >= 0 || name_complain(complaint, option, names, count, text, strlen(text));
 }
 
 // ---- options -----------------------------------------------------------------------------------
@@ -107,11 +96,16 @@ static bool take_sort(options_t *options, const char *value, const complaint_t *
 }
 static bool take_report(options_t *options, const char *value, const complaint_t *complaint) {
   return list_parse(&options->sections, "--report", value, section_names, LENGTH(section_names),
-                    NULL, complaint);
+                    complaint);
 }
 static bool take_fail_on(options_t *options, const char *value, const complaint_t *complaint) {
-  return list_parse(&options->fail_on, "--fail-on", value, fail_names, LENGTH(fail_names), "any",
-                    complaint);
+  const char *bad;
+  size_t length;
+  if (fail_on_parse(value, &options->fail_on, &bad, &length)) return true;
+  const char *names[FAIL_ON_COUNT + 1];
+  for (int i = 0; i < FAIL_ON_COUNT; i++) names[i] = fail_on_name((fail_on_kind_t)i);
+  names[FAIL_ON_COUNT] = "any";
+  return name_complain(complaint, "--fail-on", names, LENGTH(names), bad, length);
 }
 static bool take_top(options_t *options, const char *value, const complaint_t *complaint) {
   char *end;

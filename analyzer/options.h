@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 // Sections of a report, in the order of --report's names. The text shows them gravest first.
@@ -17,16 +18,6 @@
   SECTION(MEMORY, "memory")                                                                        \
   SECTION(THREADS, "threads")                                                                      \
   SECTION(WARNINGS, "warnings")
-
-// What --fail-on can ask for. "any" stands for all of them.
-#define OPTIONS_FAIL_TABLE(FAIL)                                                                   \
-  FAIL(DEADLOCK, "deadlock")                                                                       \
-  FAIL(POTENTIAL_DEADLOCK, "potential-deadlock")                                                   \
-  FAIL(HAZARD, "hazard")                                                                           \
-  FAIL(LEAK, "leak")                                                                               \
-  FAIL(STALL, "stall")                                                                             \
-  FAIL(CONTENTION, "contention")                                                                   \
-  FAIL(LOST, "lost")
 
 // What --sort orders a table by; a table without that column keeps its own order.
 #define OPTIONS_SORT_TABLE(SORT)                                                                   \
@@ -55,17 +46,6 @@ enum {
   OPTIONS_SECTION_TABLE(SECTION)
 #undef SECTION
 };
-enum {
-#define FAIL(NAME, name) OPTIONS_FAIL_NUMBER_##NAME,
-  OPTIONS_FAIL_TABLE(FAIL)
-#undef FAIL
-  OPTIONS_FAIL_COUNT
-};
-enum {
-#define FAIL(NAME, name) OPTIONS_FAIL_##NAME = 1 << OPTIONS_FAIL_NUMBER_##NAME,
-  OPTIONS_FAIL_TABLE(FAIL)
-#undef FAIL
-};
 typedef enum {
 #define SORT(NAME, name) OPTIONS_SORT_##NAME,
   OPTIONS_SORT_TABLE(SORT)
@@ -90,7 +70,7 @@ typedef struct {
   const char *csv_folder;     // --csv, NULL without
   const char *output;         // -o, NULL without
   unsigned sections;          // OPTIONS_SECTION_*; all without --report
-  unsigned fail_on;           // OPTIONS_FAIL_*
+  uint32_t fail_on;           // set of 1 << fail_on_kind_t
   size_t top;                 // rows a section; SIZE_MAX for --top 0
   options_sort_t sort;
   bool all;                   // findings that were ruled out, too

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// One trace, read to its end.
+#include "analyzer/reports/analysis.h"
+
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/progress.h"
+#include "formats/trace.h"
+
+#include <string.h>
+
+static bool runtime_stack(void *context, uint32_t stack) {
+  return analysis_stack_is_runtime(context, stack);
+}
+
+static void events_read(analysis_t *analysis, analysis_watch_t *watch, void *context) {
+  progress_t progress = progress_begin();
+  reader_event_t event;
+  while (reader_next(analysis->reader, &event) == 1) {
+    models_step(analysis->models, &event);
+    if (watch) watch(context, analysis->reader, &event);
+    progress_step(&progress, analysis->path);
+  }
+  progress_end(&progress);
+}
+
+bool analysis_open(analysis_t *analysis, const char *path, analysis_watch_t *watch, void *context,
+                   char *error, size_t size) {
+  *analysis = (analysis_t){.path = path};
+  analysis->reader = reader_open(path, NULL, error, size);
+  if (!analysis->reader) return false;
+  analysis->models = models_open(analysis->reader);
+  events_read(analysis, watch, context);
+  models_finish(analysis->models);
+  analysis->symbols = symbols_open(analysis->reader);
+  analysis->names = names_open(analysis->models, analysis->symbols);
+  analysis->deadlocks = deadlocks_find(analysis->models);
+  analysis->found = fail_on_found(analysis->models, analysis->deadlocks, runtime_stack, analysis);
+  analysis->warnings = warnings_find(analysis->models, analysis->deadlocks);
+  return true;
+}
+
+void analysis_close(analysis_t *analysis) {
+  if (analysis->warnings) warnings_free(analysis->warnings);
+  if (analysis->deadlocks) deadlocks_free(analysis->deadlocks);
+  names_close(analysis->names);
+  if (analysis->symbols) symbols_close(analysis->symbols);
+  if (analysis->models) models_close(analysis->models);
+  if (analysis->reader) reader_close(analysis->reader);
+  *analysis = (analysis_t){0};
+}
+
+// What libc and the loader keep for themselves when a program calls these: buffers of streams,
+// blocks of threads, tables of modules, locales and time zones.
+static bool function_keeps_blocks(const char *function) {
+  static const char *const keepers[] = {"_IO_file_doallocate",
+                                        "setlocale",
+                                        "tzset",
+                                        "__tzset",
+                                        "localtime",
+                                        "localtime_r",
+                                        "strftime",
+                                        "mktime",
+                                        "pthread_create",
+                                        "atexit",
+                                        "__cxa_atexit",
+                                        "on_exit",
+                                        "getpwnam",
+                                        "getgrnam",
+                                        "getaddrinfo",
+                                        "syslog"};
+  for (size_t i = 0; function && i < sizeof keepers / sizeof *keepers; i++)
+    if (!strcmp(function, keepers[i])) return true;
+  return false;
+}
+
+static bool module_begins(const symbols_frame_t *frame, const char *prefix) {
+  return frame->module && !strncmp(frame->module, prefix, strlen(prefix));
+}
+
+bool analysis_stack_is_runtime(const analysis_t *analysis, uint32_t stack) {
+  const symbols_stack_t *all = stack ? symbols_resolve_stack(analysis->symbols, stack) : NULL;
+  bool inner = true;  // all frames so far are libc's or the loader's
+  size_t i = 0;
+  for (; all && i < all->count; i++) {
+    const symbols_frame_t *frame = &all->frames[i];
+    bool runtime = symbols_frame_is_runtime(frame);
+    if (inner && runtime && (module_begins(frame, "ld-") || function_keeps_blocks(frame->function)))
+      return true;
+    inner = inner && runtime;
+    if (!runtime && !module_begins(frame, "libstdc++.so") && !module_begins(frame, "libinspect.so"))
+      return false;
+  }
+  return i > 0;
+}
+
+const char *analysis_property(const analysis_t *analysis, const char *key, const char *prefix) {
+  size_t length = strlen(key);
+  const char *text;
+  for (size_t i = 0; (text = reader_property(analysis->reader, i)); i++)
+    if (!strncmp(text, key, length) && text[length] == '=' &&
+        !strncmp(text + length + 1, prefix, strlen(prefix)))
+      return text + length + 1;
+  return NULL;
+}
+
+const char *analysis_family_name(unsigned family) {
+  static const char *const names[TRACE_FAMILY_COUNT] = {[TRACE_FAMILY_FACT] = "fact",
+                                                        [TRACE_FAMILY_THREAD] = "thread",
+                                                        [TRACE_FAMILY_LOCK] = "lock",
+                                                        [TRACE_FAMILY_HEAP] = "heap",
+                                                        [TRACE_FAMILY_DESCRIPTOR] = "descriptor",
+                                                        [TRACE_FAMILY_PROCESS] = "process"};
+  return family < TRACE_FAMILY_COUNT ? names[family] : "?";
+}
+
+const char *analysis_absence(const analysis_t *analysis, unsigned family) {
+  if (models_family_count(analysis->models, family)) return NULL;
+  const char *said = analysis_property(analysis, TRACE_KEY_NOT_SEEN, analysis_family_name(family));
+  if (said) return said;
+  if (family == TRACE_FAMILY_HEAP) {
+    const char *setting = analysis_property(analysis, TRACE_KEY_SETTING, "INSPECT_ALLOCATIONS=");
+    if (setting) return setting;
+  }
+  return "no call of it was recorded";
+}

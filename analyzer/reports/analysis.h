@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything a report is made from: one trace, read to its end, with models, findings and names.
+#ifndef ANALYZER_REPORTS_ANALYSIS_H
+#define ANALYZER_REPORTS_ANALYSIS_H
+
+#include "analyzer/findings/deadlocks.h"
+#include "analyzer/findings/fail_on.h"
+#include "analyzer/findings/warnings.h"
+#include "analyzer/symbols/symbols.h"
+
+typedef struct names names_t;
+
+typedef struct {
+  const char *path;  // as given
+  reader_t *reader;
+  models_t *models;
+  symbols_t *symbols;
+  deadlocks_t *deadlocks;
+  warnings_t *warnings;
+  names_t *names;
+  uint32_t found;    // set of 1 << fail_on_kind_t
+} analysis_t;
+
+// Sees every event on its way to the models. May be NULL.
+typedef void analysis_watch_t(void *context, const reader_t *reader, const reader_event_t *event);
+
+// Reads `path` to its end. False with "FILE: offset N: what is wrong" in `error`; close either way.
+bool analysis_open(analysis_t *analysis, const char *path, analysis_watch_t *watch, void *context,
+                   char *error, size_t size);
+void analysis_close(analysis_t *analysis);
+
+// True where a block allocated there is the loader's or libc's own: all frames are theirs (or the
+// C++ library's, for what it sets up at start), or the inner ones are those of a function that
+// keeps blocks for itself. False for what libc allocates and hands over (strdup, getline).
+bool analysis_stack_is_runtime(const analysis_t *analysis, uint32_t stack);
+// Value of the first property "key=..." whose value begins with `prefix` (may be ""), or NULL.
+const char *analysis_property(const analysis_t *analysis, const char *key, const char *prefix);
+// Why there is nothing of a family (TRACE_FAMILY_*): what the recorder said, or that no call of it
+// was made. NULL where there is something.
+const char *analysis_absence(const analysis_t *analysis, unsigned family);
+// "thread", "lock", "heap", ... as in not_seen and hooks.
+const char *analysis_family_name(unsigned family);
+
+#endif

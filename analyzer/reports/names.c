@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// What things are called.
+#include "analyzer/reports/names.h"
+
+#include "analyzer/reading/memory.h"
+#include "analyzer/reports/page.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct names {
+  const models_t *models;
+  const reader_t *reader;
+  symbols_t *symbols;
+  memory_lines_t kept;   // every string given out
+  const char **locks;    // by id
+  const char **threads;  // by index
+  const char **labels;   // by index
+  const char **sites;    // by stack
+  const char **sorted;   // all lock names, made by the first names_lock_unique
+  size_t sorted_count;
+};
+
+static const char *names_keep(names_t *names, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static const char *names_keep(names_t *names, const char *format, ...) {
+  char *text;
+  va_list arguments;
+  va_start(arguments, format);
+  int length = vasprintf(&text, format, arguments);
+  va_end(arguments);
+  if (length < 0) text = memory_text("", 0);
+  page_clean(text, strlen(text) + 1, text, 0);
+  memory_lines_add(&names->kept, text);
+  return text;
+}
+
+names_t *names_open(const models_t *models, symbols_t *symbols) {
+  names_t *names = memory_new(1, sizeof *names);
+  names->models = models;
+  names->reader = models_reader(models);
+  names->symbols = symbols;
+  names->locks = memory_new(locks_limit(models_locks(models)) + 1, sizeof *names->locks);
+  names->threads = memory_new(threads_limit(models_threads(models)) + 1, sizeof *names->threads);
+  names->labels = memory_new(threads_limit(models_threads(models)) + 1, sizeof *names->labels);
+  names->sites = memory_new(reader_stack_count(names->reader) + 1, sizeof *names->sites);
+  return names;
+}
+
+void names_close(names_t *names) {
+  if (!names) return;
+  memory_lines_free(&names->kept);
+  free(names->locks);
+  free(names->threads);
+  free(names->labels);
+  free(names->sites);
+  free(names->sorted);
+  free(names);
+}
+
+// ---- frames ------------------------------------------------------------------------------------
+static bool begins(const char *text, const char *prefix) {
+  return text && !strncmp(text, prefix, strlen(prefix));
+}
+
+static bool frame_is_recorder(const symbols_frame_t *frame) {
+  return begins(frame->module, "libinspect.so");
+}
+
+// zmalloc, xrealloc, g_malloc, je_calloc, ztrymalloc_usable: names that every block would have.
+static bool function_is_allocator(const char *function) {
+  static const char *const stems[] = {"malloc", "calloc", "realloc", "trymalloc", "strdup"};
+  static const char *const prefixes[] = {
+      "PyMem_",       "PyObject_Malloc", "PyObject_Calloc", "_PyMem_",    "_PyObject_Malloc",
+      "operator new", "std::",           "__gnu_cxx::",     "void std::", "alloc::alloc::"};
+  enum { PREFIX_MAX = 4 };
+  if (!function) return false;
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+    if (begins(function, prefixes[i])) return true;
+  for (size_t i = 0; i < sizeof stems / sizeof *stems; i++) {
+    const char *found = strstr(function, stems[i]);
+    if (found && found - function <= PREFIX_MAX) return true;
+  }
+  return false;
+}
+
+const symbols_frame_t *names_frame(names_t *names, uint32_t stack) {
+  size_t count;
+  const symbols_frame_t *frames = names_frames_shown(names, stack, &count);
+  for (size_t i = 0; i < count; i++)
+    if (!symbols_frame_is_runtime(&frames[i]) && !function_is_allocator(frames[i].function))
+      return &frames[i];
+  return count ? frames : NULL;
+}
+
+const symbols_frame_t *names_frames_shown(names_t *names, uint32_t stack, size_t *count) {
+  const symbols_stack_t *all = stack ? symbols_resolve_stack(names->symbols, stack) : NULL;
+  size_t first = 0, end = all ? all->count : 0;
+  while (first < end && frame_is_recorder(&all->frames[first])) first++;
+  size_t last = end;
+  while (last > first &&
+         (symbols_frame_is_runtime(&all->frames[last - 1]) ||
+          (all->frames[last - 1].function && !strcmp(all->frames[last - 1].function, "_start"))))
+    last--;
+  if (last == first) last = end;  // nothing else is there: better the runtime's than none
+  *count = last - first;
+  return all ? all->frames + first : NULL;
+}
+
+// The last two parts of a path: enough to find the file, short enough to read.
+static const char *path_tail(const char *path) {
+  const char *tail = path;
+  unsigned slashes = 0;
+  for (const char *at = path + strlen(path); at > path && slashes < 2; at--)
+    if (at[-1] == '/' && ++slashes == 2) tail = at;
+  return slashes < 2 && path[0] == '/' ? path + 1 : tail;
+}
+
+const char *names_frame_text(names_t *names, const symbols_frame_t *frame) {
+  const char *module = frame->module ? frame->module : "[unknown]";
+  if (!frame->function) return names_keep(names, "%s+0x%" PRIx64, module, frame->offset);
+  if (!frame->file)
+    return names_keep(names, "%s (%s+0x%" PRIx64 ")", frame->function, module, frame->offset);
+  return names_keep(names, "%s (%s:%u)", frame->function, path_tail(frame->file), frame->line);
+}
+
+const char *names_site(names_t *names, uint32_t stack) {
+  if (!stack || stack >= reader_stack_count(names->reader)) return "";
+  if (names->sites[stack]) return names->sites[stack];
+  const symbols_frame_t *frame = names_frame(names, stack);
+  return names->sites[stack] = frame ? names_frame_text(names, frame) : "";
+}
+
+const char *names_folded(names_t *names, uint32_t stack) {
+  size_t count, length = 0;
+  const symbols_frame_t *frames = names_frames_shown(names, stack, &count);
+  char *line = NULL;
+  FILE *stream = open_memstream(&line, &length);
+  if (!stream) return "";
+  for (size_t i = count; i-- > 0;) {
+    if (frames[i].function)
+      fputs(frames[i].function, stream);
+    else
+      fprintf(stream, "%s+0x%" PRIx64, frames[i].module ? frames[i].module : "[unknown]",
+              frames[i].offset);
+    if (i) fputc(';', stream);
+  }
+  fclose(stream);
+  const char *kept = names_keep(names, "%s", line);
+  free(line);
+  return kept;
+}
+
+// ---- locks -------------------------------------------------------------------------------------
+const char *names_address(names_t *names, const char *kind, uint64_t address) {
+  const char *variable = symbols_variable(names->symbols, address);
+  if (variable) return names_keep(names, "%s", variable);
+  heap_block_t block;
+  if (heap_find(models_heap(names->models), address, &block)) {
+    const symbols_frame_t *frame = names_frame(names, block.stack);
+    return names_keep(names, "%s at +%" PRIu64 " in %" PRIu64 "-byte block%s%s", kind,
+                      address - block.address, block.size, frame && frame->function ? " from " : "",
+                      frame && frame->function ? frame->function : "");
+  }
+  const char *place = symbols_place(names->symbols, address);
+  if (place) return names_keep(names, "%s at %s", kind, place);
+  return names_keep(names, "%s at 0x%" PRIx64, kind, address);
+}
+
+static const char *block_lock_name(names_t *names, const lock_t *lock) {
+  const heap_block_t *block = &lock->block;
+  const symbols_frame_t *frame = names_frame(names, block->stack);
+  const char *from =
+      frame ? frame->function ? frame->function : names_frame_text(names, frame) : "";
+  return names_keep(names, "%s at +%" PRIu64 " in %" PRIu64 "-byte block%s%s",
+                    lock_kind_name(lock->bits), lock->address - block->address, block->size,
+                    *from ? " from " : "", from);
+}
+
+const char *names_lock(names_t *names, uint32_t id) {
+  const lock_t *lock = locks_get(models_locks(names->models), id);
+  if (!lock) return "a lock";
+  if (names->locks[id]) return names->locks[id];
+  const char *name;
+  if (lock->block.size)
+    name = block_lock_name(names, lock);
+  else if ((name = symbols_variable(names->symbols, lock->address)))
+    name = names_keep(names, "%s", name);
+  else
+    name = names_address(names, lock_kind_name(lock->bits), lock->address);
+  return names->locks[id] = name;
+}
+
+static int text_compare(const void *left, const void *right) {
+  return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static void locks_sort(names_t *names) {
+  uint32_t limit = locks_limit(models_locks(names->models));
+  names->sorted = memory_new(limit + 1, sizeof *names->sorted);
+  for (uint32_t id = 1; id < limit; id++)
+    if (locks_get(models_locks(names->models), id))
+      names->sorted[names->sorted_count++] = names_lock(names, id);
+  qsort(names->sorted, names->sorted_count, sizeof *names->sorted, text_compare);
+}
+
+const char *names_lock_unique(names_t *names, uint32_t id) {
+  const char *name = names_lock(names, id);
+  const lock_t *lock = locks_get(models_locks(names->models), id);
+  if (!lock) return name;
+  if (!names->sorted) locks_sort(names);
+  const char **found =
+      bsearch(&name, names->sorted, names->sorted_count, sizeof *names->sorted, text_compare);
+  bool alone = (found == names->sorted || strcmp(found[-1], name)) &&
+               (found + 1 == names->sorted + names->sorted_count || strcmp(found[1], name));
+  return alone ? name : names_keep(names, "%s (lock %u at 0x%" PRIx64 ")", name, id, lock->address);
+}
+
+// ---- threads and tasks -------------------------------------------------------------------------
+static const char *thread_name(names_t *names, uint32_t index) {
+  const reader_thread_t *thread = index && index < reader_thread_count(names->reader)
+                                      ? reader_thread(names->reader, index)
+                                      : NULL;
+  if (!thread) return "a thread";
+  if (thread->name[0]) return names_keep(names, "%s", thread->name);
+  if (thread->main) return "main";
+  if (!thread->routine) return "thread";
+  return names_keep(names, "%s", symbols_function(names->symbols, thread->routine));
+}
+
+const char *names_thread(names_t *names, uint32_t thread) {
+  if (thread >= threads_limit(models_threads(names->models))) return "a thread";
+  if (!names->threads[thread]) names->threads[thread] = thread_name(names, thread);
+  return names->threads[thread];
+}
+
+const char *names_thread_label(names_t *names, uint32_t thread) {
+  if (!thread || thread >= threads_limit(models_threads(names->models)) ||
+      thread >= reader_thread_count(names->reader))
+    return "a thread";
+  if (!names->labels[thread])
+    names->labels[thread] = names_keep(names, "%s (%u)", names_thread(names, thread),
+                                       reader_thread(names->reader, thread)->tid);
+  return names->labels[thread];
+}
+
+const char *names_descriptor(names_t *names, const task_t *task) {
+  return names_keep(names, "%s %d", task->listener ? "listener" : "descriptor", task->descriptor);
+}
+
+uint64_t names_descriptor_number(const names_t *names, uint32_t task) {
+  uint32_t threads = threads_limit(models_threads(names->models));
+  return (uint64_t)(threads ? threads - 1 : 0) + task;
+}
