@@ -12,7 +12,7 @@
   expect = [...]             Python expressions that must hold
 
 Names in expressions: report (JSON), text (text report), lines (its lines), truth (JSON printed by
-the program), run, pid, and the functions below.
+the program), events (what dump prints), run, pid, and the functions below.
 """
 import ast
 import tomllib
@@ -47,7 +47,49 @@ def has(stack, *names):
     return all(name in remaining for name in names)
 
 
-HELPERS = {"near": near, "find": find, "one": one, "functions": functions, "has": has}
+def leg(report, name):
+    """The leg of the only deadlock that is the named thread's."""
+    legs = [leg for leg in report.deadlocks[0].legs if leg.thread.name == name]
+    if len(legs) != 1:
+        raise Failure(f"one leg of {name!r} expected in {shorten(report.deadlocks[0].legs)}")
+    return legs[0]
+
+
+def in_head(lines, *words):
+    """All words stand in the first dozen lines, in whatever case."""
+    head = "\n".join(lines[:12]).lower()
+    missing = [word for word in words if word.lower() not in head]
+    if missing:
+        raise Failure(f"{missing} not in the first lines: {shorten(head, 900)}")
+    return True
+
+
+def sites(report, function):
+    return [site for site in report.memory.sites if function in functions(site.stack)]
+
+
+def site(report, function):
+    """The only allocation site inside the function."""
+    found = sites(report, function)
+    if len(found) != 1:
+        raise Failure(f"one site in {function} expected, found {shorten(found)}")
+    return found[0]
+
+
+def sites_sum(report, function, field):
+    return sum(site[field] for site in sites(report, function))
+
+
+def own_leaks(report):
+    return [leak for leak in report.memory.leaks if not leak.runtime]
+
+
+def count(events, kind):
+    return sum(event.kind == kind for event in events)
+
+
+HELPERS = {function.__name__: function for function in
+           (near, find, one, functions, has, leg, in_head, site, sites_sum, own_leaks, count)}
 
 
 def sides(expression, names):
@@ -72,7 +114,7 @@ def check_expression(expression, names):
 
 
 KEYS = {"program", "command", "arguments", "environment", "status", "after", "then", "quiet",
-        "complete", "expect", "limit", "long", "traces"}
+        "complete", "expect", "limit", "long"}
 
 
 class DeclarativeCase:
@@ -119,6 +161,8 @@ class DeclarativeCase:
             check_equal(run.stderr, "", "stderr")
         names = dict(HELPERS, report=report, text=text, lines=text.splitlines(), run=run, pid=run.pid,
                      truth=LazyTruth(run))
+        if any("events" in expression for expression in spec["expect"]):
+            names["events"] = test.events(test.trace())
         for expression in spec["expect"]:
             check_expression(expression, names)
 
