@@ -2,3 +2,5 @@
 // The suites of unit-tests, one line each: SUITE(x) stands for `Suite *x_suite(void)` in
 // tests/unit/x.c. Add a line; CMake finds the file. Included several times with different meanings
 // of SUITE, hence no include guard.
+SUITE(formats_events)
+SUITE(formats_block)
