@@ -161,7 +161,7 @@ class DeclarativeCase:
             check_equal(run.stderr, "", "stderr")
         names = dict(HELPERS, report=report, text=text, lines=text.splitlines(), run=run, pid=run.pid,
                      truth=LazyTruth(run))
-        if any("events" in expression for expression in spec["expect"]):
+        if any("count(events" in expression for expression in spec["expect"]):
             names["events"] = test.events(test.trace())
         for expression in spec["expect"]:
             check_expression(expression, names)

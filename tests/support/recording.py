@@ -157,6 +157,9 @@ class Test:
         check(len(found) == 1, f"one trace {pattern} expected, found {found}")
         return found[0]
 
+    def remove(self, path):
+        os.unlink(path)
+
     def settle(self, folder=None):
         """Waits for the writers to finish: until no rings are left beside the traces."""
         folder = folder or self.folder

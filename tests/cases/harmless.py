@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a program can see of itself is what it would see without us."""
+import os
+import stat
+
+from support.outcome import check, check_equal
+
+
+def test_view_of_itself(t):
+    """Descriptors, threads, children, handlers, masks, limits, unshare(CLONE_NEWUSER)."""
+    native = t.run_native("descriptors")
+    recorded = t.run("descriptors")
+    check_equal(recorded.stdout, native.stdout, "what the program sees")
+    check_equal(recorded.stderr, "", "stderr")
+    check_equal(recorded.truth.threads, 1, "threads")
+
+
+def test_closed_standard_descriptors(t):
+    """A program started with 0, 1 and 2 closed finds them closed."""
+    for recorded in (False, True):
+        out = os.path.join(t.folder, f"view{recorded}")
+        t.run(["sh", "-c", f'"$1" 0<&- 2>&- >"$2"', "sh", t.program("descriptors"), out],
+              recorded=recorded, status=None)
+    with open(os.path.join(t.folder, "viewFalse")) as a, open(os.path.join(t.folder, "viewTrue")) as b:
+        check_equal(b.read(), a.read(), "what the program sees")
+
+
+def test_environment_unchanged(t):
+    native = t.run_native(["env"], env={"LD_PRELOAD": "", "INSPECT_OUTPUT": "x.zst"})
+    recorded = t.run(["env"], env={"INSPECT_OUTPUT": "x.zst"})
+    expected = native.stdout.replace("LD_PRELOAD=\n", f"LD_PRELOAD={t.library}\n")
+    check_equal(sorted(recorded.stdout.splitlines()), sorted(expected.splitlines()), "environment")
+
+
+def test_folder_unchanged(t):
+    """What is left behind is the trace alone, and only its owner may read it."""
+    t.run("leaks")
+    t.settle()
+    names = os.listdir(t.folder)
+    check(len(names) == 1 and names[0].endswith(".zst"), f"files left: {names}")
+    mode = stat.S_IMODE(os.stat(os.path.join(t.folder, names[0])).st_mode)
+    check_equal(oct(mode), oct(0o600), "mode of the trace")
+
+
+def test_trace_exists_from_the_start(t):
+    process = t.start(["sleep", "5"])
+    t.wait_until(lambda: t.traces(), "the trace to be made", limit=2)
+    report = t.report(t.trace())
+    check(not report.trace.complete, "a running program's trace is not complete")
+    t.kill(process)
+
+
+def test_exit_is_quick(t):
+    """Start and end of a short process cost milliseconds, not the time of a time-out."""
+    import time
+    def median(recorded):
+        times = []
+        for _ in range(15):
+            start = time.monotonic()
+            t.run(["true"], recorded=recorded)
+            times.append(time.monotonic() - start)
+        return sorted(times)[7]
+    native, recorded = median(False), median(True)
+    check(recorded - native < 0.030, f"`true` takes {recorded * 1e3:.1f} ms, {native * 1e3:.1f} bare")
