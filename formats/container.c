@@ -85,7 +85,9 @@ static int compressor_open(trace_writer_t *writer, size_t content_max, int level
   writer->context = workspace ? ZSTD_initStaticCCtx(workspace, writer->workspace_size) : NULL;
   if (workspace && !writer->context) munmap(workspace, writer->workspace_size);
   if (!writer->context || !writer->buffer) return -ENOMEM;
-  if (ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_compressionLevel, level)) ||
+  // A context in static memory starts without zstd's defaults: frames would not say their size.
+  if (ZSTD_isError(ZSTD_CCtx_reset(writer->context, ZSTD_reset_session_and_parameters)) ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_compressionLevel, level)) ||
       ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_checksumFlag, 1)))
     return -EINVAL;
   return 0;
@@ -113,13 +115,13 @@ void trace_writer_close(trace_writer_t *writer) {
 }
 
 // Writes at the end of the last whole frame. After an error what was written is cut off again.
-static int frame_write(trace_writer_t *writer, size_t size) {
+static int frame_write(trace_writer_t *writer, const void *frame, size_t size) {
   if (writer->overhang) {
     int error = cut_back(writer);
     if (error) return error;
     writer->overhang = false;
   }
-  int error = write_at(writer->fd, writer->buffer, size, writer->offset);
+  int error = write_at(writer->fd, frame, size, writer->offset);
   if (error) writer->overhang = cut_back(writer) != 0;
   return error;
 }
@@ -146,10 +148,19 @@ int trace_writer_append(trace_writer_t *writer, const trace_block_t *block, cons
   };
   header.check = trace_header_check(&header);
   memcpy(writer->buffer, &header, sizeof(header));
-  error = frame_write(writer, TRACE_BLOCK_HEADER_SIZE + compressed);
+  error = frame_write(writer, writer->buffer, TRACE_BLOCK_HEADER_SIZE + compressed);
   if (error) return error;
   writer->offset += TRACE_BLOCK_HEADER_SIZE + compressed;
   return entry_add(writer, compressed, size);
+}
+
+int trace_writer_append_raw(trace_writer_t *writer, const void *block, size_t size,
+                            size_t content_size) {
+  int error = entries_grow(writer);
+  if (!error) error = frame_write(writer, block, size);
+  if (error) return error;
+  writer->offset += size;
+  return entry_add(writer, size - TRACE_BLOCK_HEADER_SIZE, content_size);
 }
 
 static int table_write(const trace_writer_t *writer) {

@@ -4,3 +4,4 @@
 // of SUITE, hence no include guard.
 SUITE(formats_events)
 SUITE(formats_block)
+SUITE(formats_container)
