@@ -3,7 +3,8 @@
 // without it: the next definition after ours (RTLD_NEXT), so that another allocator stays in place.
 //
 // real_NAME is a pointer that may be called at any time, also before the constructor: it resolves
-// itself on first use. The table is the list of what is interposed; exports.map names the same.
+// itself on first use. The tables are the list of what is interposed, together with execl, execlp
+// and execle (hooks/process.c), which go through the real functions without the l.
 #ifndef PRELOAD_REAL_H
 #define PRELOAD_REAL_H
 
@@ -19,7 +20,7 @@
 // REAL(result, name, (parameters), (arguments), "symbol version" or NULL for the default one)
 // The version is given where dlsym may find an older, incompatible one (condition variables:
 // glibc bug 14932).
-#define REAL_TABLE(REAL)                                                                           \
+#define REAL_HEAP_TABLE(REAL)                                                                      \
   REAL(void *, malloc, (size_t size), (size), NULL)                                                \
   REAL(void *, calloc, (size_t count, size_t size), (count, size), NULL)                           \
   REAL(void *, realloc, (void *block, size_t size), (block, size), NULL)                           \
@@ -29,16 +30,17 @@
   REAL(void *, memalign, (size_t alignment, size_t size), (alignment, size), NULL)                 \
   REAL(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), NULL)            \
   REAL(void *, valloc, (size_t size), (size), NULL)                                                \
-  REAL(void *, pvalloc, (size_t size), (size), NULL)                                               \
+  REAL(void *, pvalloc, (size_t size), (size), NULL)
+
+#define REAL_TABLE(REAL)                                                                           \
   REAL(int, pthread_create,                                                                        \
        (pthread_t * thread, const pthread_attr_t *attributes, void *(*routine)(void *),            \
         void *argument),                                                                           \
        (thread, attributes, routine, argument), NULL)                                              \
   REAL(int, pthread_join, (pthread_t thread, void **result), (thread, result), NULL)               \
   REAL(int, pthread_tryjoin_np, (pthread_t thread, void **result), (thread, result), NULL)         \
-  REAL(int, pthread_timedjoin_np,                                                                  \
-       (pthread_t thread, void **result, const struct timespec *limit), (thread, result, limit),   \
-       NULL)                                                                                       \
+  REAL(int, pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *limit), \
+       (thread, result, limit), NULL)                                                              \
   REAL(int, pthread_clockjoin_np,                                                                  \
        (pthread_t thread, void **result, clockid_t clock, const struct timespec *limit),           \
        (thread, result, clock, limit), NULL)                                                       \
@@ -59,13 +61,13 @@
   REAL(int, pthread_cond_init, (pthread_cond_t * cond, const pthread_condattr_t *attributes),      \
        (cond, attributes), "GLIBC_2.3.2")                                                          \
   REAL(int, pthread_cond_destroy, (pthread_cond_t * cond), (cond), "GLIBC_2.3.2")                  \
-  REAL(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex),     \
+  REAL(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t * mutex), (cond, mutex),    \
        "GLIBC_2.3.2")                                                                              \
   REAL(int, pthread_cond_timedwait,                                                                \
-       (pthread_cond_t * cond, pthread_mutex_t *mutex, const struct timespec *limit),              \
+       (pthread_cond_t * cond, pthread_mutex_t * mutex, const struct timespec *limit),             \
        (cond, mutex, limit), "GLIBC_2.3.2")                                                        \
   REAL(int, pthread_cond_clockwait,                                                                \
-       (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock,                            \
+       (pthread_cond_t * cond, pthread_mutex_t * mutex, clockid_t clock,                           \
         const struct timespec *limit),                                                             \
        (cond, mutex, clock, limit), NULL)                                                          \
   REAL(int, pthread_cond_signal, (pthread_cond_t * cond), (cond), "GLIBC_2.3.2")                   \
@@ -87,9 +89,9 @@
        NULL)                                                                                       \
   REAL(ssize_t, write, (int descriptor, const void *buffer, size_t size),                          \
        (descriptor, buffer, size), NULL)                                                           \
-  REAL(int, accept, (int listener, struct sockaddr * address, socklen_t * length),                 \
+  REAL(int, accept, (int listener, struct sockaddr *address, socklen_t *length),                   \
        (listener, address, length), NULL)                                                          \
-  REAL(int, accept4, (int listener, struct sockaddr * address, socklen_t * length, int flags),     \
+  REAL(int, accept4, (int listener, struct sockaddr *address, socklen_t *length, int flags),       \
        (listener, address, length, flags), NULL)                                                   \
   REAL(int, close, (int descriptor), (descriptor), NULL)                                           \
   REAL(pid_t, fork, (void), (), NULL)                                                              \
@@ -103,7 +105,8 @@
        (descriptor, arguments, environment), NULL)                                                 \
   REAL(int, dlclose, (void *handle), (handle), NULL)
 
-// Those without a result, and those that newer C libraries have and this one may lack.
+// Those without a result. free first: what newer C libraries have and this one may lack forwards
+// to it.
 #define REAL_VOID_TABLE(REAL)                                                                      \
   REAL(free, (void *block), (block))                                                               \
   REAL(cfree, (void *block), (block))                                                              \
@@ -113,6 +116,7 @@
   REAL(_Exit, (int status), (status))
 
 #define REAL(result, name, parameters, arguments, version) extern result(*real_##name) parameters;
+REAL_HEAP_TABLE(REAL)
 REAL_TABLE(REAL)
 #undef REAL
 #define REAL(name, parameters, arguments) extern void(*real_##name) parameters;
@@ -120,13 +124,10 @@ REAL_VOID_TABLE(REAL)
 #undef REAL
 
 // Resolves all of them at once. Called by the constructor, and by whichever function is called
-// before it. Idempotent. Not signal-safe (the dynamic linker's lock), so the constructor does it.
+// before it. Idempotent, without a lock; two threads may be in it. Not signal-safe (the dynamic
+// linker's lock), so the constructor does it.
+// A function that the C library lacks fails with ENOSYS. While the look-up runs, allocations come
+// from the little arena of bootstrap.h.
 void real_resolve(void);
-
-// True for blocks given out by the little arena that serves allocations made by the dynamic linker
-// while the real functions are being looked up. Such a block is never passed to a real free.
-int real_is_bootstrap(const void *block);
-// Usable size of such a block.
-size_t real_bootstrap_size(const void *block);
 
 #endif

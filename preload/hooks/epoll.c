@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event loops: the sets, what is in them, and each wait with what it returned.
+#include "preload/hooks/descriptor.h"
+#include "preload/hooks/hooks.h"
+
+#include <errno.h>
+#include <limits.h>
+
+// ---- sets ----------------------------------------------------------------------------------
+
+#define CREATOR(name, parameters, arguments)                                                       \
+  HOOK int name parameters {                                                                       \
+    if (!recorder_families.descriptor) return real_##name arguments;                               \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const int epoll = real_##name arguments;                                                       \
+    lane_t *lane = epoll >= 0 ? lane_enter(&origin, TRACE_EPOLL_CREATE) : NULL;                    \
+    if (!lane) return epoll;                                                                       \
+    lane_record0(lane, TRACE_EPOLL_CREATE, lane_stack(lane, &origin), (unsigned)epoll);            \
+    lane_leave(lane);                                                                              \
+    return epoll;                                                                                  \
+  }
+
+CREATOR(epoll_create, (int size), (size))
+CREATOR(epoll_create1, (int flags), (flags))
+
+// What the program asked for. DEL ignores `event`, which may then point anywhere; so may one that
+// the kernel refused to read.
+static struct epoll_event event_asked(int operation, const struct epoll_event *event, int error) {
+  if (!event || operation == EPOLL_CTL_DEL || error == EFAULT) return (struct epoll_event){0};
+  return *event;
+}
+
+// The mark comes before the call: once the descriptor is in the set another thread may be told of
+// it, and read from it, before this call returns.
+HOOK int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
+  if (!recorder_families.descriptor) return real_epoll_ctl(epoll, operation, descriptor, event);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const bool was_watched = operation != EPOLL_CTL_ADD || descriptor_watch(descriptor);
+  const int result = real_epoll_ctl(epoll, operation, descriptor, event);
+  const int error = result < 0 ? errno : 0;
+  if (error != 0 && !was_watched) descriptor_unwatch(descriptor);
+  lane_t *lane = lane_enter(&origin, TRACE_EPOLL_CTL);
+  if (!lane) return result;
+  const struct epoll_event asked = event_asked(operation, event, error);
+  lane_record3(lane, TRACE_EPOLL_CTL, lane_stack(lane, &origin), (unsigned)operation,
+               trace_pair((unsigned)epoll, (unsigned)descriptor), asked.data.u64,
+               trace_pair(asked.events, (unsigned)error));
+  lane_leave(lane);
+  return result;
+}
+
+// ---- waits ---------------------------------------------------------------------------------
+
+static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_t *wait,
+                   uint64_t epoll_and_asked, int64_t timeout, const struct epoll_event *events,
+                   int result) {
+  lane_record(lane, TRACE_EPOLL_WAIT, lane_stack(lane, origin),
+              trace_zigzag(result < 0 ? -errno : result), wait->now, 3, epoll_and_asked,
+              wait->ticks, trace_zigzag(timeout));
+  for (int i = 0; i < result; i++)
+    lane_record(lane, TRACE_READY, 0, events[i].events, wait->now, 1, events[i].data.u64, 0, 0);
+  lane_leave(lane);
+}
+
+// `milliseconds`: the timeout, worked out after the call, which has then checked the pointer.
+#define WAITER(name, parameters, arguments, milliseconds)                                          \
+  HOOK int name parameters {                                                                       \
+    if (!recorder_families.descriptor) return real_##name arguments;                               \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    lane_t *lane = lane_enter(&origin, TRACE_EPOLL_WAIT);                                          \
+    if (!lane) return real_##name arguments;                                                       \
+    hook_wait_t wait = hook_wait_begin(lane, &origin, TRACE_PENDING_EPOLL, (unsigned)epoll, 0);    \
+    const int result = real_##name arguments;                                                      \
+    lane = hook_wait_end(&wait, &origin);                                                          \
+    if (lane)                                                                                      \
+      waited(lane, &origin, &wait, trace_pair((unsigned)epoll, (unsigned)limit), milliseconds,     \
+             events, result);                                                                      \
+    return result;                                                                                 \
+  }
+
+// Rounded up, as a wait of less than a millisecond is one; -1: no limit.
+static int64_t limit_milliseconds(const struct timespec *limit, int result) {
+  if (!limit || (result < 0 && errno == EFAULT)) return -1;
+  if (limit->tv_sec > INT_MAX / 1000) return INT_MAX;
+  return limit->tv_sec * 1000 + (limit->tv_nsec + 999999) / 1000000;
+}
+
+WAITER(epoll_wait, (int epoll, struct epoll_event *events, int limit, int timeout),
+       (epoll, events, limit, timeout), timeout)
+WAITER(epoll_pwait,
+       (int epoll, struct epoll_event *events, int limit, int timeout, const sigset_t *mask),
+       (epoll, events, limit, timeout, mask), timeout)
+WAITER(epoll_pwait2,
+       (int epoll, struct epoll_event *events, int limit, const struct timespec *timeout,
+        const sigset_t *mask),
+       (epoll, events, limit, timeout, mask), limit_milliseconds(timeout, result))

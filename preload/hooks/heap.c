@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The malloc family. The real call is made under the guard: what an allocator calls itself is no
+// act of the program.
+//
+// Order: a block that is given is noted after the call, one that goes back before it, so that in
+// the order of the records no block is given twice.
+#include "preload/bootstrap.h"
+#include "preload/hooks/hooks.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A hook that gives out a block of `size` bytes.
+#define ALLOCATOR(name, parameters, arguments, size)                                               \
+  HOOK void *name parameters {                                                                     \
+    if (unlikely(!recorder_families.heap)) return real_##name arguments;                           \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);                                            \
+    void *block = real_##name arguments;                                                           \
+    if (lane) allocated(lane, &origin, block, size);                                               \
+    return block;                                                                                  \
+  }
+
+static inline void allocated(lane_t *lane, const stacks_origin_t *origin, const void *block,
+                             size_t size) {
+  if (likely(block != NULL))
+    lane_record1(lane, TRACE_ALLOCATE, lane_stack(lane, origin), size, (uintptr_t)block);
+  lane_leave(lane);
+}
+
+ALLOCATOR(malloc, (size_t size), (size), size)
+ALLOCATOR(calloc, (size_t count, size_t size), (count, size), count *size)
+ALLOCATOR(memalign, (size_t alignment, size_t size), (alignment, size), size)
+ALLOCATOR(aligned_alloc, (size_t alignment, size_t size), (alignment, size), size)
+ALLOCATOR(valloc, (size_t size), (size), size)
+ALLOCATOR(pvalloc, (size_t size), (size), size)
+
+HOOK int posix_memalign(void **block, size_t alignment, size_t size) {
+  if (unlikely(!recorder_families.heap)) return real_posix_memalign(block, alignment, size);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);
+  const int result = real_posix_memalign(block, alignment, size);
+  if (lane) allocated(lane, &origin, result == 0 ? *block : NULL, size);
+  return result;
+}
+
+// A hook that takes a block back.
+#define RELEASER(name, parameters, arguments)                                                      \
+  HOOK void name parameters {                                                                      \
+    if (unlikely(bootstrap_owns(block))) return;                                                   \
+    if (unlikely(!recorder_families.heap)) {                                                       \
+      real_##name arguments;                                                                       \
+      return;                                                                                      \
+    }                                                                                              \
+    if (!block) return;                                                                            \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    lane_t *lane = lane_enter(&origin, TRACE_FREE);                                                \
+    if (lane) lane_record1(lane, TRACE_FREE, 0, 0, (uintptr_t)block);                              \
+    real_##name arguments;                                                                         \
+    if (lane) lane_leave(lane);                                                                    \
+  }
+
+RELEASER(free, (void *block), (block))
+RELEASER(cfree, (void *block), (block))
+RELEASER(free_sized, (void *block, size_t size), (block, size))
+RELEASER(free_aligned_sized, (void *block, size_t alignment, size_t size), (block, alignment, size))
+
+// ---- reallocation --------------------------------------------------------------------------
+
+// A block of the arena moves to the real heap; the arena keeps what it has.
+static void *move_out(void *block, size_t size) {
+  if (size == 0) return NULL;
+  void *moved = malloc(size);
+  const size_t old = bootstrap_size(block);
+  if (moved) memcpy(moved, block, old < size ? old : size);
+  return moved;
+}
+
+static inline void *reallocate(const stacks_origin_t *origin, void *block, size_t size) {
+  lane_t *lane = lane_enter(origin, block ? TRACE_REALLOCATE : TRACE_ALLOCATE);
+  if (lane && block) lane_record1(lane, TRACE_REALLOCATE_START, 0, 0, (uintptr_t)block);
+  void *result = real_realloc(block, size);
+  if (!lane) return result;
+  if (!block) {
+    allocated(lane, origin, result, size);
+    return result;
+  }
+  lane_record2(lane, TRACE_REALLOCATE, lane_stack(lane, origin), size, (uintptr_t)block,
+               (uintptr_t)result);
+  lane_leave(lane);
+  return result;
+}
+
+HOOK void *realloc(void *block, size_t size) {
+  if (unlikely(bootstrap_owns(block))) return move_out(block, size);
+  if (unlikely(!recorder_families.heap)) return real_realloc(block, size);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  return reallocate(&origin, block, size);
+}
+
+// Goes through the real realloc, as glibc's own does, whose call of it would be seen again here.
+// A product that overflows fails before anything is touched, and is not noted.
+HOOK void *reallocarray(void *block, size_t count, size_t size) {
+  size_t bytes;
+  const bool overflows = __builtin_mul_overflow(count, size, &bytes);
+  if (unlikely(bootstrap_owns(block) && !overflows)) return move_out(block, bytes);
+  if (unlikely(!recorder_families.heap || overflows)) return real_reallocarray(block, count, size);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  return reallocate(&origin, block, bytes);
+}

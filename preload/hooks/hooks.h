@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the hooks share. lane.h says how a hook looks.
+#ifndef PRELOAD_HOOKS_HOOKS_H
+#define PRELOAD_HOOKS_HOOKS_H
+
+#include "preload/lane.h"
+#include "preload/real.h"
+
+// A function that takes the place of the one of that name. These, and no others, are exported.
+#define HOOK __attribute__((visibility("default")))
+
+// ---- calls that may block ------------------------------------------------------------------
+
+// A real call between its announcement and its record.
+typedef struct {
+  lane_pending_t outer;
+  uint64_t since;
+  uint64_t now;    // ticks when the call had returned; set by hook_wait_end
+  uint64_t ticks;  // how long it took
+} hook_wait_t;
+
+// Announces the call and leaves the lane.
+static inline hook_wait_t hook_wait_begin(lane_t *lane, const stacks_origin_t *origin,
+                                          uint32_t what, uint64_t object, uint64_t second) {
+  hook_wait_t wait = {.outer = lane_pend(lane, origin, what, object, second)};
+  wait.since = atomic_load_explicit(&lane->ring->pending_since, memory_order_relaxed);
+  lane_leave(lane);
+  return wait;
+}
+
+// After the call: enters the lane again and takes the announcement back. NULL: nothing can be
+// recorded. The caller leaves the lane.
+static inline lane_t *hook_wait_end(hook_wait_t *wait, const stacks_origin_t *origin) {
+  lane_t *lane = lane_reenter(origin);
+  if (!lane) return NULL;
+  lane_unpend(lane, &wait->outer);
+  wait->now = clock_ticks();
+  wait->ticks = wait->now > wait->since ? wait->now - wait->since : 0;
+  return lane;
+}
+
+// ---- life of a thread ----------------------------------------------------------------------
+
+// Makes the key whose destructor gives back the lane of a thread that ends. Called once, in the
+// constructor.
+void thread_key_create(void);
+// Sees to it that lane_release is called when the calling thread ends. To be called when it gets a
+// lane. False where that can no longer be: its last destructors have run, nobody would give the
+// lane back. Signal-safe.
+bool thread_arm_end(void);
+
+// ---- functions that not every libc header declares -----------------------------------------
+
+void cfree(void *block);
+void free_sized(void *block, size_t size);
+void free_aligned_sized(void *block, size_t alignment, size_t size);
+
+#endif

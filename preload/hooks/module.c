@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unloading of modules. dlopen is not interposed: where it searches depends on its caller. What it
+// loads is met as an unknown address in a stack.
+#include "preload/hooks/hooks.h"
+
+#include <dlfcn.h>
+
+HOOK int dlclose(void *handle) {
+  const int result = real_dlclose(handle);
+  stacks_modules_changed();
+  return result;
+}

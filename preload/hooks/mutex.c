@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mutexes.
+//
+// A request that has to wait is announced before it waits. Whether it will is asked with the real
+// trylock where that is the same as the lock that does not wait; the kinds for which it is not
+// (adaptive: it would not spin; robust, priority protocols: it would change who inherits what) are
+// announced each time, and the lock word says whether somebody held it.
+//
+// A release, or a destruction, that fails is followed by a lock-fail of the same mutex without a
+// wait: it did not take place.
+#include "preload/hooks/mutex.h"
+#include "preload/hooks/hooks.h"
+
+#include <errno.h>
+
+static inline void lock_failed(lane_t *lane, const stacks_origin_t *origin,
+                               const pthread_mutex_t *mutex, uint32_t bits, int result) {
+  lane_record3(lane, TRACE_LOCK_FAIL, lane_stack(lane, origin), bits, (uintptr_t)mutex, 0,
+               trace_zigzag(-result));
+}
+
+// ---- acquiring -----------------------------------------------------------------------------
+
+static bool has_plain_trylock(uint32_t bits) {
+  return !(bits &
+           (TRACE_LOCK_ADAPTIVE | TRACE_LOCK_ROBUST | TRACE_LOCK_INHERIT | TRACE_LOCK_PROTECT));
+}
+
+// Takes the mutex if that is possible at once: then it is recorded, the lane left, and true.
+static inline bool lock_at_once(lane_t *lane, const stacks_origin_t *origin, pthread_mutex_t *mutex,
+                                uint32_t bits) {
+  if (!has_plain_trylock(bits) || real_pthread_mutex_trylock(mutex) != 0) return false;
+  lane_record1(lane, TRACE_LOCK_ACQUIRE, lane_stack(lane, origin), bits, (uintptr_t)mutex);
+  lane_leave(lane);
+  return true;
+}
+
+// What the lock word says: somebody else, or for kinds that do not count the thread itself, has it.
+// The word holds 0, 1, 2 or the owner's id; above that flags, or the priority ceiling.
+static bool is_held(const lane_t *lane, const pthread_mutex_t *mutex, uint32_t bits) {
+  const uint32_t mask = bits & TRACE_LOCK_PROTECT ? 0x7ffff : 0x3fffffff;
+  const uint32_t word = (uint32_t)__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED);
+  const uint32_t owner = (uint32_t)__atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED);
+  return (word & mask) != 0 && !(bits & TRACE_LOCK_RECURSIVE && owner == lane->tid);
+}
+
+// A request on its way through the real call.
+typedef struct {
+  pthread_mutex_t *mutex;
+  uint32_t bits;
+  bool waits;
+  hook_wait_t wait;
+} request_t;
+
+static request_t request_begin(lane_t *lane, const stacks_origin_t *origin, pthread_mutex_t *mutex,
+                               uint32_t bits) {
+  request_t request = {.mutex = mutex, .bits = bits};
+  request.waits = has_plain_trylock(bits) || is_held(lane, mutex, bits);
+  request.wait = hook_wait_begin(lane, origin, TRACE_PENDING_LOCK, (uintptr_t)mutex, bits);
+  return request;
+}
+
+static int request_end(request_t *request, const stacks_origin_t *origin, int result) {
+  hook_wait_t *wait = &request->wait;
+  lane_t *lane = hook_wait_end(wait, origin);
+  if (!lane) return result;
+  const uint32_t stack = lane_stack(lane, origin);
+  const uint32_t bits = request->bits | (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
+  const uintptr_t mutex = (uintptr_t)request->mutex;
+  if (result != 0 && result != EOWNERDEAD)
+    lane_record(lane, TRACE_LOCK_FAIL, stack, bits, wait->now, 3, mutex, wait->ticks,
+                trace_zigzag(-result));
+  else if (request->waits)
+    lane_record(lane, TRACE_LOCK_WAIT, stack, bits, wait->now, 2, mutex, wait->ticks, 0);
+  else
+    lane_record(lane, TRACE_LOCK_ACQUIRE, stack, bits, wait->now, 1, mutex, 0, 0);
+  lane_leave(lane);
+  return result;
+}
+
+// A hook that acquires `mutex` and may wait. `how`: bits of the request. `checked`: the real
+// function would look at nothing but the mutex where that is free.
+#define LOCKER(name, parameters, arguments, how, checked)                                          \
+  HOOK int name parameters {                                                                       \
+    if (!recorder_families.lock) return real_##name arguments;                                     \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                        \
+    if (!lane) return real_##name arguments;                                                       \
+    const uint32_t bits = mutex_bits(mutex) | (how);                                               \
+    if ((checked) && lock_at_once(lane, &origin, mutex, bits)) return 0;                           \
+    request_t request = request_begin(lane, &origin, mutex, bits);                                 \
+    return request_end(&request, &origin, real_##name arguments);                                  \
+  }
+
+LOCKER(pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex), 0, true)
+LOCKER(pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *limit),
+       (mutex, limit), TRACE_LOCK_TIMED, true)
+LOCKER(pthread_mutex_clocklock,
+       (pthread_mutex_t * mutex, clockid_t clock, const struct timespec *limit),
+       (mutex, clock, limit), TRACE_LOCK_TIMED, clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC)
+
+HOOK int pthread_mutex_trylock(pthread_mutex_t *mutex) {
+  if (!recorder_families.lock) return real_pthread_mutex_trylock(mutex);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);
+  if (!lane) return real_pthread_mutex_trylock(mutex);
+  const int result = real_pthread_mutex_trylock(mutex);
+  const uint32_t bits =
+      mutex_bits(mutex) | TRACE_LOCK_TRY | (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
+  if (result == 0 || result == EOWNERDEAD)
+    lane_record1(lane, TRACE_LOCK_ACQUIRE, lane_stack(lane, &origin), bits, (uintptr_t)mutex);
+  else
+    lock_failed(lane, &origin, mutex, bits, result);
+  lane_leave(lane);
+  return result;
+}
+
+// ---- releasing -----------------------------------------------------------------------------
+
+HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex) {
+  if (!recorder_families.lock) return real_pthread_mutex_unlock(mutex);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  lane_t *lane = lane_enter(&origin, TRACE_LOCK_RELEASE);
+  if (!lane) return real_pthread_mutex_unlock(mutex);
+  // Read before it is released: it may be gone after that.
+  const uint32_t bits = mutex_bits(mutex);
+  lane_record1(lane, TRACE_LOCK_RELEASE, 0, bits, (uintptr_t)mutex);
+  const int result = real_pthread_mutex_unlock(mutex);
+  if (unlikely(result != 0)) lock_failed(lane, &origin, mutex, bits, result);
+  lane_leave(lane);
+  return result;
+}
+
+// ---- life ----------------------------------------------------------------------------------
+
+HOOK int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
+  if (!recorder_families.lock) return real_pthread_mutex_init(mutex, attributes);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const int result = real_pthread_mutex_init(mutex, attributes);
+  lane_t *lane = result == 0 ? lane_enter(&origin, TRACE_LOCK_INIT) : NULL;
+  if (!lane) return result;
+  lane_record1(lane, TRACE_LOCK_INIT, lane_stack(lane, &origin), mutex_bits(mutex),
+               (uintptr_t)mutex);
+  lane_leave(lane);
+  return result;
+}
+
+HOOK int pthread_mutex_destroy(pthread_mutex_t *mutex) {
+  if (!recorder_families.lock) return real_pthread_mutex_destroy(mutex);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  lane_t *lane = lane_enter(&origin, TRACE_LOCK_DESTROY);
+  if (!lane) return real_pthread_mutex_destroy(mutex);
+  const uint32_t bits = mutex_bits(mutex);
+  lane_record1(lane, TRACE_LOCK_DESTROY, lane_stack(lane, &origin), bits, (uintptr_t)mutex);
+  const int result = real_pthread_mutex_destroy(mutex);
+  if (result != 0) lock_failed(lane, &origin, mutex, bits, result);
+  lane_leave(lane);
+  return result;
+}
+
+HOOK int pthread_mutex_consistent(pthread_mutex_t *mutex) {
+  if (!recorder_families.lock) return real_pthread_mutex_consistent(mutex);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const int result = real_pthread_mutex_consistent(mutex);
+  lane_t *lane = lane_enter(&origin, TRACE_LOCK_REPAIR);
+  if (!lane) return result;
+  lane_record1(lane, TRACE_LOCK_REPAIR, lane_stack(lane, &origin), trace_zigzag(-result),
+               (uintptr_t)mutex);
+  lane_leave(lane);
+  return result;
+}

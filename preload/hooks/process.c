@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes: forking, becoming another image, ending at once.
+//
+// A vfork child runs in the memory of its parent. What ends or replaces a process therefore asks
+// first who is calling, and in such a child records nothing: the parent's record goes on.
+#include "preload/hooks/hooks.h"
+#include "preload/system.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_recorded_process(void) {
+  if (!recorder_families.process || !recorder_session) return false;
+  const int process = recorder_process();
+  return process >= 0 &&
+         (long)atomic_load_explicit(&recorder_session->processes[process].pid,
+                                    memory_order_relaxed) == system_call(SYS_getpid);
+}
+
+// Not under the guard: handlers of pthread_atfork run inside.
+HOOK pid_t fork(void) {
+  if (!recorder_families.process) return real_fork();
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const pid_t child = real_fork();
+  if (child == 0) {
+    recorder_forked();
+    return child;
+  }
+  lane_t *lane = lane_enter(&origin, TRACE_FORK);
+  if (!lane) return child;
+  lane_record0(lane, TRACE_FORK, lane_stack(lane, &origin),
+               trace_zigzag(child < 0 ? -errno : child));
+  lane_leave(lane);
+  return child;
+}
+
+// ---- exec ----------------------------------------------------------------------------------
+
+// Returns whether the attempt was recorded, and exec_failed is to be called if it returns.
+static bool exec_begin(const stacks_origin_t *origin, const char *path) {
+  if (!is_recorded_process()) return false;
+  lane_t *lane = lane_enter(origin, TRACE_EXEC);
+  if (lane) {
+    lane_record_text(lane, TRACE_EXEC, lane_stack(lane, origin), 0, path ? path : "",
+                     path ? strlen(path) : 0);
+    lane_leave(lane);
+  }
+  recorder_exec(true);
+  return true;
+}
+
+static void exec_failed(const stacks_origin_t *origin) {
+  const int error = errno;
+  recorder_exec(false);
+  lane_t *lane = lane_enter(origin, TRACE_EXEC_FAILED);
+  if (lane) {
+    lane_record0(lane, TRACE_EXEC_FAILED, 0, trace_zigzag(-error));
+    lane_leave(lane);
+  }
+  errno = error;
+}
+
+#define EXECUTOR(name, parameters, arguments, path)                                                \
+  HOOK int name parameters {                                                                       \
+    if (!recorder_families.process) return real_##name arguments;                                  \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const bool recorded = exec_begin(&origin, path);                                               \
+    const int result = real_##name arguments;                                                      \
+    if (recorded) exec_failed(&origin);                                                            \
+    return result;                                                                                 \
+  }
+
+EXECUTOR(execve, (const char *path, char *const arguments[], char *const environment[]),
+         (path, arguments, environment), path)
+EXECUTOR(execv, (const char *path, char *const arguments[]), (path, arguments), path)
+EXECUTOR(execvp, (const char *file, char *const arguments[]), (file, arguments), file)
+EXECUTOR(execvpe, (const char *file, char *const arguments[], char *const environment[]),
+         (file, arguments, environment), file)
+
+// The name of the file that a descriptor stands for.
+typedef struct {
+  char text[32];
+} descriptor_path_t;
+
+static descriptor_path_t descriptor_path(int descriptor) {
+  descriptor_path_t path = {"/proc/self/fd/"};
+  char *at = path.text + strlen(path.text);
+  unsigned scale = 1;
+  const unsigned number = descriptor < 0 ? 0 : (unsigned)descriptor;
+  while (number / scale >= 10) scale *= 10;
+  for (; scale > 0; scale /= 10) *at++ = (char)('0' + number / scale % 10);
+  return path;
+}
+
+EXECUTOR(fexecve, (int descriptor, char *const arguments[], char *const environment[]),
+         (descriptor, arguments, environment), descriptor_path(descriptor).text)
+
+// The forms with a list of arguments: they are gathered on the stack, as libc does it, and passed
+// to the form with an array. `TAKE` takes what follows the closing NULL.
+#define EXECUTOR_OF_LIST(name, vector, TAKE, ...)                                                  \
+  HOOK int name(const char *path, const char *argument, ...) {                                     \
+    va_list list;                                                                                  \
+    size_t count = 1;                                                                              \
+    va_start(list, argument);                                                                      \
+    while (va_arg(list, char *)) count++;                                                          \
+    va_end(list);                                                                                  \
+    const char **arguments = __builtin_alloca((count + 1) * sizeof *arguments);                    \
+    arguments[0] = argument;                                                                       \
+    va_start(list, argument);                                                                      \
+    for (size_t i = 1; i <= count; i++) arguments[i] = va_arg(list, char *);                       \
+    TAKE va_end(list);                                                                             \
+    return vector(path, (char *const *)arguments __VA_ARGS__);                                     \
+  }
+
+EXECUTOR_OF_LIST(execl, execv, )
+EXECUTOR_OF_LIST(execlp, execvp, )
+#define TAKE_ENVIRONMENT char *const *environment = va_arg(list, char *const *);
+EXECUTOR_OF_LIST(execle, execve, TAKE_ENVIRONMENT, , environment)
+
+// ---- ending at once ------------------------------------------------------------------------
+
+static void end(const stacks_origin_t *origin, int status) {
+  if (!is_recorded_process()) return;
+  lane_t *lane = lane_enter(origin, TRACE_EXIT);
+  if (lane) {
+    lane_record1(lane, TRACE_EXIT, 0, trace_zigzag(status), TRACE_EXIT_IMMEDIATE);
+    lane_leave(lane);
+  }
+  recorder_finish(status, TRACE_EXIT_IMMEDIATE);
+}
+
+#define ENDER(name)                                                                                \
+  HOOK void name(int status) {                                                                     \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    end(&origin, status);                                                                          \
+    real_##name(status);                                                                           \
+    __builtin_unreachable();                                                                       \
+  }
+
+ENDER(_exit)
+ENDER(_Exit)

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads: where they begin and end, who waits for them, their names.
+#include "preload/hooks/hooks.h"
+#include "preload/lanes.h"
+
+#include <limits.h>
+#include <string.h>
+
+// ---- beginning -----------------------------------------------------------------------------
+
+// What a new thread is to run, on its way from pthread_create to the thread. A pool, as nothing may
+// be allocated that the program could see; where it is used up, a thread starts without us.
+typedef struct {
+  _Atomic bool taken;
+  void *(*routine)(void *);
+  void *argument;
+} thread_start_t;
+
+enum { THREAD_STARTS = 1024 };
+static thread_start_t thread_starts[THREAD_STARTS];
+
+static thread_start_t *start_take(void *(*routine)(void *), void *argument) {
+  static _Atomic unsigned next;
+  const unsigned first = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
+  for (unsigned i = 0; i < THREAD_STARTS; i++) {
+    thread_start_t *start = &thread_starts[(first + i) % THREAD_STARTS];
+    if (atomic_exchange_explicit(&start->taken, true, memory_order_acquire)) continue;
+    start->routine = routine;
+    start->argument = argument;
+    return start;
+  }
+  return NULL;
+}
+
+static void start_release(thread_start_t *start) {
+  atomic_store_explicit(&start->taken, false, memory_order_release);
+}
+
+static void *thread_begin(void *from) {
+  const thread_start_t start = *(thread_start_t *)from;
+  start_release(from);
+  if (!lane_current) lanes_claim((uintptr_t)start.routine);
+  thread_arm_end();
+  return start.routine(start.argument);
+}
+
+// Not under the guard: the memory of the thread is allocated here, and freed by another hook.
+HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                        void *(*routine)(void *), void *argument) {
+  if (!recorder_families.thread) return real_pthread_create(thread, attributes, routine, argument);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  thread_start_t *start = start_take(routine, argument);
+  const int result = start ? real_pthread_create(thread, attributes, thread_begin, start)
+                           : real_pthread_create(thread, attributes, routine, argument);
+  if (result != 0 && start) start_release(start);
+  lane_t *lane = lane_enter(&origin, TRACE_THREAD_CREATE);
+  if (!lane) return result;
+  lane_record2(lane, TRACE_THREAD_CREATE, lane_stack(lane, &origin), trace_zigzag(-result),
+               result == 0 ? *thread : 0, (uintptr_t)routine);
+  lane_leave(lane);
+  return result;
+}
+
+// ---- end -----------------------------------------------------------------------------------
+
+static pthread_key_t end_key;
+static bool end_key_made;
+static __thread bool has_ended __attribute__((tls_model("initial-exec")));
+
+// Runs once in each round of destructors and lets go in the last: what the destructors of other
+// keys free is seen until then. `rounds` is how many are left, this one included.
+static void thread_ending(void *rounds) {
+  const uintptr_t left = (uintptr_t)rounds - 1;
+  if (left > 0) {
+    pthread_setspecific(end_key, (void *)left);
+    return;
+  }
+  has_ended = true;
+  lane_release();
+}
+
+void thread_key_create(void) { end_key_made = pthread_key_create(&end_key, thread_ending) == 0; }
+
+bool thread_arm_end(void) {
+  if (has_ended) return false;
+  if (end_key_made && !pthread_getspecific(end_key))
+    pthread_setspecific(end_key, (void *)(uintptr_t)PTHREAD_DESTRUCTOR_ITERATIONS);
+  return true;
+}
+
+// ---- joining -------------------------------------------------------------------------------
+
+// A join that may wait. Not under the guard: it frees the memory of the thread.
+#define JOINER(name, parameters, arguments)                                                        \
+  HOOK int name parameters {                                                                       \
+    if (!recorder_families.thread) return real_##name arguments;                                   \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    lane_t *lane = lane_enter(&origin, TRACE_THREAD_JOIN);                                         \
+    if (!lane) return real_##name arguments;                                                       \
+    hook_wait_t wait = hook_wait_begin(lane, &origin, TRACE_PENDING_JOIN, thread, 0);              \
+    const int status = real_##name arguments;                                                      \
+    lane = hook_wait_end(&wait, &origin);                                                          \
+    if (lane) joined(lane, &origin, thread, status, &wait);                                        \
+    return status;                                                                                 \
+  }
+
+static void joined(lane_t *lane, const stacks_origin_t *origin, pthread_t thread, int status,
+                   const hook_wait_t *wait) {
+  lane_record(lane, TRACE_THREAD_JOIN, lane_stack(lane, origin), trace_zigzag(-status), wait->now,
+              2, thread, wait->ticks, 0);
+  lane_leave(lane);
+}
+
+JOINER(pthread_join, (pthread_t thread, void **result), (thread, result))
+JOINER(pthread_tryjoin_np, (pthread_t thread, void **result), (thread, result))
+JOINER(pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *limit),
+       (thread, result, limit))
+JOINER(pthread_clockjoin_np,
+       (pthread_t thread, void **result, clockid_t clock, const struct timespec *limit),
+       (thread, result, clock, limit))
+
+HOOK int pthread_detach(pthread_t thread) {
+  if (!recorder_families.thread) return real_pthread_detach(thread);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const int result = real_pthread_detach(thread);
+  lane_t *lane = lane_enter(&origin, TRACE_THREAD_DETACH);
+  if (!lane) return result;
+  lane_record1(lane, TRACE_THREAD_DETACH, lane_stack(lane, &origin), trace_zigzag(-result), thread);
+  lane_leave(lane);
+  return result;
+}
+
+HOOK int pthread_setname_np(pthread_t thread, const char *name) {
+  if (!recorder_families.thread) return real_pthread_setname_np(thread, name);
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const int result = real_pthread_setname_np(thread, name);
+  lane_t *lane = result == 0 ? lane_enter(&origin, TRACE_THREAD_NAME) : NULL;
+  if (!lane) return result;
+  lane_record_text(lane, TRACE_THREAD_NAME, 0, thread, name, strlen(name));
+  lane_leave(lane);
+  return result;
+}
