@@ -61,6 +61,9 @@ int trace_writer_open(trace_writer_t *writer, int fd, size_t content_max, int le
 // and the block may be given again.
 int trace_writer_append(trace_writer_t *writer, const trace_block_t *block, const uint8_t *content,
                         size_t size);
+// Appends a block as it stands in another trace: its header and frame, `size` bytes together.
+int trace_writer_append_raw(trace_writer_t *writer, const void *block, size_t size,
+                            size_t content_size);
 // Writes the seek table. The trace is complete, but may be reopened by the next append, which cuts
 // the table off again. 0, or -errno.
 int trace_writer_finish(trace_writer_t *writer);

@@ -67,6 +67,11 @@ static int64_t lanes_find_free(uint32_t ready) {
   return -1;
 }
 
+void lanes_give_stacks(lane_t *lane) {
+  if (lanes_stacks && !lane->stacks && stacks_ready())
+    lane->stacks = (stacks_t *)(lanes_stacks + (size_t)lane->index * STACKS_MEMORY);
+}
+
 // Points the lane at its ring; a lane that was released keeps its stacks.
 static void lanes_attach(uint32_t index) {
   lane_t *lane = &lanes[index];
@@ -81,9 +86,8 @@ static void lanes_attach(uint32_t index) {
   lane->pend_cfa = 0;
   lane->tid = (uint32_t)system_call(SYS_gettid);
   lane->handle = (uint64_t)pthread_self();
-  if (lanes_stacks && !lane->stacks && stacks_ready())
-    lane->stacks = (stacks_t *)(lanes_stacks + (size_t)index * STACKS_MEMORY);
   lane->ring = ring;
+  lanes_give_stacks(lane);
 }
 
 lane_t *lanes_claim(uint64_t routine) {

@@ -14,6 +14,9 @@ bool lanes_reserve(uint32_t rings);
 // (counted). Sets lane_current. Signal-safe; may write to the ring.
 lane_t *lanes_claim(uint64_t routine);
 
+// Gives a lane that was claimed before stacks were ready its memory for them.
+void lanes_give_stacks(lane_t *lane);
+
 // What lane_stack_take hands to the stack module for this lane.
 stacks_sink_t lane_sink(lane_t *lane);
 

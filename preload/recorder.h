@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
@@ -32,9 +33,12 @@ extern bool recorder_may_wait;             // a full ring: wait for the writer (
 // getpid the first time.
 int recorder_process(void);
 
-// After fork in the child, before it runs on: registers it, so that its trace exists even if it
-// never calls anything.
-void recorder_forked(void);
+// Around fork: prepare takes a place for the child (-1: none) before it, so that the writer waits
+// for it even if the parent ends at once; the parent tells which process has it (a negative `child`:
+// fork failed), the child takes it, so that its trace exists even if it never calls anything.
+int recorder_fork_prepare(void);
+void recorder_fork_parent(int place, pid_t child);
+void recorder_fork_child(int place);
 // The process ends: asks the writer to complete the trace and waits for it, 50 ms at most.
 void recorder_finish(int status, unsigned how);
 // An exec is about to happen (true), or has failed (false).

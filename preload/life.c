@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process's place in the session: from its start or its fork, over an exec, to its exit.
+#include "preload/life.h"
+
+#include "preload/lane.h"
+#include "preload/message.h"
+#include "preload/system.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <time.h>
+
+enum { LIFE_EXIT_WAIT_NS = 50 * 1000 * 1000, LIFE_PAGE = 4096 };
+
+// In a page of its own (MADV_WIPEONFORK). A vfork child shares it with its parent, as it does
+// everything else.
+typedef struct {
+  int known;    // place + 1; 0: not registered yet, -1: there is no place
+  uint32_t pid;
+} life_t;
+static life_t *life;
+
+bool life_reserve(void) {
+  const long result = system_call(SYS_mmap, NULL, LIFE_PAGE, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (system_failed(result)) return false;
+  life = (life_t *)result;
+  return !system_failed(system_call(SYS_madvise, life, LIFE_PAGE, MADV_WIPEONFORK));
+}
+
+void life_begin(int place) {
+  life->pid = (uint32_t)system_call(SYS_getpid);
+  life->known = place < 0 ? -1 : place + 1;
+}
+
+// ---- places ----------------------------------------------------------------------------------
+
+static int place_take(void) {
+  for (int i = 1; i < TRACE_PROCESSES_MAX; i++) {
+    uint32_t expected = TRACE_PROCESS_FREE;
+    trace_process_t *process = &recorder_session->processes[i];
+    if (atomic_load_explicit(&process->state, memory_order_relaxed) != expected ||
+        !atomic_compare_exchange_strong(&process->state, &expected, TRACE_PROCESS_CLAIMING))
+      continue;
+    atomic_store(&process->pid, 0);
+    atomic_store(&process->start_time, 0);  // the writer finds it out
+    atomic_store(&process->finish_wanted, 0);
+    atomic_store(&process->finish_done, 0);
+    return i;
+  }
+  atomic_fetch_add(&recorder_session->processes_unrecorded, 1);
+  return -1;
+}
+
+// Says whose place it is. Parent and child both do; the first one counts.
+static void place_fill(int place, uint32_t pid, uint32_t parent) {
+  trace_process_t *process = &recorder_session->processes[place];
+  uint32_t nobody = 0;
+  if (!atomic_compare_exchange_strong(&process->pid, &nobody, pid)) return;
+  atomic_store(&process->parent, parent);
+  atomic_store(&process->start_ticks, clock_ticks());
+  atomic_store_explicit(&process->state, TRACE_PROCESS_NEW, memory_order_release);
+  recorder_ring_bell();
+}
+
+int recorder_process(void) {
+  if (likely(life && life->known > 0)) return life->known - 1;
+  if (!recorder_session || life->known < 0) return -1;
+  // A child of a fork that we were not called for.
+  const int place = place_take();
+  life_begin(place);
+  if (place >= 0) place_fill(place, life->pid, (uint32_t)system_call(SYS_getppid));
+  return place;
+}
+
+int recorder_fork_prepare(void) { return recorder_session ? place_take() : -1; }
+
+void recorder_fork_parent(int place, pid_t child) {
+  if (place < 0) return;
+  if (child < 0)
+    atomic_store(&recorder_session->processes[place].state, TRACE_PROCESS_FREE);
+  else
+    place_fill(place, (uint32_t)child, life->pid);
+}
+
+void recorder_fork_child(int place) {
+  if (!recorder_session) return;
+  life_begin(place);
+  if (place >= 0) place_fill(place, life->pid, (uint32_t)system_call(SYS_getppid));
+}
+
+// ---- the writer --------------------------------------------------------------------------------
+
+void recorder_ring_bell(void) {
+  trace_session_t *session = recorder_session;
+  atomic_fetch_add(&session->doorbell, 1);
+  if (atomic_load(&session->writer_asleep)) system_call(SYS_futex, &session->doorbell, FUTEX_WAKE, 1);
+}
+
+bool recorder_writer_lives(void) {
+  return !(atomic_load_explicit(&recorder_session->writer_life, memory_order_relaxed) &
+           FUTEX_OWNER_DIED);
+}
+
+// ---- exec and exit -----------------------------------------------------------------------------
+
+// In a vfork child the pid is another, and what it does is not its parent's end.
+static trace_process_t *own_process(void) {
+  const int place = recorder_session ? recorder_process() : -1;
+  if (place < 0 || life->pid != (uint32_t)system_call(SYS_getpid)) return NULL;
+  return &recorder_session->processes[place];
+}
+
+void recorder_exec(bool begins) {
+  trace_process_t *process = own_process();
+  if (process) atomic_store(&process->exec_pending, begins ? 1 : 0);
+}
+
+void recorder_finish(int status, unsigned how) {
+  trace_process_t *process = own_process();
+  if (!process) return;
+  const uint64_t cfa = (uint64_t)__builtin_frame_address(0);
+  const stacks_origin_t origin = {0, cfa, 0};
+  lane_t *lane = lane_enter(&origin, TRACE_EXIT);
+  if (lane) {
+    lane_record1(lane, TRACE_EXIT, 0, trace_zigzag(status), how);
+    lane_leave(lane);
+  }
+  atomic_store(&process->exit_status, status);
+  atomic_store(&process->exit_how, how);
+  atomic_store(&process->exit_known, 1);
+  const uint32_t wanted = atomic_fetch_add(&process->finish_wanted, 1) + 1;
+  recorder_ring_bell();
+  const uint64_t until = clock_monotonic() + LIFE_EXIT_WAIT_NS;
+  uint32_t done;
+  while ((done = atomic_load(&process->finish_done)) != wanted && recorder_writer_lives()) {
+    const uint64_t now = clock_monotonic();
+    if (now >= until) break;
+    const struct timespec left = {0, (long)(until - now)};
+    system_call(SYS_futex, &process->finish_done, FUTEX_WAIT, done, &left);
+  }
+  if (atomic_load(&process->stopped))
+    message_say(1, "recording stopped before the end: the trace says why", -1);
+}

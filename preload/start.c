@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// The beginning of a recording: the constructor. It runs before every other (the library is linked
+// with -z initfirst), so that what other constructors do is seen.
+#include "preload/clock.h"
+#include "preload/hooks/hooks.h"
+#include "preload/lanes.h"
+#include "preload/life.h"
+#include "preload/message.h"
+#include "preload/naming.h"
+#include "preload/process.h"
+#include "preload/real.h"
+#include "preload/session.h"
+#include "preload/settings.h"
+#include "preload/system.h"
+#include "preload/writer/writer.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+recorder_families_t recorder_families;
+trace_session_t *recorder_session;
+bool recorder_backtraces;
+bool recorder_may_wait;
+
+static void start_failed(const char *what, int result) {
+  const char *why = strerrordesc_np(-result);
+  message_say(4, what, -1, ": ", -1, why ? why : "unknown error", -1, "; recording is off", -1);
+}
+
+static bool start_path(session_files_t *files) {
+  char executable[TRACE_PATH_MAX];
+  if (!process_executable(0, executable, sizeof executable)) strcpy(executable, "program");
+  return naming_expand(files->trace_path, sizeof files->trace_path - 32,
+                       settings.output ? settings.output : "inspect.%e.%p.zst",
+                       (uint32_t)system_call(SYS_getpid), naming_base(executable),
+                       clock_realtime());
+}
+
+// Starts the writer: a child without an exit signal, which no wait() of the program sees. Signals
+// are blocked around it, so that it is born with all of them blocked.
+static bool start_writer(session_files_t *files) {
+  const uint64_t all = ~UINT64_C(0);
+  uint64_t before;
+  system_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+  const long child = system_call(SYS_clone, 0, 0, 0, 0, 0);
+  if (child == 0) writer_run(files);
+  system_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+  if (system_failed(child)) {
+    atomic_store(&files->session->writer_life, FUTEX_OWNER_DIED);
+    writer_write_facts_only(files);
+    message_say(1, "the writer could not be started: only the newest events are kept", -1);
+    return false;
+  }
+  atomic_store(&files->session->writer_pid, (uint32_t)child);
+  return true;
+}
+
+static void start_families(void) {
+  recorder_families.heap = settings.allocations;
+  recorder_families.lock = recorder_families.thread = true;
+  recorder_families.descriptor = recorder_families.process = true;
+}
+
+// The main thread's lane, and what code is mapped.
+static void start_main_lane(void) {
+  lane_t *lane = lanes_claim(0);
+  if (!lane) return;
+  lane->guard = UINTPTR_MAX;
+  const stacks_sink_t sink = lane_sink(lane);
+  stacks_modules_announce(&sink);
+  lanes_give_stacks(lane);
+  lane_leave(lane);
+}
+
+static void at_exit(int status, void *unused) {
+  (void)unused;
+  recorder_finish(status, TRACE_EXIT_NORMAL);
+}
+
+static void start_recording(void) {
+  static session_files_t files;  // the writer keeps a copy; too large for a small stack
+  const char *what;
+  if (!start_path(&files)) {
+    start_failed("INSPECT_OUTPUT cannot be used as a path", -ENAMETOOLONG);
+    return;
+  }
+  const int result = session_create(&files, &what);
+  if (result) {
+    message_say(3, "trace ", -1, files.trace_path, 300, "", -1);
+    start_failed(what, result);
+    return;
+  }
+  if (!life_reserve() || !lanes_reserve(files.rings_max)) {
+    start_failed("no address space for the recorder", -ENOMEM);
+    return;
+  }
+  life_begin(0);
+  start_writer(&files);
+  system_call(SYS_close, files.trace_fd);
+  system_call(SYS_close, files.rings_fd);
+  recorder_backtraces = settings.backtraces;
+  recorder_may_wait = settings.mode != SETTINGS_PRODUCTION;
+  recorder_session = files.session;
+  start_main_lane();
+  thread_key_create();
+  on_exit(at_exit, NULL);  // the first to be registered: the last to run
+  start_families();
+}
+
+__attribute__((constructor(101))) static void start(int count, char **arguments,
+                                                    char **environment) {
+  (void)count;
+  (void)arguments;
+  message_open();
+  real_resolve();
+  if (!settings_read(&settings, environment) || !settings.enabled) return;
+  clock_choose();
+  start_recording();
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Draining: the words between tail and head become blocks, then tail moves.
+#include "preload/writer/drain.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static uint64_t *ring_data(trace_ring_t *ring) {
+  return (uint64_t *)((uint8_t *)ring + TRACE_RING_HEADER);
+}
+
+// How many records of each kind a block has: its first column has a byte a record.
+static void count_kinds(const trace_block_t *block, const uint8_t *content, size_t size,
+                        uint32_t counts[TRACE_KIND_LIMIT]) {
+  static trace_block_cursor_t cursor;
+  memset(counts, 0, TRACE_KIND_LIMIT * sizeof *counts);
+  if (!trace_block_open(&cursor, block, content, size)) return;
+  for (uint64_t i = 0; i < cursor.records_left; i++) counts[cursor.kinds[i] & 0x7f]++;
+}
+
+static bool append(stream_t *stream, const uint64_t *words, size_t count, trace_block_t block,
+                   const stream_memory_t *memory) {
+  uint32_t counts[TRACE_KIND_LIMIT];
+  const bool facts = block.from == block.to;
+  const size_t size = trace_block_encode(words, count, memory->scratch, memory->content, &block);
+  if (size == 0) return false;
+  if (!facts) count_kinds(&block, memory->content, size, counts);
+  return stream_append(stream, &block, memory->content, size, facts ? NULL : counts, memory);
+}
+
+// Parts records into facts and events, in order.
+static void take_apart(const uint64_t *words, size_t count, const stream_memory_t *memory,
+                       size_t *facts, size_t *events) {
+  trace_record_t record;
+  *facts = *events = 0;
+  for (size_t at = 0; at < count;) {
+    const size_t length = trace_record_parse(words + at, count - at, &record);
+    if (length == 0) return;
+    const bool fact =
+        record.kind && trace_event_kinds[record.kind].family == TRACE_FAMILY_FACT;
+    uint64_t *to = fact ? memory->facts + *facts : memory->events + *events;
+    if (record.kind) {
+      memcpy(to, words + at, length * sizeof *words);
+      *(fact ? facts : events) += length;
+    }
+    at += length;
+  }
+}
+
+// What a stopped stream throws away, by kind.
+static void discard(stream_t *stream, const uint64_t *words, size_t count) {
+  trace_record_t record;
+  for (size_t at = 0; at < count;) {
+    const size_t length = trace_record_parse(words + at, count - at, &record);
+    if (length == 0) return;
+    if (record.kind) stream->dropped[record.kind]++;
+    at += length;
+  }
+}
+
+// Takes [from, to), which does not wrap.
+static void drain_span(stream_t *stream, const uint64_t *words, uint64_t from, uint64_t to,
+                       uint32_t lane, bool facts_inside, const stream_memory_t *memory) {
+  const size_t count = (size_t)(to - from);
+  if (stream->stopped) {
+    discard(stream, words, count);
+    return;
+  }
+  trace_block_t block = {.lane = lane, .from = from, .to = to};
+  if (!facts_inside) {
+    if (!append(stream, words, count, block, memory)) discard(stream, words, count);
+    return;
+  }
+  size_t facts, events;
+  take_apart(words, count, memory, &facts, &events);
+  const trace_block_t definitions = {.lane = lane, .from = from, .to = from};
+  if (facts > 0) append(stream, memory->facts, facts, definitions, memory);
+  if (events > 0 && !append(stream, memory->events, events, block, memory))
+    discard(stream, memory->events, events);
+}
+
+static void append_facts(stream_t *stream, uint32_t lane, uint64_t position, const uint64_t *words,
+                         size_t count, const stream_memory_t *memory) {
+  if (count > 0)
+    append(stream, words, count, (trace_block_t){.lane = lane, .from = position, .to = position},
+           memory);
+}
+
+static void report_lost(stream_t *stream, const trace_ring_t *ring, uint32_t lane,
+                        drain_state_t *state, const stream_memory_t *memory) {
+  const uint64_t total = atomic_load_explicit(&ring->lost_total, memory_order_relaxed);
+  if (total == state->reported_total) return;
+  uint64_t words[TRACE_KIND_LIMIT * 3];
+  size_t used = 0;
+  for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
+    const uint32_t lost = atomic_load_explicit(&ring->lost[kind], memory_order_relaxed);
+    if (lost == state->reported[kind]) continue;
+    words[used++] = trace_header(TRACE_LOST, false, 0, kind);
+    words[used++] = lost - state->reported[kind];
+    words[used++] = TRACE_LOST_RING_FULL;
+    state->reported[kind] = lost;
+  }
+  state->reported_total = total;
+  append_facts(stream, lane, atomic_load(&ring->head), words, used, memory);
+}
+
+static void note_waits(stream_t *stream, const trace_ring_t *ring, drain_state_t *state) {
+  const uint64_t waits = atomic_load_explicit(&ring->waits, memory_order_relaxed);
+  const uint64_t ticks = atomic_load_explicit(&ring->waited_ticks, memory_order_relaxed);
+  stream->waits += waits - state->reported_waits;
+  stream->waited_ticks += ticks - state->reported_ticks;
+  state->reported_waits = waits;
+  state->reported_ticks = ticks;
+}
+
+uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_state_t *state,
+                    const stream_memory_t *memory) {
+  // Pairs with the owner's release: all records below head are whole.
+  const uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+  uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+  const uint64_t begin = tail;
+  const uint64_t last_fact = atomic_load_explicit(&ring->last_fact, memory_order_relaxed);
+  if (head - tail > TRACE_RING_WORDS) return 0;  // not a ring that we can believe
+  while (tail < head) {
+    const uint64_t start = tail % TRACE_RING_WORDS;
+    uint64_t end = tail + (TRACE_RING_WORDS - start);
+    if (end > head) end = head;
+    drain_span(stream, ring_data(ring) + start, tail, end, lane, last_fact > tail, memory);
+    tail = end;
+    // Only now may the owner write over them: their frame is in the file.
+    atomic_store_explicit(&ring->tail, tail, memory_order_release);
+  }
+  report_lost(stream, ring, lane, state, memory);
+  note_waits(stream, ring, state);
+  return head - begin;
+}
+
+void drain_pending(stream_t *stream, const trace_ring_t *ring, uint32_t lane,
+                   const stream_memory_t *memory) {
+  const uint32_t what = atomic_load_explicit(&ring->pending_what, memory_order_acquire);
+  if (what == TRACE_PENDING_NONE) return;
+  const uint32_t stack = atomic_load_explicit(&ring->pending_stack, memory_order_relaxed);
+  const uint64_t words[] = {
+      trace_header(TRACE_PENDING, false, stack & (TRACE_STACK_LIMIT - 1), what),
+      atomic_load_explicit(&ring->pending_object, memory_order_relaxed),
+      atomic_load_explicit(&ring->pending_second, memory_order_relaxed),
+      atomic_load_explicit(&ring->pending_since, memory_order_relaxed),
+  };
+  append_facts(stream, lane, atomic_load(&ring->head), words, 4, memory);
+}

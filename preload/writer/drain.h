@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a ring into a trace.
+#ifndef PRELOAD_WRITER_DRAIN_H
+#define PRELOAD_WRITER_DRAIN_H
+
+#include "preload/writer/stream.h"
+
+// What the writer remembers of a ring.
+typedef struct {
+  uint32_t reported[TRACE_KIND_LIMIT];  // of ring->lost, already in a trace
+  uint64_t reported_total;
+  uint64_t reported_waits, reported_ticks;
+} drain_state_t;
+
+// Takes everything below the ring's head into the stream and releases it. Facts go into a block of
+// their own (which covers no positions) before the events. A stopped stream's events are counted
+// and released. `lane` is the ring's number + 1. Returns the words taken.
+uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_state_t *state,
+                    const stream_memory_t *memory);
+// Adds the call that the ring's owner was in when it ended, if any, as a PENDING fact.
+void drain_pending(stream_t *stream, const trace_ring_t *ring, uint32_t lane,
+                   const stream_memory_t *memory);
+
+#endif

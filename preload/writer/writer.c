@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+// The writer's life: it sleeps until a ring is half full or something happened, looks at every
+// process and every ring, and ends when all its processes have.
+#include "preload/writer/writer.h"
+
+#include "preload/clock.h"
+#include "preload/system.h"
+#include "preload/writer/drain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+enum {
+  WRITER_PAUSE_BUSY_NS = 5 * 1000 * 1000,
+  WRITER_PAUSE_IDLE_NS = 40 * 1000 * 1000,
+  WRITER_QUIET_ROUNDS = 50,                 // rounds without work until it counts as idle
+  WRITER_SPARE_RINGS = 3,
+  WRITER_LINGERS = 1500,                    // a minute
+};
+static const uint64_t WRITER_FLUSH_NS = 1000000000;  // nothing stays in a ring for longer
+
+typedef struct {
+  session_files_t files;
+  trace_session_t *session;
+  stream_memory_t memory;
+  stream_t *streams[TRACE_PROCESSES_MAX];
+  drain_state_t *rings;        // one for each
+  uint32_t rings_wanted_seen;
+  uint64_t flushed_at;
+  unsigned quiet_rounds;
+  bool grown_out;              // no space for more rings
+} writer_t;
+
+static writer_t *writer;       // in mapped memory
+
+// The robust futex list of this process: one entry, session->writer_life. When the writer dies the
+// kernel marks it (robust_futexes.rst, get_robust_list(2)).
+static struct {
+  struct robust_list_head head;
+} writer_robust;
+
+static void *writer_map(size_t size) {
+  const long result = system_call(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return system_failed(result) ? NULL : (void *)result;
+}
+
+static trace_ring_t *writer_ring(uint32_t index) {
+  return (trace_ring_t *)((uint8_t *)writer->session + TRACE_SESSION_SIZE +
+                          (size_t)index * TRACE_RING_STRIDE);
+}
+
+static uint32_t writer_rings_ready(void) {
+  return atomic_load_explicit(&writer->session->rings_ready, memory_order_relaxed);
+}
+
+// ---- becoming a process of its own -----------------------------------------------------------
+
+// Opens the rings anew and lets go of the mapping it was born with, so that whoever still has that
+// one can be told (see family_has_gone).
+static void remap_rings(void) {
+  const size_t size =
+      TRACE_SESSION_SIZE + (size_t)writer->files.rings_max * TRACE_RING_STRIDE;
+  const long file =
+      system_call(SYS_openat, AT_FDCWD, writer->files.rings_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (system_failed(file)) return;
+  const long memory =
+      system_call(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (system_failed(memory)) {
+    system_call(SYS_close, file);
+    return;
+  }
+  system_call(SYS_munmap, writer->session, size);
+  system_call(SYS_close, writer->files.rings_fd);
+  writer->session = writer->files.session = (trace_session_t *)memory;
+  writer->files.rings_fd = (int)file;
+}
+
+// True where no other process has the rings mapped: then, and only then, the kernel grants a write
+// lease (fcntl(2), F_SETLEASE). A child forked behind our back, by daemon(3) say, may live and yet
+// have called nothing that would have made it known.
+static bool family_has_gone(void) {
+  const long result = system_call(SYS_fcntl, writer->files.rings_fd, F_SETLEASE, F_WRLCK);
+  return result != -EAGAIN;
+}
+
+// Keeps only its two files: a pipe of the program held open here would hang its reader.
+static void close_others(void) {
+  const unsigned a = (unsigned)writer->files.trace_fd, b = (unsigned)writer->files.rings_fd;
+  const unsigned low = a < b ? a : b, high = a < b ? b : a;
+  if (low > 0) system_call(SYS_close_range, 0, low - 1, 0);
+  if (high > low + 1) system_call(SYS_close_range, low + 1, high - 1, 0);
+  system_call(SYS_close_range, high + 1, ~0u, 0);
+}
+
+static void stand_apart(void) {
+  system_call(SYS_setpgid, 0, 0);  // what ends the program's group need not end its record
+  system_call(SYS_prctl, PR_SET_NAME, "inspect-writer", 0, 0, 0);
+  system_call(SYS_chdir, "/");     // holds no folder of the program
+  const uint32_t tid = (uint32_t)system_call(SYS_gettid);
+  // The entry's address plus futex_offset is the futex; a list of one that ends where it began.
+  struct robust_list *entry = (struct robust_list *)&writer->session->writer_life_link;
+  writer_robust.head.list.next = entry;
+  writer_robust.head.futex_offset =
+      (long)offsetof(trace_session_t, writer_life) - (long)offsetof(trace_session_t, writer_life_link);
+  writer_robust.head.list_op_pending = NULL;
+  entry->next = &writer_robust.head.list;
+  atomic_store(&writer->session->writer_life, tid);
+  system_call(SYS_set_robust_list, &writer_robust.head, sizeof writer_robust.head);
+}
+
+static bool writer_make(const session_files_t *files) {
+  writer = writer_map(sizeof *writer);
+  if (!writer) return false;
+  writer->files = *files;
+  writer->session = files->session;
+  writer->memory.scratch = writer_map(trace_block_scratch(TRACE_RING_WORDS));
+  writer->memory.content = writer_map(trace_block_bound(TRACE_RING_WORDS));
+  writer->memory.facts = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
+  writer->memory.events = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
+  writer->rings = writer_map(files->rings_max * sizeof *writer->rings);
+  return writer->memory.scratch && writer->memory.content && writer->memory.facts &&
+         writer->memory.events && writer->rings;
+}
+
+// ---- processes -------------------------------------------------------------------------------
+
+static void process_refuse(trace_process_t *process) {
+  atomic_store(&process->stopped, 1);
+  atomic_fetch_add(&writer->session->processes_unrecorded, 1);
+  atomic_store(&process->state, TRACE_PROCESS_REFUSED);
+}
+
+static void process_register(uint32_t slot) {
+  trace_process_t *process = &writer->session->processes[slot];
+  const int fd = slot == 0 ? writer->files.trace_fd : -1;
+  stream_t *stream = writer_map(sizeof *stream);
+  if (!stream) {
+    process_refuse(process);
+    return;
+  }
+  writer->streams[slot] = stream;
+  if (!stream_open(stream, &writer->files, slot, fd, &writer->memory)) {
+    process_refuse(process);
+    return;
+  }
+  atomic_store_explicit(&process->state, TRACE_PROCESS_ACTIVE, memory_order_release);
+}
+
+static bool process_has_died(const stream_t *stream) {
+  if (stream->pidfd < 0) return !process_lives(stream->pid, stream->identity.start_time);
+  struct pollfd waited = {.fd = stream->pidfd, .events = POLLIN};
+  const struct timespec now = {0, 0};
+  return system_call(SYS_ppoll, &waited, 1, &now, NULL, 0) > 0;
+}
+
+// Another image runs in the process: its new recorder said so, or its stack is another.
+static bool process_has_exec(const stream_t *stream, bool look) {
+  const uint32_t pending = atomic_load(&stream->process->exec_pending);
+  if (pending == UINT32_MAX) return true;
+  if (pending == 0 && !look) return false;
+  process_identity_t now;
+  return stream->identity.start_stack && process_identify(stream->pid, &now) &&
+         now.start_stack && now.start_stack != stream->identity.start_stack;
+}
+
+static uint64_t process_cpu_ns(void) {
+  struct timespec used;
+  system_call(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &used);
+  return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
+// Takes in all rings of a process; with `all` false only those that are half full.
+static uint64_t process_drain(uint32_t slot, bool all) {
+  stream_t *stream = writer->streams[slot];
+  uint64_t words = 0;
+  const uint64_t before = slot == 0 ? 0 : process_cpu_ns();
+  for (uint32_t i = 0; i < writer_rings_ready(); i++) {
+    trace_ring_t *ring = writer_ring(i);
+    const uint32_t state = atomic_load_explicit(&ring->state, memory_order_acquire);
+    if (state != TRACE_RING_OWNED && state != TRACE_RING_RELEASED) continue;
+    if (atomic_load_explicit(&ring->process, memory_order_relaxed) != slot) continue;
+    const uint64_t waiting = atomic_load_explicit(&ring->head, memory_order_relaxed) -
+                             atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    if (!all && waiting < TRACE_RING_WORDS / 2) continue;
+    words += drain_ring(stream, ring, i + 1, &writer->rings[i], &writer->memory);
+  }
+  if (slot > 0 && words > 0) stream->cpu_ns += process_cpu_ns() - before;
+  return words;
+}
+
+static void ring_free(trace_ring_t *ring) {
+  atomic_store(&ring->pending_what, TRACE_PENDING_NONE);
+  atomic_store(&ring->tail, atomic_load(&ring->head));
+  atomic_store_explicit(&ring->state, TRACE_RING_FREE, memory_order_release);
+}
+
+// The process is gone: everything it left goes into its trace, its rings and its slot are free.
+static void process_end(uint32_t slot, int how) {
+  stream_t *stream = writer->streams[slot];
+  process_drain(slot, true);
+  for (uint32_t i = 0; i < writer_rings_ready(); i++) {
+    trace_ring_t *ring = writer_ring(i);
+    const uint32_t state = atomic_load(&ring->state);
+    if (state == TRACE_RING_FREE || atomic_load(&ring->process) != slot) continue;
+    if (!stream->finished || how != TRACE_END_EXIT)
+      drain_pending(stream, ring, i + 1, &writer->memory);
+    ring_free(ring);
+  }
+  stream_finish(stream, how, true, &writer->memory);
+  system_call(SYS_munmap, stream, sizeof *stream);
+  writer->streams[slot] = NULL;
+  trace_process_t *process = &writer->session->processes[slot];
+  atomic_store(&process->exit_known, 0);
+  atomic_store(&process->exec_pending, 0);
+  atomic_store(&process->stopped, 0);
+  // Slot 0 keeps its place: its name is what the children's are made from.
+  atomic_store(&process->state, slot == 0 ? TRACE_PROCESS_ENDED : TRACE_PROCESS_FREE);
+}
+
+static int end_kind(const trace_process_t *process) {
+  return atomic_load(&process->exit_known) ? TRACE_END_EXIT : TRACE_END_DIED;
+}
+
+static void answer_finish(uint32_t slot) {
+  trace_process_t *process = &writer->session->processes[slot];
+  const uint32_t wanted = atomic_load_explicit(&process->finish_wanted, memory_order_acquire);
+  if (wanted == atomic_load(&process->finish_done)) return;
+  process_drain(slot, true);
+  stream_finish(writer->streams[slot], end_kind(process), false, &writer->memory);
+  atomic_store_explicit(&process->finish_done, wanted, memory_order_release);
+  system_call(SYS_futex, &process->finish_done, FUTEX_WAKE, INT32_MAX);
+}
+
+// Looks at one slot; adds the words it took. True while the process lives.
+static bool process_visit(uint32_t slot, bool flush, uint64_t *words) {
+  trace_process_t *process = &writer->session->processes[slot];
+  uint32_t state = atomic_load_explicit(&process->state, memory_order_acquire);
+  if (state == TRACE_PROCESS_NEW) {
+    process_register(slot);
+    state = atomic_load(&process->state);
+  }
+  if (state == TRACE_PROCESS_REFUSED)
+    return process_lives(atomic_load(&process->pid), atomic_load(&process->start_time));
+  if (state != TRACE_PROCESS_ACTIVE) return state == TRACE_PROCESS_CLAIMING;
+  stream_t *stream = writer->streams[slot];
+  // Asked before the rings are looked at: what it wrote until it died is below their heads now.
+  const bool died = process_has_died(stream), replaced = !died && process_has_exec(stream, flush);
+  if (died || replaced) {
+    process_end(slot, replaced ? TRACE_END_EXEC : end_kind(process));
+    return false;
+  }
+  const uint64_t taken = process_drain(slot, flush);
+  *words += taken;
+  if (flush && taken > 0) {
+    stream_note_costs(stream);
+    stream_flush_facts(stream, &writer->memory);
+  }
+  answer_finish(slot);
+  return true;
+}
+
+// ---- rings -----------------------------------------------------------------------------------
+
+static uint32_t rings_free(void) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < writer_rings_ready(); i++)
+    count += atomic_load_explicit(&writer_ring(i)->state, memory_order_relaxed) == TRACE_RING_FREE;
+  return count;
+}
+
+// Keeps rings ready ahead, so that no thread has to do without.
+static void keep_spare_rings(void) {
+  const uint32_t wanted = atomic_load(&writer->session->rings_wanted);
+  if (writer->grown_out || wanted == writer->rings_wanted_seen) return;
+  writer->rings_wanted_seen = wanted;
+  if (rings_free() >= WRITER_SPARE_RINGS) return;
+  const uint32_t ready = writer_rings_ready();
+  uint32_t count = ready + (ready < 16 ? 8 : ready / 2);
+  if (count > writer->session->rings_max) count = writer->session->rings_max;
+  if (count == ready || session_grow(writer->files.rings_fd, count) != 0) {
+    writer->grown_out = true;
+    return;
+  }
+  atomic_store_explicit(&writer->session->rings_ready, count, memory_order_release);
+}
+
+// ---- the loop --------------------------------------------------------------------------------
+
+static void writer_sleep(uint32_t bell) {
+  const bool idle = writer->quiet_rounds > WRITER_QUIET_ROUNDS;
+  const struct timespec pause = {0, idle ? WRITER_PAUSE_IDLE_NS : WRITER_PAUSE_BUSY_NS};
+  // Pairs with recorder_ring_bell: it changes the bell, then looks at writer_asleep.
+  atomic_store(&writer->session->writer_asleep, 1);
+  system_call(SYS_futex, &writer->session->doorbell, FUTEX_WAIT, bell, &pause);
+  atomic_store(&writer->session->writer_asleep, 0);
+}
+
+// One round over everything. False when no process is left.
+static bool writer_round(void) {
+  const uint64_t now = clock_monotonic();
+  const bool flush = now - writer->flushed_at >= WRITER_FLUSH_NS;
+  if (flush) writer->flushed_at = now;
+  uint64_t words = 0;
+  bool lives = false;
+  keep_spare_rings();
+  for (uint32_t slot = 0; slot < TRACE_PROCESSES_MAX; slot++)
+    lives |= process_visit(slot, flush, &words);
+  writer->quiet_rounds = words > 0 ? 0 : writer->quiet_rounds + 1;
+  return lives;
+}
+
+_Noreturn void writer_run(session_files_t *files) {
+  if (!writer_make(files)) system_call(SYS_exit_group, 1);
+  remap_rings();
+  close_others();
+  stand_apart();
+  for (unsigned lingers = 0; lingers < WRITER_LINGERS;) {
+    const uint32_t bell = atomic_load(&writer->session->doorbell);
+    if (writer_round()) lingers = 0;
+    else if (family_has_gone()) break;
+    else lingers++;
+    writer_sleep(bell);
+  }
+  // Everything is in the traces: the rings have done their work.
+  system_call(SYS_unlinkat, AT_FDCWD, files->rings_path, 0);
+  for (;;) system_call(SYS_exit_group, 0);
+}
+
+void writer_write_facts_only(session_files_t *files) {
+  if (!writer_make(files)) return;
+  stream_t *stream = writer_map(sizeof *stream);
+  if (!stream || !stream_open(stream, files, 0, files->trace_fd, &writer->memory)) return;
+  stream_fact_text(stream, "warning", "the writer could not be started: only the newest events are kept");
+  stream_flush_facts(stream, &writer->memory);
+  trace_writer_close(&stream->segments[0].out);
+  if (stream->pidfd >= 0) system_call(SYS_close, stream->pidfd);
+}
