@@ -23,11 +23,13 @@ static bool is_recorded_process(void) {
 HOOK pid_t fork(void) {
   if (!recorder_families.process) return real_fork();
   const stacks_origin_t origin = STACKS_ORIGIN();
+  const int place = recorder_fork_prepare();
   const pid_t child = real_fork();
   if (child == 0) {
-    recorder_forked();
+    recorder_fork_child(place);
     return child;
   }
+  recorder_fork_parent(place, child);
   lane_t *lane = lane_enter(&origin, TRACE_FORK);
   if (!lane) return child;
   lane_record0(lane, TRACE_FORK, lane_stack(lane, &origin),
