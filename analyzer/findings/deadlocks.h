@@ -130,8 +130,4 @@ void deadlocks_free(deadlocks_t *deadlocks);
 // How many of a verdict there are.
 size_t deadlocks_count(const deadlocks_t *deadlocks, deadlock_verdict_t verdict);
 
-// A stack is the same class of call site as another where the innermost frames agree; locks are of
-// one class where they were made at one site (init stack, or block site and offset, or address).
-uint64_t deadlock_lock_class(const models_t *models, uint32_t lock);
-
 #endif

@@ -47,8 +47,11 @@ typedef struct dependency {
   uint32_t occurrence_count;
   uint64_t occurrences_dropped;
   dependency_occurrence_t occurrences[DEPENDENCY_OCCURRENCES];
-  uint64_t key, family;     // private: hashes with and without the stacks
-  struct dependency *next;  // private
+  // Private: hashes with and without the stacks, order of appearance, place in the list of all, and
+  // places in the lists of the locks it names (of the held ones, then of the wanted one).
+  uint64_t key, family, serial;
+  uint32_t place;
+  uint32_t *places;
 } dependency_t;
 
 typedef struct dependencies dependencies_t;
@@ -69,7 +72,9 @@ void dependencies_retire(dependencies_t *dependencies, uint32_t lock);
 // True while an entry names the lock.
 bool dependencies_name(const dependencies_t *dependencies, uint32_t lock);
 
-// Entries in order of first appearance; the pointers live until the next add or retire.
+// Puts the entries in order of first appearance. Call it after the last add.
+void dependencies_finish(dependencies_t *dependencies);
+// Entries, after dependencies_finish; the pointers live until the next add or retire.
 uint32_t dependencies_count(const dependencies_t *dependencies);
 const dependency_t *dependencies_get(const dependencies_t *dependencies, uint32_t index);
 // Entries that were dropped because of the limits above, and held locks left out.

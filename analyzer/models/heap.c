@@ -24,7 +24,8 @@ typedef struct {
 // What is known of a thread: the block its last heap call gave, and the block it is reallocating.
 typedef struct {
   uint64_t last_block;
-  uint64_t moving;  // address, 0: none
+  uint64_t moving;    // address, 0: none
+  bool moving_ended;  // it was reused before the reallocation was read, and has been ended
   entry_t moved;
 } heap_thread_t;
 
@@ -203,19 +204,23 @@ static bool step_free(heap_t *heap, const reader_event_t *event, heap_block_t *g
 static void step_reallocate_start(heap_t *heap, const reader_event_t *event) {
   heap_thread_t *thread = thread_of(heap, event->thread);
   uint64_t address = event->words[0];
+  uint64_t last_block = thread->last_block;
+  thread->moving_ended = free_was_owed(heap, event, address);
   thread->moving = 0;
-  if (free_was_owed(heap, event, address) || !take_block(heap, address, &thread->moved)) return;
-  thread->moving = address;
+  if (thread->moving_ended || take_block(heap, address, &thread->moved)) thread->moving = address;
+  thread->last_block = last_block;
 }
 
+typedef enum { OLD_UNKNOWN, OLD_KNOWN, OLD_ENDED } old_t;
+
 // The old block as the start of the call left it, or found now where the start was not read.
-static bool take_moving(heap_t *heap, const reader_event_t *event, uint64_t old, entry_t *entry) {
+static old_t take_moving(heap_t *heap, const reader_event_t *event, uint64_t old, entry_t *entry) {
   heap_thread_t *thread = thread_of(heap, event->thread);
   bool moving = old && thread->moving == old;
   thread->moving = 0;
-  if (!moving) return take_block(heap, old, entry);
+  if (!moving) return take_block(heap, old, entry) ? OLD_KNOWN : OLD_UNKNOWN;
   *entry = thread->moved;
-  return true;
+  return thread->moving_ended ? OLD_ENDED : OLD_KNOWN;
 }
 
 // What of the old block is no longer there: all, or the end that was cut off.
@@ -232,18 +237,18 @@ static bool describe_moved(const entry_t *entry, uint64_t old, uint64_t block, u
 static bool step_reallocate(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
   uint64_t old = event->words[0], block = event->words[1], size = event->arg;
   entry_t entry;
-  bool known = take_moving(heap, event, old, &entry);
+  old_t known = take_moving(heap, event, old, &entry);
   if (!block && size) {
     ++heap->totals.failed;
-    if (known) put_block(heap, old, &entry);
+    if (known == OLD_KNOWN) put_block(heap, old, &entry);
     return false;
   }
   bool ended = false;
-  if (known) {
+  if (known == OLD_KNOWN) {
     note_temporary(heap, event, old, entry.stack);
     end_block(heap, &entry, event->time);
     ended = describe_moved(&entry, old, block, size, gone);
-  } else if (old) {
+  } else if (old && known == OLD_UNKNOWN) {
     ++heap->totals.unknown_frees;
   }
   if (!block) return ended;
@@ -281,7 +286,7 @@ bool heap_step(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
 void heap_finish(heap_t *heap) {
   for (uint32_t thread = 0; thread < heap->thread_capacity; ++thread) {
     heap_thread_t *state = &heap->threads[thread];
-    if (state->moving) put_block(heap, state->moving, &state->moved);
+    if (state->moving && !state->moving_ended) put_block(heap, state->moving, &state->moved);
     state->moving = 0;
   }
   for (uint32_t stack = 0; stack < heap->site_limit; ++stack) note_peak(heap, &heap->sites[stack]);

@@ -29,7 +29,7 @@ typedef enum {
 const char *lock_end_text(lock_end_t end);
 
 // Somebody has it.
-typedef struct {
+typedef struct lock_holder {
   uint32_t thread;
   uint32_t stack;  // of the outermost acquire
   uint32_t depth;  // recursive locks: more than 1
@@ -37,7 +37,7 @@ typedef struct {
   uint64_t since_ns;
 } lock_holder_t;
 
-typedef struct {
+typedef struct lock {
   uint32_t id;    // for locks_get and reports; 1, 2, ... in order of appearance
   uint32_t bits;  // TRACE_LOCK_WHAT and how it is made (not how it was asked for)
   uint64_t address;
@@ -65,9 +65,13 @@ typedef struct {
   lock_holder_t owner;         // exclusive holder; thread 0: none
   lock_holder_t *readers;      // shared holders
   uint32_t reader_count, reader_capacity;
-  struct lock_history *history;  // private: recent holds and waits, once contended
-  struct lock *next_in_page;     // private
-  uint32_t references;           // private: dependencies that name it
+  // Private. Exclusive holders whose release was not read before the next acquire; recent holds and
+  // waits, once more than one thread came; the next lock in the page; findings that name it.
+  lock_holder_t *displaced;
+  uint32_t displaced_count, displaced_capacity;
+  struct lock_history *history;
+  struct lock *next_in_page;
+  uint32_t references;
 } lock_t;
 
 // True where somebody held it when the trace ended.
@@ -83,6 +87,8 @@ void locks_close(locks_t *locks);
 void locks_step(locks_t *locks, const reader_event_t *event);
 // The memory [start, start + size) is no more: retires every lock in it.
 void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end, uint64_t time);
+// The reader's modules that were unloaded until now take their locks with them. Call now and then.
+void locks_check_modules(locks_t *locks);
 // Counts the waits that had not ended, and adds their requests to the dependencies.
 void locks_finish(locks_t *locks, const threads_t *threads, uint64_t end_ns);
 
@@ -93,6 +99,9 @@ const lock_t *locks_get(const locks_t *locks, uint32_t id);
 const lock_t *locks_at(const locks_t *locks, uint64_t address);
 // "mutex", "rwlock", ... from the bits.
 const char *lock_kind_name(uint32_t bits);
+// Equal for locks that were made at one site: init stack, else allocation site of their block and
+// place in it, else address.
+uint64_t lock_class(const lock_t *lock);
 
 // Condition variables are no locks, but waits on them are counted here, by address.
 typedef struct {

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+// Identity of locks: when one begins, when it ends, and what becomes of the figures of those that
+// are gone.
+#include "analyzer/models/locks.h"
+
+#include "analyzer/models/array.h"
+#include "analyzer/models/locks_private.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+enum { PAGE_BITS = 12, FIRST_SWEEP = 64 };
+#define STACK_REACH UINT64_C(0x800000)  // the usual size of a thread's stack, below its handle
+
+static const char *const end_texts[] = {
+#define END(name, text) text,
+    LOCK_END_TABLE(END)
+#undef END
+};
+
+const char *lock_end_text(lock_end_t end) { return end_texts[end]; }
+
+static const char *const kind_names[TRACE_LOCK_WHAT + 1] = {
+    [TRACE_LOCK_MUTEX] = "mutex",         [TRACE_LOCK_RWLOCK] = "rwlock",
+    [TRACE_LOCK_SPIN] = "spin",           [TRACE_LOCK_SEMAPHORE] = "semaphore",
+    [TRACE_LOCK_CONDITION] = "condition", [TRACE_LOCK_BARRIER] = "barrier",
+    [TRACE_LOCK_ONCE] = "once",           [TRACE_LOCK_FUTEX] = "futex",
+    [TRACE_LOCK_FILE] = "file",
+};
+
+const char *lock_kind_name(uint32_t bits) {
+  const char *name = kind_names[bits & TRACE_LOCK_WHAT];
+  return name ? name : "lock";
+}
+
+locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies) {
+  locks_t *locks = array_zeroed(1, sizeof *locks);
+  locks->reader = reader;
+  locks->heap = heap;
+  locks->dependencies = dependencies;
+  locks->limit = 1;
+  locks->sweep_at = FIRST_SWEEP;
+  return locks;
+}
+
+static void free_lock(lock_t *lock) {
+  histogram_clear(&lock->wait_ns);
+  histogram_clear(&lock->hold_ns);
+  site_table_clear(&lock->waiters);
+  site_table_clear(&lock->holders);
+  lock_history_free(lock);
+  free(lock->readers);
+  free(lock->displaced);
+  free(lock);
+}
+
+void locks_close(locks_t *locks) {
+  if (!locks) return;
+  size_t position = 0;
+  uint64_t id;
+  for (lock_t **lock; (lock = address_map_next(&locks->by_id, &position, &id));) free_lock(*lock);
+  for (uint32_t thread = 0; thread < locks->held_capacity; ++thread)
+    free(locks->held[thread].items);
+  lock_conditions_free(locks);
+  address_map_clear(&locks->by_id);
+  address_map_clear(&locks->by_address);
+  address_map_clear(&locks->by_page);
+  address_map_clear(&locks->generations);
+  address_map_clear(&locks->classes);
+  free(locks->held);
+  free(locks->kept);
+  free(locks);
+}
+
+// ---- beginning ---------------------------------------------------------------------------------
+
+static lock_t *find_lock(const locks_t *locks, uint64_t address) {
+  lock_t **found = address_map_get(&locks->by_address, address);
+  return found ? *found : NULL;
+}
+
+// Pages are keyed by their number + 1, for a key is never 0.
+static uint64_t page_of(uint64_t address) { return (address >> PAGE_BITS) + 1; }
+
+static uint32_t made_bits(uint32_t bits) {
+  return bits & (TRACE_LOCK_WHAT | TRACE_LOCK_RECURSIVE | TRACE_LOCK_ERRORCHECK |
+                 TRACE_LOCK_ADAPTIVE | TRACE_LOCK_ROBUST | TRACE_LOCK_INHERIT | TRACE_LOCK_PROTECT |
+                 TRACE_LOCK_PROCESS_SHARED | TRACE_LOCK_WRITER_PREFERRED);
+}
+
+static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t address) {
+  lock_t *lock = array_zeroed(1, sizeof *lock);
+  lock->id = locks->limit++;
+  lock->address = address;
+  lock->instances = 1;
+  lock->first_ns = event->time;
+  lock->first_thread = event->thread;
+  const uint64_t *generation = address_map_get(&locks->generations, address);
+  if (generation) lock->generation = (uint32_t)*generation;
+  if (!locks->heap || !heap_find(locks->heap, address, &lock->block))
+    lock->block = (heap_block_t){0};
+  *(lock_t **)address_map_put(&locks->by_id, lock->id) = lock;
+  *(lock_t **)address_map_put(&locks->by_address, address) = lock;
+  lock_t **page = address_map_put(&locks->by_page, page_of(address));
+  lock->next_in_page = *page;
+  return *page = lock;
+}
+
+lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address, uint32_t bits) {
+  lock_t *lock = find_lock(locks, address);
+  if (!lock) lock = begin_lock(locks, event, address);
+  if (bits) lock->bits = made_bits(bits);
+  if (!lock->first_stack) lock->first_stack = event->stack;
+  if (event->time > lock->last_ns) lock->last_ns = event->time;
+  if (event->thread != lock->first_thread && !lock->shared_by_threads) {
+    lock->shared_by_threads = true;
+    lock_history_begin(lock);
+  }
+  return lock;
+}
+
+// ---- end ---------------------------------------------------------------------------------------
+
+uint64_t lock_class(const lock_t *lock) {
+  uint64_t parts[3] = {lock->bits & TRACE_LOCK_WHAT, lock->init_stack, 0};
+  if (!lock->init_stack && lock->block.size) {
+    parts[1] = (uint64_t)lock->block.stack << 1 | 1;
+    parts[2] = lock->address - lock->block.address;
+  } else if (!lock->init_stack) {
+    parts[2] = lock->address;
+  }
+  return XXH3_64bits(parts, sizeof parts) | 1;
+}
+
+static void unlink_lock(locks_t *locks, lock_t *lock) {
+  address_map_remove(&locks->by_address, lock->address, NULL);
+  lock_t **link = address_map_get(&locks->by_page, page_of(lock->address));
+  if (*link == lock && !lock->next_in_page) {
+    address_map_remove(&locks->by_page, page_of(lock->address), NULL);
+    return;
+  }
+  while (*link != lock) link = &(*link)->next_in_page;
+  *link = lock->next_in_page;
+}
+
+static void merge_lock(lock_t *into, const lock_t *lock) {
+  into->instances += lock->instances;
+  into->acquisitions += lock->acquisitions;
+  into->contended += lock->contended;
+  into->failed += lock->failed;
+  into->released_by_other += lock->released_by_other;
+  into->released_unseen += lock->released_unseen;
+  into->holds += lock->holds;
+  into->shared_by_threads |= lock->shared_by_threads;
+  if (lock->max_waiters > into->max_waiters) into->max_waiters = lock->max_waiters;
+  if (lock->last_ns > into->last_ns) into->last_ns = lock->last_ns;
+  histogram_merge(&into->wait_ns, &lock->wait_ns);
+  histogram_merge(&into->hold_ns, &lock->hold_ns);
+  site_table_merge(&into->waiters, &lock->waiters);
+  site_table_merge(&into->holders, &lock->holders);
+}
+
+static bool is_named(const locks_t *locks, const lock_t *lock) {
+  return lock->references || dependencies_name(locks->dependencies, lock->id);
+}
+
+// The first of its class stands for those that follow, so that a program that makes and destroys
+// locks for ever needs no more memory than one that does not.
+static void fold_lock(locks_t *locks, lock_t *lock) {
+  lock_t **into = address_map_put(&locks->classes, lock_class(lock));
+  if (!*into) {
+    *into = lock;
+    return;
+  }
+  merge_lock(*into, lock);
+  address_map_remove(&locks->by_id, lock->id, NULL);
+  free_lock(lock);
+}
+
+static void sweep_kept(locks_t *locks) {
+  uint32_t still = 0;
+  for (uint32_t at = 0; at < locks->kept_count; ++at) {
+    if (is_named(locks, locks->kept[at]))
+      locks->kept[still++] = locks->kept[at];
+    else
+      fold_lock(locks, locks->kept[at]);
+  }
+  locks->kept_count = still;
+  locks->sweep_at = still * 2 > FIRST_SWEEP ? still * 2 : FIRST_SWEEP;
+}
+
+static void end_lock(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time) {
+  lock->end = end;
+  if (time > lock->last_ns) lock->last_ns = time;
+  ++*(uint64_t *)address_map_put(&locks->generations, lock->address);
+  unlink_lock(locks, lock);
+  lock_drop_holders(locks, lock);
+  lock_history_free(lock);
+  dependencies_retire(locks->dependencies, lock->id);
+  if (!is_named(locks, lock)) {
+    fold_lock(locks, lock);
+    return;
+  }
+  ARRAY_RESERVE(locks->kept, locks->kept_capacity, locks->kept_count + 1);
+  locks->kept[locks->kept_count++] = lock;
+  if (locks->kept_count >= locks->sweep_at) sweep_kept(locks);
+}
+
+static void retire_in_page(locks_t *locks, uint64_t page, uint64_t start, uint64_t size,
+                           lock_end_t end, uint64_t time) {
+  lock_t **head = address_map_get(&locks->by_page, page);
+  for (lock_t *lock = head ? *head : NULL, *next; lock; lock = next) {
+    next = lock->next_in_page;
+    if (lock->address - start < size) end_lock(locks, lock, end, time);
+  }
+}
+
+// Asks every page that has a lock, where these are fewer than the pages of the range.
+static void retire_everywhere(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end,
+                              uint64_t time) {
+  size_t position = 0, count = 0;
+  uint64_t key;
+  uint64_t *pages = array_resize(NULL, locks->by_page.count + 1, sizeof *pages);
+  while (address_map_next(&locks->by_page, &position, &key)) pages[count++] = key;
+  for (size_t at = 0; at < count; ++at) retire_in_page(locks, pages[at], start, size, end, time);
+  free(pages);
+}
+
+void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end, uint64_t time) {
+  if (!size || !locks->by_page.count) return;
+  uint64_t first = page_of(start), last = page_of(start + size - 1);
+  if (last - first > locks->by_page.count) {
+    retire_everywhere(locks, start, size, end, time);
+    return;
+  }
+  for (uint64_t page = first; page <= last; ++page)
+    retire_in_page(locks, page, start, size, end, time);
+}
+
+void locks_check_modules(locks_t *locks) {
+  uint32_t unloaded = 0;
+  size_t count = locks->reader ? reader_module_count(locks->reader) : 0;
+  for (size_t at = 0; at < count; ++at)
+    unloaded += reader_module(locks->reader, at)->unloaded != UINT64_MAX;
+  if (unloaded == locks->modules_seen_unloaded) return;
+  locks->modules_seen_unloaded = unloaded;
+  size_t position = 0, found = 0;
+  uint64_t id;
+  lock_t **gone = array_resize(NULL, locks->by_address.count + 1, sizeof *gone);
+  for (lock_t **lock; (lock = address_map_next(&locks->by_address, &position, &id));)
+    for (size_t at = 0; at < count; ++at) {
+      const reader_module_t *module = reader_module(locks->reader, at);
+      if ((*lock)->address < module->start || (*lock)->address >= module->end ||
+          (*lock)->last_ns > module->unloaded)
+        continue;
+      gone[found++] = *lock;
+      break;
+    }
+  for (size_t at = 0; at < found; ++at)
+    end_lock(locks, gone[at], LOCK_END_UNLOADED, gone[at]->last_ns);
+  free(gone);
+}
+
+// Locks on the stack of a thread that ends: below its handle, first touched by the thread itself,
+// in no heap block and in no module.
+static bool was_on_stack(const locks_t *locks, const lock_t *lock, uint32_t thread) {
+  if (lock->first_thread != thread || lock->block.size) return false;
+  size_t count = locks->reader ? reader_module_count(locks->reader) : 0;
+  for (size_t at = 0; at < count; ++at) {
+    const reader_module_t *module = reader_module(locks->reader, at);
+    if (lock->address >= module->start && lock->address < module->end) return false;
+  }
+  return true;
+}
+
+static void end_thread_stack(locks_t *locks, const reader_event_t *event) {
+  uint64_t handle = event->words[0], position_key;
+  size_t position = 0, found = 0;
+  lock_t **gone = NULL;
+  if (!handle || !locks->by_address.count) return;
+  for (lock_t **lock; (lock = address_map_next(&locks->by_address, &position, &position_key));) {
+    if (handle - (*lock)->address - 1 >= STACK_REACH) continue;
+    if (!was_on_stack(locks, *lock, event->thread)) continue;
+    gone = array_resize(gone, found + 1, sizeof(*gone));
+    gone[found++] = *lock;
+  }
+  for (size_t at = 0; at < found; ++at)
+    end_lock(locks, gone[at], LOCK_END_THREAD_ENDED, event->time);
+  free(gone);
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+static void step_init(locks_t *locks, const reader_event_t *event) {
+  lock_t *old = find_lock(locks, event->words[0]);
+  if (old && (old->acquisitions || old->failed || old->init_stack))
+    end_lock(locks, old, LOCK_END_INITIALISED, event->time);
+  lock_touch(locks, event, event->words[0], (uint32_t)event->arg)->init_stack = event->stack;
+}
+
+static void step_destroy(locks_t *locks, const reader_event_t *event) {
+  lock_t *lock = find_lock(locks, event->words[0]);
+  if (lock) end_lock(locks, lock, LOCK_END_DESTROYED, event->time);
+}
+
+// The call that ended just now waited until the event's time.
+static void note_wait(lock_t *lock, const reader_event_t *event) {
+  uint64_t wait = event->words[1];
+  uint64_t from = wait < event->time ? event->time - wait : 0;
+  lock_waited(lock, event->thread, event->stack, from, event->time);
+}
+
+static void step_acquire(locks_t *locks, const reader_event_t *event) {
+  uint32_t bits = (uint32_t)event->arg;
+  lock_t *lock = lock_touch(locks, event, event->words[0], bits);
+  ++lock->acquisitions;
+  if (event->kind == TRACE_LOCK_WAIT && !(bits & TRACE_LOCK_BY_CONDITION)) {
+    ++lock->contended;
+    note_wait(lock, event);
+  }
+  if (!lock_has_owner(bits)) return;
+  if (!(bits & TRACE_LOCK_TRY))
+    lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
+  lock_acquired(locks, lock, event);
+}
+
+static void step_fail(locks_t *locks, const reader_event_t *event) {
+  uint32_t bits = (uint32_t)event->arg;
+  lock_t *lock = lock_touch(locks, event, event->words[0], bits);
+  ++lock->failed;
+  if (event->words[1]) note_wait(lock, event);
+  if (lock_has_owner(bits) && !(bits & TRACE_LOCK_TRY))
+    lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
+}
+
+static void step_release(locks_t *locks, const reader_event_t *event) {
+  uint32_t bits = (uint32_t)event->arg;
+  lock_t *lock = lock_touch(locks, event, event->words[0], bits);
+  if (lock_has_owner(bits)) lock_released(locks, lock, event);
+}
+
+static bool lost_locks(const reader_event_t *event) {
+  return event->arg < TRACE_KIND_LIMIT && trace_event_kinds[event->arg].family == TRACE_FAMILY_LOCK;
+}
+
+void locks_step(locks_t *locks, const reader_event_t *event) {
+  switch (event->kind) {
+  case TRACE_LOCK_INIT:
+    step_init(locks, event);
+    break;
+  case TRACE_LOCK_DESTROY:
+    step_destroy(locks, event);
+    break;
+  case TRACE_LOCK_ACQUIRE:
+  case TRACE_LOCK_WAIT:
+    step_acquire(locks, event);
+    break;
+  case TRACE_LOCK_FAIL:
+    step_fail(locks, event);
+    break;
+  case TRACE_LOCK_RELEASE:
+    step_release(locks, event);
+    break;
+  case TRACE_COND_WAIT:
+  case TRACE_COND_SIGNAL:
+    lock_condition_step(locks, event);
+    break;
+  case TRACE_THREAD_END:
+    end_thread_stack(locks, event);
+    break;
+  case TRACE_LOST:
+    if (lost_locks(event)) lock_forget_thread(locks, event->thread);
+    break;
+  default:
+    break;
+  }
+}
+
+// A request that was waiting when the trace ended. What its thread had acquired since then shows
+// that the note of it is stale.
+static void finish_request(locks_t *locks, uint32_t thread, const thread_pending_t *pending,
+                           uint64_t end_ns) {
+  uint32_t bits = (uint32_t)pending->second;
+  reader_event_t event = {.kind = TRACE_LOCK_WAIT,
+                          .thread = thread,
+                          .stack = pending->stack,
+                          .time = pending->since_ns};
+  lock_t *lock = lock_touch(locks, &event, pending->object, bits);
+  const held_locks_t *held = lock_held_by(locks, thread);
+  for (uint32_t at = 0; at < held->count; ++at)
+    if (held->items[at].lock == lock && held->items[at].since_ns >= pending->since_ns) return;
+  lock_waited(lock, thread, pending->stack, pending->since_ns, end_ns);
+  if (lock_has_owner(bits))
+    lock_requested(locks, lock, thread, pending->stack, bits, pending->since_ns, true);
+}
+
+static void sort_sites(locks_t *locks) {
+  size_t position = 0;
+  uint64_t id;
+  for (lock_t **lock; (lock = address_map_next(&locks->by_id, &position, &id));) {
+    site_table_sort(&(*lock)->waiters);
+    site_table_sort(&(*lock)->holders);
+  }
+  for (uint32_t at = 0; at < locks->condition_count; ++at)
+    site_table_sort(&locks->condition_list[at]->waiters);
+}
+
+void locks_finish(locks_t *locks, const threads_t *threads, uint64_t end_ns) {
+  for (uint32_t thread = 1; thread < threads_limit(threads); ++thread) {
+    const thread_pending_t *pending = &threads_get(threads, thread)->pending;
+    if (pending->what == TRACE_PENDING_LOCK)
+      finish_request(locks, thread, pending, end_ns);
+    else if (pending->what == TRACE_PENDING_CONDITION)
+      lock_condition_pending(locks, thread, pending, end_ns);
+  }
+  sort_sites(locks);
+}
+
+uint32_t locks_limit(const locks_t *locks) { return locks->limit; }
+
+const lock_t *locks_get(const locks_t *locks, uint32_t id) {
+  lock_t **lock = address_map_get(&locks->by_id, id);
+  return lock ? *lock : NULL;
+}
+
+const lock_t *locks_at(const locks_t *locks, uint64_t address) { return find_lock(locks, address); }

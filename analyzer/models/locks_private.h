@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the lock model share: identity (locks.c), holders (lock_holders.c), contention
+// (lock_contention.c) and conditions (lock_conditions.c).
+#ifndef ANALYZER_MODELS_LOCKS_PRIVATE_H
+#define ANALYZER_MODELS_LOCKS_PRIVATE_H
+
+#include "analyzer/models/address_map.h"
+#include "analyzer/models/locks.h"
+
+// A lock in the hands of a thread. What a thread holds is exact, because its own events are in
+// order; lock_t.owner follows the merged order and may be an event early or late.
+typedef struct {
+  lock_t *lock;
+  uint32_t stack, depth;
+  uint8_t mode;  // lock_mode_t
+  bool timed;
+  uint64_t since_ns;
+} held_lock_t;
+
+typedef struct {
+  held_lock_t *items;  // in order of acquisition
+  uint32_t count, capacity;
+} held_locks_t;
+
+struct locks {
+  const reader_t *reader;
+  const heap_t *heap;
+  dependencies_t *dependencies;
+  uint32_t limit;             // next id
+  address_map_t by_id;        // lock_t *, all that are kept
+  address_map_t by_address;   // lock_t *, living ones
+  address_map_t by_page;      // lock_t *, living ones, linked by next_in_page
+  address_map_t generations;  // address -> retired locks there
+  address_map_t classes;      // class -> lock_t * that retired locks of the class are merged into
+  lock_t **kept;              // retired, but named by a dependency or a hazard
+  uint32_t kept_count, kept_capacity, sweep_at;
+  held_locks_t *held;  // by thread
+  uint32_t held_capacity;
+  address_map_t conditions;  // address -> condition_t *
+  condition_t **condition_list;
+  uint32_t condition_count, condition_capacity;
+  address_map_t hazard_keys;  // key -> index + 1
+  condition_hazard_t *hazards;
+  uint32_t hazard_count, hazard_capacity;
+  uint32_t modules_seen_unloaded;
+};
+
+// The living lock at the event's object, begun now if there was none; the call is noted in it.
+lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address, uint32_t bits);
+
+// ---- holders ----
+// True for kinds that belong to whoever acquired them (no semaphores, barriers, bare futexes).
+bool lock_has_owner(uint32_t bits);
+held_locks_t *lock_held_by(locks_t *locks, uint32_t thread);
+void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event);
+void lock_released(locks_t *locks, lock_t *lock, const reader_event_t *event);
+// A request that may wait: its lock order, if the thread holds others. At the end of the trace
+// also for requests that were not granted (pending).
+void lock_requested(locks_t *locks, const lock_t *lock, uint32_t thread, uint32_t stack,
+                    uint32_t bits, uint64_t time, bool pending);
+// Nobody holds it any more, whatever was read.
+void lock_drop_holders(locks_t *locks, lock_t *lock);
+// Events of the thread are missing: what it holds is not known any more.
+void lock_forget_thread(locks_t *locks, uint32_t thread);
+
+// ---- contention ----
+// Begins to remember holds and waits. Called when a second thread comes.
+void lock_history_begin(lock_t *lock);
+void lock_history_free(lock_t *lock);
+void lock_history_hold(lock_t *lock, const held_lock_t *held, uint32_t thread, uint64_t until);
+// A wait of `thread` at `stack` ended (or the trace did): counts it, and charges every nanosecond
+// of it to the site that held the lock then.
+void lock_waited(lock_t *lock, uint32_t thread, uint32_t stack, uint64_t from, uint64_t until);
+
+// ---- conditions ----
+void lock_condition_step(locks_t *locks, const reader_event_t *event);
+// A wait that had not ended at the end of the trace.
+void lock_condition_pending(locks_t *locks, uint32_t thread, const thread_pending_t *pending,
+                            uint64_t end_ns);
+void lock_conditions_free(locks_t *locks);
+
+#endif
