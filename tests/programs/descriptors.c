@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -49,11 +50,12 @@ int main(void) {
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);
   mode_t mask = umask(0);
-  printf(
-      "{\"descriptors\": %d, \"lowest\": %d, \"threads\": %d, \"handlers\": %d, \"blocked\": %d, "
-      "\"umask\": %u, \"files\": %lu, \"no_children\": %d, \"nice\": %d, \"unshare\": %d}\n",
-      entries("/proc/self/fd") - 1, lowest_descriptor(), entries("/proc/self/task"), handlers_set(),
-      signals_blocked(), mask, files.rlim_cur, waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD,
-      getpriority(PRIO_PROCESS, 0), unshare_error());
+  printf("{\"single_threaded\": %d, \"descriptors\": %d, \"lowest\": %d, \"threads\": %d, "
+         "\"handlers\": %d, \"blocked\": %d, "
+         "\"umask\": %u, \"files\": %lu, \"no_children\": %d, \"nice\": %d, \"unshare\": %d}\n",
+         __libc_single_threaded, entries("/proc/self/fd") - 1, lowest_descriptor(),
+         entries("/proc/self/task"), handlers_set(), signals_blocked(), mask, files.rlim_cur,
+         waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, getpriority(PRIO_PROCESS, 0),
+         unshare_error());
   return 0;
 }
