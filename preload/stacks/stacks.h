@@ -32,7 +32,8 @@ enum {
   STACKS_FRAMES_MAX = 2048,  // deeper stacks lose their outermost frames and are marked truncated
   STACKS_NUMBERS = 16384,    // stacks that one lane can have numbers for at a time
 };
-_Static_assert(STACKS_FRAMES_MAX < TRACE_PAYLOAD_MAX, "a stack with its flags is one record");
+_Static_assert((int)STACKS_FRAMES_MAX < (int)TRACE_PAYLOAD_MAX,
+               "a stack with its flags is one record");
 
 // The stacks one lane has met. All-zero bytes are a valid empty state. Only the thread that owns
 // the lane uses it. Its memory is given by the recorder, aligned to a page, and touched little by

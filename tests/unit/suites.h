@@ -5,3 +5,4 @@
 SUITE(formats_events)
 SUITE(formats_block)
 SUITE(formats_container)
+SUITE(stacks_shapes)

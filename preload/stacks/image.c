@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// A module as it is mapped. Everything is taken from what _dl_find_object gives and from the ELF
+// header in memory, because dl_iterate_phdr takes the loader's lock.
+#include "preload/stacks/image.h"
+
+#include "preload/system.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+
+static char program_path[IMAGE_PATH_MAX];
+static char start_folder[IMAGE_PATH_MAX];
+
+void image_start(void) {
+  long length = system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program_path,
+                            sizeof program_path - 1);
+  if (length < 0) program_path[0] = '\0';
+  length = system_call(SYS_getcwd, start_folder, sizeof start_folder);
+  if (length < 0 || start_folder[0] != '/') start_folder[0] = '\0';
+}
+
+static const void *pointer(uint64_t address) { return (const void *)(uintptr_t)address; }
+
+// The header stands at the start of the first segment in all but odd files; those have their
+// unwind information found, but no build id, and every page of it is asked for.
+static const Elf64_Ehdr *header_find(const image_t *image, memory_t *memory) {
+  const Elf64_Ehdr *header = pointer(image->start);
+  if (image->end - image->start < sizeof *header || !memory_probe(memory, image->start))
+    return NULL;
+  if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+      header->e_phentsize != sizeof(Elf64_Phdr))
+    return NULL;
+  uint64_t size = (uint64_t)header->e_phnum * sizeof(Elf64_Phdr);
+  if (header->e_phoff > image->end - image->start - size) return NULL;
+  return memory_probe_bytes(memory, image->start + header->e_phoff, size) ? header : NULL;
+}
+
+static uint64_t padded(uint64_t size) { return (size + 3) & ~UINT64_C(3); }
+
+static void build_id_find(image_t *image, const Elf64_Phdr *segment, memory_t *memory) {
+  uint64_t at = image->bias + segment->p_vaddr, end = at + segment->p_memsz;
+  if (segment->p_memsz > (16 << 10) || !memory_probe_bytes(memory, at, segment->p_memsz)) return;
+  while (end - at >= sizeof(Elf64_Nhdr)) {
+    const Elf64_Nhdr *note = pointer(at);
+    uint64_t name = at + sizeof *note, bytes = name + padded(note->n_namesz);
+    uint64_t next = bytes + padded(note->n_descsz);
+    if (next > end) return;
+    if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+        memcmp(pointer(name), "GNU", 4) == 0 && note->n_descsz <= IMAGE_BUILD_ID_MAX) {
+      image->build_id = bytes;
+      image->build_id_length = note->n_descsz;
+      return;
+    }
+    at = next;
+  }
+}
+
+static void segment_take(image_t *image, const Elf64_Phdr *segment, memory_t *memory) {
+  uint64_t low = image->bias + segment->p_vaddr, high = low + segment->p_memsz;
+  if (segment->p_type == PT_NOTE && !image->build_id)
+    build_id_find(image, segment, memory);
+  else if (segment->p_type == PT_LOAD && (segment->p_flags & PF_R) && low <= image->frame_header &&
+           image->frame_header < high && low >= image->start && high <= image->end) {
+    image->low = low;
+    image->high = high;
+  }
+}
+
+bool image_find(image_t *image, uint64_t address, memory_t *memory) {
+  struct dl_find_object found;
+  if (_dl_find_object((void *)(uintptr_t)address, &found) != 0) return false;
+  *image = (image_t){.start = (uintptr_t)found.dlfo_map_start,
+                     .end = (uintptr_t)found.dlfo_map_end,
+                     .frame_header = (uintptr_t)found.dlfo_eh_frame,
+                     .link_map = found.dlfo_link_map};
+  image->bias = image->link_map->l_addr;
+  const Elf64_Ehdr *header = header_find(image, memory);
+  if (!header) return true;
+  if (header->e_entry) image->entry = image->bias + header->e_entry;
+  const Elf64_Phdr *segments = pointer(image->start + header->e_phoff);
+  for (unsigned i = 0; i < header->e_phnum; i++) segment_take(image, &segments[i], memory);
+  return true;
+}
+
+bool image_stands(const image_t *image, uint64_t address) {
+  struct dl_find_object found;
+  return _dl_find_object((void *)(uintptr_t)address, &found) == 0 &&
+         (uintptr_t)found.dlfo_map_start == image->start &&
+         (uintptr_t)found.dlfo_map_end == image->end &&
+         (uintptr_t)found.dlfo_eh_frame == image->frame_header &&
+         found.dlfo_link_map == image->link_map;
+}
+
+bool image_readable(const image_t *image, uint64_t address, uint64_t size, memory_t *memory) {
+  if (address >= image->low && address < image->high && size <= image->high - address) return true;
+  return memory_probe_bytes(memory, address, size);
+}
+
+// The program itself has no name in the loader's list; a relative one is taken as from the folder
+// the program started in. Returns the length.
+static size_t path_make(const image_t *image, char *path) {
+  const char *name = image->link_map->l_name;
+  const char *folder = "";
+  if (!name || !*name) name = program_path;
+  size_t length = strnlen(name, IMAGE_PATH_MAX);
+  if (memchr(name, '/', length) && name[0] != '/') folder = start_folder;
+  size_t before = strlen(folder);
+  if (before + 1 + length > IMAGE_PATH_MAX) before = 0;
+  memcpy(path, folder, before);
+  if (before) path[before++] = '/';
+  memcpy(path + before, name, length);
+  return before + length;
+}
+
+void image_announce(const image_t *image, char *path, const stacks_sink_t *sink) {
+  trace_module_t module = {.bias = image->bias,
+                           .start = image->start,
+                           .end = image->end,
+                           .build_id_length = image->build_id_length,
+                           .path_length = path_make(image, path)};
+  sink->define_module(sink->arg, &module, pointer(image->build_id), path);
+}

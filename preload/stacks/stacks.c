@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a hook's caller to the number of its stack.
+#include "preload/stacks/state.h"
+
+#include <link.h>
+
+static _Atomic bool ready;
+
+bool stacks_ready(void) { return atomic_load_explicit(&ready, memory_order_relaxed); }
+
+// ---- definitions ---------------------------------------------------------------------------
+
+static uint64_t mix(uint64_t hash) {
+  hash ^= hash >> 32;
+  hash *= UINT64_C(0xd6e8feb86659fd93);
+  return hash ^ hash >> 32;
+}
+
+// Never 0.
+static uint64_t stack_hash(const walk_t *walk) {
+  uint64_t hash = walk->truncated;
+  for (uint32_t i = 0; i < walk->count; i++)
+    hash = mix(hash ^ walk->frames[i]) + UINT64_C(0x9e3779b97f4a7c15);
+  return mix(hash) | !mix(hash);
+}
+
+static void modules_define(stacks_t *stacks, const stacks_sink_t *sink) {
+  walk_t *walk = &stacks->walk;
+  for (uint32_t i = 0; i < walk->count; i++) {
+    image_t *image = images_get(&walk->images, walk->frames[i] - 1, &walk->memory);
+    if (!image || image->announced) continue;
+    image_announce(image, stacks->path, sink);
+    image->announced = true;
+  }
+}
+
+static uint32_t stack_define(stacks_t *stacks, uint64_t hash, const stacks_sink_t *sink) {
+  const walk_t *walk = &stacks->walk;
+  modules_define(stacks, sink);
+  uint32_t number = numbers_reserve(&stacks->numbers);
+  sink->define_stack(sink->arg, number, walk->frames, walk->count, walk->truncated);
+  numbers_give(&stacks->numbers, number, hash);
+  return number;
+}
+
+// ---- modules -------------------------------------------------------------------------------
+
+static void stacks_renew(stacks_t *stacks, uint64_t generation) {
+  stacks->generation = 0;
+  numbers_forget(&stacks->numbers);
+  images_forget(&stacks->walk.images);
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  stacks->generation = generation;
+}
+
+void stacks_forget(stacks_t *stacks) { stacks->generation = 0; }
+
+void stacks_modules_changed(void) { rules_forget(); }
+
+// Walks; once more where a module turns out to have gone without a word, which glibc's own
+// dlclose (of character sets, name services) does.
+static void stack_walk(stacks_t *stacks, const stacks_origin_t *origin) {
+  for (int attempt = 0; attempt < 2; attempt++) {
+    uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_acquire);
+    if (stacks->generation != generation) stacks_renew(stacks, generation);
+    walk_take(&stacks->walk, origin, generation);
+    if (!stacks->walk.images.changed) return;
+    rules_forget();
+  }
+}
+
+uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
+  if (unlikely(!stacks || !stacks_ready())) return 0;
+  stack_walk(stacks, origin);
+  uint64_t hash = stack_hash(&stacks->walk);
+  uint32_t number = numbers_find(&stacks->numbers, hash);
+  return number ? number : stack_define(stacks, hash, sink);
+}
+
+// ---- announcing ----------------------------------------------------------------------------
+
+typedef struct {
+  const stacks_sink_t *sink;
+  memory_t memory;
+} announcement_t;
+
+static char announcement_path[IMAGE_PATH_MAX];
+
+static int module_announce(struct dl_phdr_info *info, size_t size, void *arg) {
+  announcement_t *announcement = arg;
+  image_t image;
+  (void)size;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    if (info->dlpi_phdr[i].p_type != PT_LOAD) continue;
+    if (image_find(&image, info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, &announcement->memory))
+      image_announce(&image, announcement_path, announcement->sink);
+    break;
+  }
+  return 0;
+}
+
+// The library's own rules are the proof that unwind information is there and understood.
+static bool own_rules_found(memory_t *memory) {
+  static cfi_workspace_t workspace;
+  uint64_t pc = (uintptr_t)stacks_modules_announce + 1;
+  image_t image;
+  return image_find(&image, pc, memory) &&
+         cfi_find(&image, pc, pc, memory, &workspace) == CFI_FOUND;
+}
+
+void stacks_modules_announce(const stacks_sink_t *sink) {
+  announcement_t announcement = {.sink = sink};
+  image_start();
+  atomic_store_explicit(&ready, own_rules_found(&announcement.memory), memory_order_relaxed);
+  dl_iterate_phdr(module_announce, &announcement);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a lane's memory holds.
+#ifndef PRELOAD_STACKS_STATE_H
+#define PRELOAD_STACKS_STATE_H
+
+#include "preload/stacks/numbers.h"
+#include "preload/stacks/walk.h"
+
+struct stacks {
+  uint64_t generation;  // of modules, when everything below was learnt; 0: never
+  walk_t walk;
+  char path[IMAGE_PATH_MAX];
+  numbers_t numbers;
+};
+_Static_assert(sizeof(struct stacks) <= STACKS_MEMORY, "it fits");
+
+#endif
