@@ -114,7 +114,7 @@ lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address
   if (event->time > lock->last_ns) lock->last_ns = event->time;
   if (event->thread != lock->first_thread && !lock->shared_by_threads) {
     lock->shared_by_threads = true;
-    lock_history_begin(lock);
+    if (!lock->history) lock_history_begin(lock);
   }
   return lock;
 }

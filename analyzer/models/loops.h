@@ -59,7 +59,7 @@ typedef struct loops loops_t;
 loops_t *loops_open(uint64_t stall_ns);
 void loops_close(loops_t *loops);
 void loops_step(loops_t *loops, const reader_event_t *event);
-// Cuts the turns that run at `end_ns`. `pending_epoll` false for a thread means it is in a turn.
+// Cuts the turns that run at `end_ns`: a thread that has no PENDING in an epoll wait is in one.
 void loops_finish(loops_t *loops, uint64_t end_ns);
 
 uint32_t loops_count(const loops_t *loops);

@@ -42,8 +42,12 @@ typedef struct {
   uint64_t reads, writes, accepts;
   uint64_t bytes_in, bytes_out;
   uint64_t running_ns, scheduled_ns, blocked_ns, idle_ns;
-  uint64_t max_poll_ns;    // longest running + blocked of one turn
-  uint32_t registrations;  // private: epoll instances that hold it
+  uint64_t max_poll_ns;  // longest running + blocked of one turn
+  // Private: epoll instances that hold it; whether an error was seen; where it stands in the batch
+  // of which thread's turn.
+  uint32_t registrations;
+  bool failed;
+  uint32_t batch_thread, batch_place;
 } task_t;
 
 typedef struct tasks tasks_t;
@@ -57,14 +61,18 @@ uint64_t tasks_dropped(const tasks_t *tasks);                   // ended, beyond
 tasks_t *tasks_open(void);
 void tasks_close(tasks_t *tasks);
 // The live task of a descriptor, NULL: none.
-task_t *tasks_live(tasks_t *tasks, int descriptor);
-task_t *tasks_live_by_id(tasks_t *tasks, uint32_t id);
-task_t *tasks_register(tasks_t *tasks, int descriptor, uint32_t loop, uint64_t token,
+task_t *tasks_live(tasks_t *tasks, int32_t descriptor);
+task_t *tasks_find(tasks_t *tasks, uint32_t id);  // live or kept; NULL: dropped
+// One registration more; makes the task with the first.
+task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t token,
                        uint32_t stack, uint64_t time);
-// One registration less; `closed`: all of them. Ends the task when none is left.
-void tasks_unregister(tasks_t *tasks, int descriptor, bool closed, uint64_t time);
-// Reads, writes and accepts on it; EPOLL errors reported for it.
+// One registration less, or `closed`: all of them. Ends the task when none is left.
+void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time);
+// A READ, WRITE or ACCEPT event.
 void tasks_call(tasks_t *tasks, const reader_event_t *event);
+// A connection's descriptor is closed: what is accepted with its number next is another one.
+void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time);
+// Computes idle times, and states of those that the loops have not set.
 void tasks_finish(tasks_t *tasks, uint64_t end_ns);
 
 #endif

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event loops: waits, turns, batches, lag and stalls of every epoll instance.
+#include "analyzer/models/loops.h"
+
+#include "analyzer/models/address_map.h"
+#include "analyzer/models/array.h"
+#include "analyzer/models/turns.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <xxhash.h>
+
+// A thread in loops: its turn, or since when it waits at the end of the trace.
+typedef struct {
+  turn_t turn;
+  uint32_t waits_in;  // loop id, 0: no wait was pending
+  uint64_t waits_since;
+} loop_thread_t;
+
+struct loops {
+  uint64_t stall_ns;
+  tasks_t *tasks;
+  loop_t **items;  // by id - 1
+  uint32_t count, capacity;
+  address_map_t open;    // descriptor + 1 -> loop id
+  address_map_t tokens;  // token key -> task id
+  loop_thread_t *threads;
+  uint32_t thread_capacity;
+};
+
+loops_t *loops_open(uint64_t stall_ns) {
+  loops_t *loops = array_zeroed(1, sizeof *loops);
+  loops->stall_ns = stall_ns;
+  loops->tasks = tasks_open();
+  return loops;
+}
+
+static void free_loop(loop_t *loop) {
+  histogram_clear(&loop->batch);
+  histogram_clear(&loop->turn_ns);
+  histogram_clear(&loop->lag_ns);
+  site_table_clear(&loop->blocking);
+  free(loop->threads);
+  free(loop->stalls);
+  free(loop);
+}
+
+void loops_close(loops_t *loops) {
+  if (!loops) return;
+  for (uint32_t at = 0; at < loops->count; ++at) free_loop(loops->items[at]);
+  for (uint32_t thread = 0; thread < loops->thread_capacity; ++thread)
+    turn_free(&loops->threads[thread].turn);
+  tasks_close(loops->tasks);
+  address_map_clear(&loops->open);
+  address_map_clear(&loops->tokens);
+  free(loops->items);
+  free(loops->threads);
+  free(loops);
+}
+
+// ---- instances ---------------------------------------------------------------------------------
+
+static uint64_t key_of(int32_t descriptor) { return (uint64_t)(uint32_t)descriptor + 1; }
+
+static loop_t *begin_loop(loops_t *loops, int32_t descriptor, const reader_event_t *event) {
+  ARRAY_RESERVE(loops->items, loops->capacity, loops->count + 1);
+  loop_t *loop = loops->items[loops->count++] = array_zeroed(1, sizeof *loop);
+  loop->id = loops->count;
+  loop->descriptor = descriptor;
+  loop->created_ns = event->time;
+  loop->closed_ns = UINT64_MAX;
+  *(uint64_t *)address_map_put(&loops->open, key_of(descriptor)) = loop->id;
+  return loop;
+}
+
+static loop_t *find_loop(const loops_t *loops, int32_t descriptor) {
+  const uint64_t *id = address_map_get(&loops->open, key_of(descriptor));
+  return id ? loops->items[*id - 1] : NULL;
+}
+
+// The open instance with that descriptor; begun now where its creation was not seen.
+static loop_t *loop_of(loops_t *loops, int32_t descriptor, const reader_event_t *event) {
+  loop_t *loop = find_loop(loops, descriptor);
+  return loop ? loop : begin_loop(loops, descriptor, event);
+}
+
+static void end_loop(loops_t *loops, int32_t descriptor, uint64_t time) {
+  loop_t *loop = find_loop(loops, descriptor);
+  if (!loop) return;
+  loop->closed_ns = time;
+  address_map_remove(&loops->open, key_of(descriptor), NULL);
+}
+
+static void step_create(loops_t *loops, const reader_event_t *event) {
+  int32_t descriptor = (int32_t)event->arg;
+  if (descriptor < 0) return;
+  end_loop(loops, descriptor, event->time);
+  begin_loop(loops, descriptor, event)->site = event->stack;
+}
+
+static void note_thread(loop_t *loop, uint32_t thread) {
+  for (uint32_t at = 0; at < loop->thread_count; ++at)
+    if (loop->threads[at] == thread) return;
+  ARRAY_RESERVE(loop->threads, loop->thread_capacity, loop->thread_count + 1);
+  loop->threads[loop->thread_count++] = thread;
+}
+
+static loop_thread_t *thread_of(loops_t *loops, uint32_t thread) {
+  ARRAY_RESERVE(loops->threads, loops->thread_capacity, thread + 1);
+  return &loops->threads[thread];
+}
+
+// ---- registration ------------------------------------------------------------------------------
+
+static uint64_t token_key(uint32_t loop, uint64_t token) {
+  uint64_t parts[2] = {loop, token};
+  return XXH3_64bits(parts, sizeof parts) | 1;
+}
+
+static void set_token(loops_t *loops, uint32_t loop, uint64_t token, uint32_t task) {
+  *(uint64_t *)address_map_put(&loops->tokens, token_key(loop, token)) = task;
+}
+
+// Only where it still means this task: another may have been registered with the same token.
+static void clear_token(loops_t *loops, uint32_t loop, uint64_t token, uint32_t task) {
+  uint64_t key = token_key(loop, token);
+  const uint64_t *found = address_map_get(&loops->tokens, key);
+  if (found && *found == task) address_map_remove(&loops->tokens, key, NULL);
+}
+
+static task_t *task_of_token(loops_t *loops, uint32_t loop, uint64_t token) {
+  const uint64_t *id = address_map_get(&loops->tokens, token_key(loop, token));
+  return id ? tasks_find(loops->tasks, (uint32_t)*id) : NULL;
+}
+
+static void add_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
+                           const reader_event_t *event) {
+  task_t *task = tasks_register(loops->tasks, descriptor, loop->id, event->words[1], event->stack,
+                                event->time);
+  set_token(loops, loop->id, event->words[1], task->id);
+  if (++loop->registered > loop->max_registered) loop->max_registered = loop->registered;
+}
+
+static void modify_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
+                              const reader_event_t *event) {
+  task_t *task = tasks_live(loops->tasks, descriptor);
+  if (!task) {
+    add_descriptor(loops, loop, descriptor, event);
+    return;
+  }
+  if (task->loop == loop->id && task->token != event->words[1]) {
+    clear_token(loops, loop->id, task->token, task->id);
+    task->token = event->words[1];
+  }
+  set_token(loops, loop->id, event->words[1], task->id);
+}
+
+static void remove_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
+                              const reader_event_t *event) {
+  task_t *task = tasks_live(loops->tasks, descriptor);
+  if (!task) return;
+  if (loop->registered) --loop->registered;
+  clear_token(loops, loop->id, task->token, task->id);
+  tasks_unregister(loops->tasks, task, false, event->time);
+}
+
+// The first call on a descriptor in a turn whose batch it is in begins its handling.
+static void note_handling(loops_t *loops, const reader_event_t *event, int32_t descriptor,
+                          uint64_t from) {
+  turn_t *turn = &thread_of(loops, event->thread)->turn;
+  const task_t *task = turn->active ? tasks_live(loops->tasks, descriptor) : NULL;
+  if (!task || task->batch_thread != event->thread || task->batch_place >= turn->share_count)
+    return;
+  turn_share_t *share = &turn->shares[task->batch_place];
+  if (share->task != task->id || share->known) return;
+  share->known = true;
+  share->start = from > turn->from ? from : turn->from;
+}
+
+static void step_control(loops_t *loops, const reader_event_t *event) {
+  int32_t epoll = (int32_t)(uint32_t)event->words[0];
+  int32_t descriptor = (int32_t)(event->words[0] >> 32);
+  note_handling(loops, event, descriptor, event->time);
+  if (event->words[2] >> 32) return;
+  loop_t *loop = loop_of(loops, epoll, event);
+  switch (event->arg) {
+  case EPOLL_CTL_ADD:
+    add_descriptor(loops, loop, descriptor, event);
+    break;
+  case EPOLL_CTL_MOD:
+    modify_descriptor(loops, loop, descriptor, event);
+    break;
+  case EPOLL_CTL_DEL:
+    remove_descriptor(loops, loop, descriptor, event);
+    break;
+  default:
+    break;
+  }
+}
+
+static void step_close(loops_t *loops, const reader_event_t *event) {
+  int32_t descriptor = (int32_t)event->arg;
+  note_handling(loops, event, descriptor, event->time);
+  task_t *task = tasks_live(loops->tasks, descriptor);
+  if (task) {
+    loop_t *loop = loops->items[task->loop - 1];
+    if (loop->registered) --loop->registered;
+    clear_token(loops, task->loop, task->token, task->id);
+  }
+  tasks_close_descriptor(loops->tasks, descriptor, event->time);
+  end_loop(loops, descriptor, event->time);
+}
+
+// ---- turns -------------------------------------------------------------------------------------
+
+static void keep_stall(loop_t *loop, const loop_stall_t *stall) {
+  ++loop->stall_count;
+  loop->stall_total_ns += stall->duration_ns;
+  if (!loop->stalls) loop->stalls = array_zeroed(LOOP_STALLS_MAX, sizeof *loop->stalls);
+  if (loop->kept_stalls < LOOP_STALLS_MAX) {
+    loop->stalls[loop->kept_stalls++] = *stall;
+    return;
+  }
+  loop_stall_t *shortest = loop->stalls;
+  for (uint32_t at = 1; at < LOOP_STALLS_MAX; ++at)
+    if (loop->stalls[at].duration_ns < shortest->duration_ns) shortest = &loop->stalls[at];
+  if (stall->duration_ns > shortest->duration_ns) *shortest = *stall;
+}
+
+static void note_stall(loop_t *loop, const turn_t *turn, uint32_t thread, uint64_t duration) {
+  loop_stall_t stall = {.at_ns = turn->from,
+                        .duration_ns = duration,
+                        .thread = thread,
+                        .stack = turn->silence_stack ? turn->silence_stack : turn->wait_stack,
+                        .blocked_kind = turn->blocked_kind,
+                        .blocked_ns = turn->blocked_ns};
+  if (turn->longest_blocked_ns >= turn->silence_ns && turn->blocked_stack)
+    stall.stack = turn->blocked_stack;
+  uint64_t longest = 0;
+  for (uint32_t at = 0; at < turn->share_count; ++at) {
+    uint64_t share = turn->shares[at].until - turn->shares[at].start;
+    if (share < longest || !turn->shares[at].task) continue;
+    longest = share;
+    stall.task = turn->shares[at].task;
+  }
+  keep_stall(loop, &stall);
+}
+
+// A descriptor that was closed in the turn takes no more of it.
+static void account_share(loops_t *loops, const turn_t *turn, turn_share_t *share) {
+  task_t *task = share->task ? tasks_find(loops->tasks, share->task) : NULL;
+  if (!task) return;
+  if (!task->registrations && task->ended_ns < share->until) share->until = task->ended_ns;
+  if (share->until < share->start) share->until = share->start;
+  uint64_t length = share->until - share->start;
+  uint64_t blocked = turn_share_blocked(turn, share);
+  if (blocked > length) blocked = length;
+  task->scheduled_ns += share->start - turn->from;
+  task->running_ns += length - blocked;
+  task->blocked_ns += blocked;
+  if (length > task->max_poll_ns) task->max_poll_ns = length;
+}
+
+static void end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
+  turn_t *turn = &thread_of(loops, thread)->turn;
+  if (!turn->active) return;
+  if (until < turn->from) until = turn->from;
+  turn_end(turn, until);
+  loop_t *loop = loops->items[turn->loop - 1];
+  ++loop->turns;
+  loop->busy_ns += until - turn->from;
+  histogram_add(&loop->turn_ns, until - turn->from);
+  for (uint32_t at = 0; at < turn->share_count; ++at) {
+    turn_share_t *share = &turn->shares[at];
+    histogram_add(&loop->lag_ns, share->start - turn->from);
+    loop->lags_estimated += !share->known;
+    account_share(loops, turn, share);
+  }
+  if (until - turn->from > loops->stall_ns) note_stall(loop, turn, thread, until - turn->from);
+}
+
+static void count_batch(loop_t *loop, int64_t ready, uint32_t asked) {
+  ++loop->waits;
+  if (ready <= 0) {
+    ++loop->empty;
+    return;
+  }
+  loop->events += (uint64_t)ready;
+  histogram_add(&loop->batch, (uint64_t)ready);
+  if (asked > 1 && ready >= asked) ++loop->saturated;
+}
+
+static void step_wait(loops_t *loops, const reader_event_t *event) {
+  uint64_t wait = event->words[1] < event->time ? event->words[1] : event->time;
+  end_turn(loops, event->thread, event->time - wait);
+  loop_t *loop = loop_of(loops, (int32_t)(uint32_t)event->words[0], event);
+  note_thread(loop, event->thread);
+  count_batch(loop, trace_unzigzag(event->arg), (uint32_t)(event->words[0] >> 32));
+  loop->idle_ns += wait;
+  turn_begin(&thread_of(loops, event->thread)->turn, loop->id, event->time, event->stack);
+}
+
+static void step_ready(loops_t *loops, const reader_event_t *event) {
+  turn_t *turn = &thread_of(loops, event->thread)->turn;
+  if (!turn->active) return;
+  task_t *task = task_of_token(loops, turn->loop, event->words[0]);
+  ARRAY_RESERVE(turn->shares, turn->share_capacity, turn->share_count + 1);
+  turn->shares[turn->share_count] = (turn_share_t){.task = task ? task->id : 0};
+  if (task) {
+    ++task->polls;
+    task->batch_thread = event->thread;
+    task->batch_place = turn->share_count;
+    if (event->arg & EPOLLERR) task->failed = true;
+  }
+  ++turn->share_count;
+}
+
+// Kinds that carry how long their call took, and in which word.
+static const uint8_t duration_words[TRACE_KIND_LIMIT] = {
+    [TRACE_LOCK_WAIT] = 1 + 1,   [TRACE_LOCK_FAIL] = 1 + 1, [TRACE_COND_WAIT] = 2 + 1,
+    [TRACE_THREAD_JOIN] = 1 + 1, [TRACE_READ] = 1 + 1,      [TRACE_WRITE] = 1 + 1,
+    [TRACE_ACCEPT] = 1 + 1,
+};
+
+// Any event of a thread inside a turn: keeps track of silences and of calls that block.
+static uint64_t note_call(loops_t *loops, const reader_event_t *event) {
+  unsigned word = duration_words[event->kind];
+  uint64_t duration = word ? event->words[word - 1] : 0;
+  uint64_t from = duration < event->time ? event->time - duration : 0;
+  if (event->thread >= loops->thread_capacity) return from;
+  turn_t *turn = &loops->threads[event->thread].turn;
+  if (!turn->active) return from;
+  turn_call(turn, from, event->time, event->stack);
+  if (duration < LOOP_BLOCKING_NS) return from;
+  turn_blocked(turn, event->kind, from, event->time, event->stack);
+  site_table_add(&loops->items[turn->loop - 1]->blocking, event->kind, event->stack, duration);
+  return from;
+}
+
+static const uint8_t pending_kinds[] = {
+    [TRACE_PENDING_LOCK] = TRACE_LOCK_WAIT,   [TRACE_PENDING_CONDITION] = TRACE_COND_WAIT,
+    [TRACE_PENDING_JOIN] = TRACE_THREAD_JOIN, [TRACE_PENDING_EPOLL] = TRACE_EPOLL_WAIT,
+    [TRACE_PENDING_READ] = TRACE_READ,        [TRACE_PENDING_WRITE] = TRACE_WRITE,
+    [TRACE_PENDING_ACCEPT] = TRACE_ACCEPT,
+};
+
+// The record of the thread ends in a call: in its next wait, or in one that blocks its turn.
+static void step_pending(loops_t *loops, const reader_event_t *event) {
+  loop_thread_t *thread = thread_of(loops, event->thread);
+  uint64_t since = event->words[2];
+  if (event->arg == TRACE_PENDING_EPOLL) {
+    end_turn(loops, event->thread, since);
+    loop_t *loop = loop_of(loops, (int32_t)event->words[0], event);
+    note_thread(loop, event->thread);
+    thread->waits_in = loop->id;
+    thread->waits_since = since;
+  } else if (thread->turn.active && event->arg) {
+    uint32_t kind = event->arg < sizeof pending_kinds ? pending_kinds[event->arg] : 0;
+    thread->turn.pending = true;
+    turn_call(&thread->turn, since, since, event->stack);
+    thread->turn.blocked_kind = kind;
+    thread->turn.blocked_stack = event->stack;
+    thread->waits_since = since;
+  }
+}
+
+void loops_step(loops_t *loops, const reader_event_t *event) {
+  if (event->kind == TRACE_PENDING) {
+    step_pending(loops, event);
+    return;
+  }
+  uint64_t from = 0;
+  if (event->kind != TRACE_EPOLL_WAIT && event->kind != TRACE_READY) from = note_call(loops, event);
+  switch (event->kind) {
+  case TRACE_EPOLL_CREATE:
+    step_create(loops, event);
+    break;
+  case TRACE_EPOLL_CTL:
+    step_control(loops, event);
+    break;
+  case TRACE_EPOLL_WAIT:
+    step_wait(loops, event);
+    break;
+  case TRACE_READY:
+    step_ready(loops, event);
+    break;
+  case TRACE_READ:
+  case TRACE_WRITE:
+  case TRACE_ACCEPT:
+    note_handling(loops, event, (int32_t)event->arg, from);
+    tasks_call(loops->tasks, event);
+    break;
+  case TRACE_CLOSE:
+    step_close(loops, event);
+    break;
+  case TRACE_THREAD_END:
+    end_turn(loops, event->thread, event->time);
+    break;
+  default:
+    break;
+  }
+}
+
+// ---- end ---------------------------------------------------------------------------------------
+
+// Of the batch that the trace ends in: the last one begun runs or is blocked, later ones wait.
+static void set_states(loops_t *loops, const turn_t *turn) {
+  for (uint32_t at = 0; at < turn->share_count; ++at) {
+    task_t *task = tasks_find(loops->tasks, turn->shares[at].task);
+    if (!task || !task->registrations) continue;
+    if (at + 1 == turn->share_count)
+      task->state = turn->pending ? TASK_STATE_BLOCKED : TASK_STATE_RUNNING;
+    else if (!turn->shares[at].known)
+      task->state = TASK_STATE_SCHEDULED;
+  }
+}
+
+static void finish_thread(loops_t *loops, uint32_t thread, uint64_t end_ns) {
+  loop_thread_t *state = &loops->threads[thread];
+  if (state->waits_in && end_ns > state->waits_since)
+    loops->items[state->waits_in - 1]->idle_ns += end_ns - state->waits_since;
+  if (!state->turn.active) return;
+  turn_t *turn = &state->turn;
+  if (turn->pending)
+    turn_blocked(turn, turn->blocked_kind, state->waits_since, end_ns, turn->blocked_stack);
+  end_turn(loops, thread, end_ns);
+  set_states(loops, turn);
+}
+
+static int compare_stalls(const void *left, const void *right) {
+  const loop_stall_t *a = left, *b = right;
+  return a->at_ns < b->at_ns ? -1 : a->at_ns > b->at_ns;
+}
+
+void loops_finish(loops_t *loops, uint64_t end_ns) {
+  for (uint32_t thread = 1; thread < loops->thread_capacity; ++thread)
+    finish_thread(loops, thread, end_ns);
+  for (uint32_t at = 0; at < loops->count; ++at) {
+    loop_t *loop = loops->items[at];
+    if (loop->stalls) qsort(loop->stalls, loop->kept_stalls, sizeof *loop->stalls, compare_stalls);
+    site_table_sort(&loop->blocking);
+  }
+  tasks_finish(loops->tasks, end_ns);
+}
+
+uint32_t loops_count(const loops_t *loops) { return loops->count; }
+
+const loop_t *loops_get(const loops_t *loops, uint32_t index) { return loops->items[index]; }
+
+const tasks_t *loops_tasks(const loops_t *loops) { return loops->tasks; }
+
+uint64_t loops_stall_ns(const loops_t *loops) { return loops->stall_ns; }

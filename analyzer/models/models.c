@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Feeds each event to the models that want it, and what one model learns to the others.
+#include "analyzer/models/models.h"
+
+#include "analyzer/models/array.h"
+
+#include <stdlib.h>
+
+enum { MODULE_CHECK_EVENTS = 4096, DEFAULT_STALL_MS = 10 };
+
+struct models {
+  const reader_t *reader;
+  threads_t *threads;
+  heap_t *heap;
+  dependencies_t *dependencies;
+  locks_t *locks;
+  loops_t *loops;
+  uint64_t kinds[TRACE_KIND_LIMIT];
+  uint64_t steps, end_ns;
+};
+
+models_t *models_open(const reader_t *reader) {
+  models_t *models = array_zeroed(1, sizeof *models);
+  double stall_ms = reader ? reader_summary(reader)->stall_ms : DEFAULT_STALL_MS;
+  if (!(stall_ms > 0)) stall_ms = DEFAULT_STALL_MS;
+  models->reader = reader;
+  models->threads = threads_open(reader);
+  models->heap = heap_open();
+  models->dependencies = dependencies_open();
+  models->locks = locks_open(reader, models->heap, models->dependencies);
+  models->loops = loops_open((uint64_t)(stall_ms * 1e6));
+  return models;
+}
+
+void models_close(models_t *models) {
+  if (!models) return;
+  loops_close(models->loops);
+  locks_close(models->locks);
+  dependencies_close(models->dependencies);
+  heap_close(models->heap);
+  threads_close(models->threads);
+  free(models);
+}
+
+static void note_creation(models_t *models, const reader_event_t *event) {
+  uint32_t created = threads_by_handle(models->threads, event->words[0], false);
+  if (created && !event->arg)
+    dependencies_thread_created(models->dependencies, event->thread, created);
+}
+
+static void note_join(models_t *models, const reader_event_t *event) {
+  uint32_t joined = threads_by_handle(models->threads, event->words[0], true);
+  if (joined && !event->arg)
+    dependencies_thread_joined(models->dependencies, event->thread, joined);
+}
+
+static void step_heap(models_t *models, const reader_event_t *event) {
+  heap_block_t gone;
+  if (heap_step(models->heap, event, &gone))
+    locks_retire(models->locks, gone.address, gone.size, LOCK_END_FREED, event->time);
+}
+
+static void step_thread(models_t *models, const reader_event_t *event) {
+  if (event->kind == TRACE_THREAD_CREATE) note_creation(models, event);
+  if (event->kind == TRACE_THREAD_JOIN) note_join(models, event);
+  if (event->kind == TRACE_THREAD_END) locks_step(models->locks, event);
+  loops_step(models->loops, event);
+}
+
+void models_step(models_t *models, const reader_event_t *event) {
+  if (event->kind >= TRACE_KIND_LIMIT) return;
+  ++models->kinds[event->kind];
+  if (event->time > models->end_ns) models->end_ns = event->time;
+  if (!(++models->steps % MODULE_CHECK_EVENTS)) locks_check_modules(models->locks);
+  threads_step(models->threads, event);
+  switch (trace_event_kinds[event->kind].family) {
+  case TRACE_FAMILY_HEAP:
+    step_heap(models, event);
+    if (event->stack) loops_step(models->loops, event);
+    break;
+  case TRACE_FAMILY_LOCK:
+    locks_step(models->locks, event);
+    loops_step(models->loops, event);
+    break;
+  case TRACE_FAMILY_THREAD:
+    step_thread(models, event);
+    break;
+  case TRACE_FAMILY_FACT:
+    heap_step(models->heap, event, NULL);
+    locks_step(models->locks, event);
+    if (event->kind == TRACE_PENDING) loops_step(models->loops, event);
+    break;
+  default:
+    loops_step(models->loops, event);
+    break;
+  }
+}
+
+void models_finish(models_t *models) {
+  models->end_ns = models_end_ns(models);
+  threads_finish(models->threads, models->end_ns);
+  heap_finish(models->heap);
+  locks_check_modules(models->locks);
+  locks_finish(models->locks, models->threads, models->end_ns);
+  dependencies_finish(models->dependencies);
+  loops_finish(models->loops, models->end_ns);
+}
+
+const reader_t *models_reader(const models_t *models) { return models->reader; }
+const threads_t *models_threads(const models_t *models) { return models->threads; }
+const locks_t *models_locks(const models_t *models) { return models->locks; }
+const dependencies_t *models_dependencies(const models_t *models) { return models->dependencies; }
+const heap_t *models_heap(const models_t *models) { return models->heap; }
+const loops_t *models_loops(const models_t *models) { return models->loops; }
+const tasks_t *models_tasks(const models_t *models) { return loops_tasks(models->loops); }
+
+uint64_t models_kind_count(const models_t *models, unsigned kind) {
+  return kind < TRACE_KIND_LIMIT ? models->kinds[kind] : 0;
+}
+
+uint64_t models_event_count(const models_t *models) {
+  uint64_t count = 0;
+  for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; ++kind)
+    if (kind != TRACE_PENDING && kind != TRACE_LOST) count += models->kinds[kind];
+  return count;
+}
+
+uint64_t models_family_count(const models_t *models, unsigned family) {
+  uint64_t count = 0;
+  for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; ++kind)
+    if (trace_event_kinds[kind].name && (unsigned)trace_event_kinds[kind].family == family)
+      count += models->kinds[kind];
+  return count;
+}
+
+uint64_t models_end_ns(const models_t *models) {
+  uint64_t end = models->reader ? reader_summary(models->reader)->duration_ns : 0;
+  return end > models->end_ns ? end : models->end_ns;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Descriptor tasks: live ones by descriptor, ended ones in a ring of the newest.
+#include "analyzer/models/tasks.h"
+
+#include "analyzer/models/address_map.h"
+#include "analyzer/models/array.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct tasks {
+  uint32_t last_id;
+  address_map_t live;     // descriptor + 1 -> task_t *
+  address_map_t by_id;    // task_t *, live and kept
+  address_map_t parents;  // accepted descriptor + 1 -> id of the listener's task
+  task_t **ended;         // ring: the newest TASKS_ENDED_MAX
+  uint32_t ended_capacity;
+  uint64_t ended_count;
+  task_t **order;  // after tasks_finish: all kept, by id
+  uint32_t count;
+};
+
+static const char *const state_names[] = {
+#define STATE(name, text) text,
+    TASK_STATE_TABLE(STATE)
+#undef STATE
+};
+
+const char *task_state_name(task_state_t state) { return state_names[state]; }
+
+tasks_t *tasks_open(void) { return array_zeroed(1, sizeof(tasks_t)); }
+
+void tasks_close(tasks_t *tasks) {
+  if (!tasks) return;
+  size_t position = 0;
+  uint64_t id;
+  for (task_t **task; (task = address_map_next(&tasks->by_id, &position, &id));) free(*task);
+  address_map_clear(&tasks->live);
+  address_map_clear(&tasks->by_id);
+  address_map_clear(&tasks->parents);
+  free(tasks->ended);
+  free(tasks->order);
+  free(tasks);
+}
+
+static uint64_t key_of(int32_t descriptor) { return (uint64_t)(uint32_t)descriptor + 1; }
+
+task_t *tasks_live(tasks_t *tasks, int32_t descriptor) {
+  task_t **task = address_map_get(&tasks->live, key_of(descriptor));
+  return task ? *task : NULL;
+}
+
+task_t *tasks_find(tasks_t *tasks, uint32_t id) {
+  task_t **task = address_map_get(&tasks->by_id, id);
+  return task ? *task : NULL;
+}
+
+static task_t *begin_task(tasks_t *tasks, int32_t descriptor) {
+  task_t *task = array_zeroed(1, sizeof *task);
+  task->id = ++tasks->last_id;
+  task->descriptor = descriptor;
+  *(task_t **)address_map_put(&tasks->live, key_of(descriptor)) = task;
+  *(task_t **)address_map_put(&tasks->by_id, task->id) = task;
+  const uint64_t *parent = address_map_get(&tasks->parents, key_of(descriptor));
+  if (parent) task->parent = (uint32_t)*parent;
+  return task;
+}
+
+task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t token,
+                       uint32_t stack, uint64_t time) {
+  task_t *task = tasks_live(tasks, descriptor);
+  if (!task) {
+    task = begin_task(tasks, descriptor);
+    task->loop = loop;
+    task->token = token;
+    task->site = stack;
+    task->created_ns = time;
+  }
+  ++task->registrations;
+  return task;
+}
+
+// Keeps the ended task; the oldest of too many is dropped.
+static void keep_ended(tasks_t *tasks, task_t *task) {
+  uint32_t place = (uint32_t)(tasks->ended_count++ % TASKS_ENDED_MAX);
+  ARRAY_RESERVE(tasks->ended, tasks->ended_capacity, place + 1);
+  task_t *dropped = tasks->ended[place];
+  tasks->ended[place] = task;
+  if (!dropped) return;
+  address_map_remove(&tasks->by_id, dropped->id, NULL);
+  free(dropped);
+}
+
+void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time) {
+  if (!closed && task->registrations > 1) {
+    --task->registrations;
+    return;
+  }
+  task->registrations = 0;
+  task->ended_ns = time > task->created_ns ? time : task->created_ns;
+  task->state = task->failed ? TASK_STATE_FAILED : TASK_STATE_COMPLETED;
+  address_map_remove(&tasks->live, key_of(task->descriptor), NULL);
+  keep_ended(tasks, task);
+}
+
+static bool is_failure(int64_t result) {
+  return result == -ECONNRESET || result == -EPIPE || result == -ETIMEDOUT ||
+         result == -EHOSTUNREACH || result == -ENETUNREACH;
+}
+
+static void count_bytes(int64_t result, uint64_t *calls, uint64_t *bytes) {
+  ++*calls;
+  if (result > 0) *bytes += (uint64_t)result;
+}
+
+static void note_accept(tasks_t *tasks, task_t *listener, int64_t result) {
+  ++listener->accepts;
+  if (result < 0) return;
+  listener->listener = true;
+  *(uint64_t *)address_map_put(&tasks->parents, key_of((int32_t)result)) = listener->id;
+}
+
+void tasks_call(tasks_t *tasks, const reader_event_t *event) {
+  task_t *task = tasks_live(tasks, (int32_t)event->arg);
+  int64_t result = trace_unzigzag(event->words[0]);
+  if (!task) return;
+  if (event->kind == TRACE_ACCEPT)
+    note_accept(tasks, task, result);
+  else if (is_failure(result))
+    task->failed = true;
+  if (event->kind == TRACE_READ) count_bytes(result, &task->reads, &task->bytes_in);
+  if (event->kind == TRACE_WRITE) count_bytes(result, &task->writes, &task->bytes_out);
+}
+
+void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time) {
+  task_t *task = tasks_live(tasks, descriptor);
+  if (task) tasks_unregister(tasks, task, true, time);
+  address_map_remove(&tasks->parents, key_of(descriptor), NULL);
+}
+
+static int compare_ids(const void *left, const void *right) {
+  const task_t *a = *(task_t *const *)left, *b = *(task_t *const *)right;
+  return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void finish_task(task_t *task, uint64_t end_ns) {
+  if (task->registrations) {
+    task->ended_ns = end_ns > task->created_ns ? end_ns : task->created_ns;
+    if (task->state == TASK_STATE_PENDING && task->polls) task->state = TASK_STATE_IDLE;
+  }
+  uint64_t life = task->ended_ns - task->created_ns;
+  uint64_t used = task->running_ns + task->scheduled_ns + task->blocked_ns;
+  task->idle_ns = life > used ? life - used : 0;
+}
+
+void tasks_finish(tasks_t *tasks, uint64_t end_ns) {
+  size_t position = 0;
+  uint64_t id;
+  tasks->order = array_resize(tasks->order, tasks->by_id.count + 1, sizeof *tasks->order);
+  tasks->count = 0;
+  for (task_t **task; (task = address_map_next(&tasks->by_id, &position, &id));) {
+    finish_task(*task, end_ns);
+    tasks->order[tasks->count++] = *task;
+  }
+  qsort(tasks->order, tasks->count, sizeof *tasks->order, compare_ids);
+}
+
+uint32_t tasks_count(const tasks_t *tasks) { return tasks->count; }
+
+const task_t *tasks_get(const tasks_t *tasks, uint32_t index) { return tasks->order[index]; }
+
+const task_t *tasks_by_id(const tasks_t *tasks, uint32_t id) {
+  task_t **task = address_map_get(&tasks->by_id, id);
+  return task ? *task : NULL;
+}
+
+uint64_t tasks_dropped(const tasks_t *tasks) {
+  return tasks->ended_count > TASKS_ENDED_MAX ? tasks->ended_count - TASKS_ENDED_MAX : 0;
+}
