@@ -3,12 +3,12 @@
 import re
 import time
 
-from support.outcome import Skip, check, check_equal
+from support.outcome import check, check_equal
 from support.sandbox import children
 
 OFF = {"INSPECT_ENABLED": "0"}
-# 3 ns of a machine that retires a few instructions a ns; a pair is two calls.
-ADDED_INSTRUCTIONS_A_PAIR = 20
+# 3 ns a call, two calls a pair, and eight or more of such simple instructions a ns.
+ADDED_INSTRUCTIONS_A_PAIR = 48
 LIMIT = 120
 
 
@@ -25,9 +25,6 @@ def test_nothing_starts(t):
 
 def instructions(t, what, pairs, env):
     """Instructions that the program executes, as a simulator counts them: the same everywhere."""
-    run = t.run([t.command("valgrind"), "--tool=none", "--version"], recorded=False, status=None)
-    if run.status != 0:
-        raise Skip("valgrind does not run here")
     run = t.run([t.command("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null",
                  t.program("micro"), what, str(pairs)], env=env, recorded=bool(env), limit=100)
     found = re.search(r"Collected : (\d+)", run.stderr)

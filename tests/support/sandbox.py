@@ -15,7 +15,7 @@ import traceback
 
 from .outcome import Failure, Skip
 
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # What a test leaves behind may still be ending by itself: a writer finishing its trace.
 LEAVING_SECONDS = 5
 
@@ -98,14 +98,24 @@ def wait_for(pid, seconds):
     return False
 
 
+def give_up(*_):
+    """tests/run was interrupted: nothing of the test may stay."""
+    kill_all(children(os.getpid()))
+    os._exit(1)
+
+
 def supervise(body, limit, report_path, keep):
     """In the supervisor: never returns."""
     os.setsid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    signal.signal(signal.SIGTERM, give_up)
     folder = tempfile.mkdtemp(prefix="inspect-test.")
     result_path = report_path + ".body"
     pid = os.fork()
     if pid == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.chdir(folder)
         run_body(body, folder, result_path)
         os._exit(0)
@@ -120,11 +130,13 @@ def supervise(body, limit, report_path, keep):
         running = children(os.getpid())
         results = [["not ok", "", f"no end after {limit} s; running: {sorted(running.values())}"]]
         kill_all(running)
-    left = wait_until_alone(LEAVING_SECONDS)
+    failed = any(result[0] != "ok" for result in results)
+    left = wait_until_alone(0.2 if failed else LEAVING_SECONDS)
     if left:
         kill_all(left)
         wait_until_alone(LEAVING_SECONDS)
-        results.append(["not ok", "left-running", f"still running: {sorted(left.items())}"])
+        if not failed:
+            results.append(["not ok", "left-running", f"still running: {sorted(left.items())}"])
     if keep and any(result[0] == "not ok" for result in results):
         results.append(["note", "", f"folder kept: {folder}"])
     else:
