@@ -8,7 +8,6 @@
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,43 +77,50 @@ bool trace_find(const char *template, pid_t pid, struct timespec since, char pat
   return path[0] != '\0';
 }
 
-// Whether the writer still owes something for `pid`: the process stands in the session, and its
-// trace is not complete.
-static bool session_is_busy(const trace_session_t *session, pid_t pid) {
-  for (int i = 0; i < TRACE_PROCESSES_MAX; i++) {
-    const trace_process_t *process = &session->processes[i];
-    uint32_t state = atomic_load_explicit(&process->state, memory_order_acquire);
-    if (process->pid == (uint32_t)pid &&
-        (state == TRACE_PROCESS_NEW || state == TRACE_PROCESS_ACTIVE))
-      return true;
-  }
-  return false;
+typedef enum {
+  SESSION_GONE,     // the writer has done all there was to do
+  SESSION_WAITING,  // it still owes the trace
+  SESSION_LEAVING,  // the trace is complete, and nobody else uses the rings
+  SESSION_SHARED,   // the trace is complete; children still record
+} session_state_t;
+
+static bool process_is_busy(const trace_process_t *process) {
+  uint32_t state = process->state;
+  return state == TRACE_PROCESS_NEW || state == TRACE_PROCESS_ACTIVE;
 }
 
-// The session of a trace; NULL where there is none: complete, or never begun.
-static const trace_session_t *session_map(const char *path) {
-  char rings[PATH_MAX + 8];
-  snprintf(rings, sizeof rings, "%s.rings", path);
+// Looks at the rings once and closes them again: as long as anybody has them open, the writer takes
+// him for a process that is still to be recorded.
+static session_state_t session_look(const char *rings, pid_t pid) {
+  static trace_session_t session;
   int fd = open(rings, O_RDONLY | O_CLOEXEC);
-  struct stat status;
-  if (fd < 0) return NULL;
-  void *map = MAP_FAILED;
-  if (fstat(fd, &status) == 0 && status.st_size >= TRACE_SESSION_SIZE)
-    map = mmap(NULL, TRACE_SESSION_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+  if (fd < 0) return SESSION_GONE;
+  ssize_t got = read(fd, &session, sizeof session);
   close(fd);
-  return map == MAP_FAILED ? NULL : map;
+  if (got != (ssize_t)sizeof session || session.magic != TRACE_SESSION_MAGIC ||
+      session.version != TRACE_SESSION_VERSION)
+    return SESSION_GONE;
+  session_state_t state = SESSION_LEAVING;
+  for (int i = 0; i < TRACE_PROCESSES_MAX; i++) {
+    if (!process_is_busy(&session.processes[i])) continue;
+    if (session.processes[i].pid == (uint32_t)pid) return SESSION_WAITING;
+    state = SESSION_SHARED;
+  }
+  return state;
 }
 
 bool trace_wait(const char *path, pid_t pid, double seconds) {
-  const trace_session_t *session = session_map(path);
-  if (!session) return true;
-  bool known = session->magic == TRACE_SESSION_MAGIC && session->version == TRACE_SESSION_VERSION;
-  bool busy = known && session_is_busy(session, pid);
-  const double step = 0.002;
-  for (double waited = 0; busy && waited < seconds; waited += step) {
+  const double step = 0.005;
+  char rings[PATH_MAX + 8];
+  snprintf(rings, sizeof rings, "%s.rings", path);
+  session_state_t state = session_look(rings, pid);
+  double left = seconds;
+  for (; state == SESSION_WAITING && left > 0; left -= step) {
     usleep((useconds_t)(step * 1e6));
-    busy = session_is_busy(session, pid);
+    state = session_look(rings, pid);
   }
-  munmap((void *)(uintptr_t)session, TRACE_SESSION_SIZE);
-  return !busy;
+  // They go by themselves; waiting a moment for it leaves a tidy folder.
+  for (; state == SESSION_LEAVING && left > 0 && access(rings, F_OK) == 0; left -= step)
+    usleep((useconds_t)(step * 1e6));
+  return state != SESSION_WAITING;
 }
