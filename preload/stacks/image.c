@@ -85,6 +85,11 @@ bool image_find(image_t *image, uint64_t address, memory_t *memory) {
   return true;
 }
 
+bool image_exists(uint64_t address) {
+  struct dl_find_object found;
+  return _dl_find_object((void *)(uintptr_t)address, &found) == 0;
+}
+
 bool image_stands(const image_t *image, uint64_t address) {
   struct dl_find_object found;
   return _dl_find_object((void *)(uintptr_t)address, &found) == 0 &&
@@ -100,26 +105,29 @@ bool image_readable(const image_t *image, uint64_t address, uint64_t size, memor
 }
 
 // The program itself has no name in the loader's list; a relative one is taken as from the folder
-// the program started in. Returns the length.
-static size_t path_make(const image_t *image, char *path) {
+// the program started in, and put together in `scratch`.
+static const char *path_find(const image_t *image, char *scratch, size_t *length) {
   const char *name = image->link_map->l_name;
-  const char *folder = "";
   if (!name || !*name) name = program_path;
-  size_t length = strnlen(name, IMAGE_PATH_MAX);
-  if (memchr(name, '/', length) && name[0] != '/') folder = start_folder;
-  size_t before = strlen(folder);
-  if (before + 1 + length > IMAGE_PATH_MAX) before = 0;
-  memcpy(path, folder, before);
-  if (before) path[before++] = '/';
-  memcpy(path + before, name, length);
-  return before + length;
+  *length = strnlen(name, IMAGE_PATH_MAX);
+  size_t before = strlen(start_folder);
+  if (*name == '/' || !memchr(name, '/', *length) || !before ||
+      before + 1 + *length > IMAGE_PATH_MAX)
+    return name;
+  memcpy(scratch, start_folder, before);
+  scratch[before] = '/';
+  memcpy(scratch + before + 1, name, *length);
+  *length += before + 1;
+  return scratch;
 }
 
-void image_announce(const image_t *image, char *path, const stacks_sink_t *sink) {
+void image_announce(const image_t *image, char *scratch, const stacks_sink_t *sink) {
+  size_t length;
+  const char *path = path_find(image, scratch, &length);
   trace_module_t module = {.bias = image->bias,
                            .start = image->start,
                            .end = image->end,
                            .build_id_length = image->build_id_length,
-                           .path_length = path_make(image, path)};
+                           .path_length = length};
   sink->define_module(sink->arg, &module, pointer(image->build_id), path);
 }

@@ -24,12 +24,14 @@ typedef struct {
 
 // The image that holds `address`, as the loader has it now. Lock-free, signal-safe.
 bool image_find(image_t *image, uint64_t address, memory_t *memory);
+// Whether there is one. Lock-free, signal-safe.
+bool image_exists(uint64_t address);
 // Whether the loader still says the same of `address` as `image`.
 bool image_stands(const image_t *image, uint64_t address);
 // Whether [address, address + size) of the image's unwind information can be read.
 bool image_readable(const image_t *image, uint64_t address, uint64_t size, memory_t *memory);
-// Tells `sink` of it. `path` is scratch of IMAGE_PATH_MAX bytes.
-void image_announce(const image_t *image, char *path, const stacks_sink_t *sink);
+// Tells `sink` of it. `scratch` has IMAGE_PATH_MAX bytes.
+void image_announce(const image_t *image, char *scratch, const stacks_sink_t *sink);
 
 // Once in the constructor: notes the program's path and its working directory, which signal-safe
 // code could not ask for.

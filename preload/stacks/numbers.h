@@ -16,8 +16,9 @@ _Static_assert((int)STACKS_NUMBERS * 2 == 1 << NUMBERS_INDEX_BITS_MAX, "at most 
 // All-zero is a valid state, and has no numbers.
 typedef struct {
   uint32_t count;
-  uint32_t bits;    // the index has 1 << bits places in use; 0: it must be rebuilt
-  uint32_t victim;  // once all numbers are taken: the one before the next to be given away
+  uint32_t bits;       // the index has 1 << bits places in use; 0: it must be rebuilt
+  uint32_t victim;     // once all numbers are taken: the one before the next to be given away
+  uint32_t evictions;  // how often a number lost its stack
   uint64_t hashes[STACKS_NUMBERS];
   uint16_t index[1 << NUMBERS_INDEX_BITS_MAX];  // numbers; 0: free
 } numbers_t;

@@ -47,6 +47,7 @@ static uint32_t stack_define(stacks_t *stacks, uint64_t hash, const stacks_sink_
 
 static void stacks_renew(stacks_t *stacks, uint64_t generation) {
   stacks->generation = 0;
+  memo_forget(&stacks->memo);
   numbers_forget(&stacks->numbers);
   images_forget(&stacks->walk.images);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -69,12 +70,25 @@ static void stack_walk(stacks_t *stacks, const stacks_origin_t *origin) {
   }
 }
 
-uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
-  if (unlikely(!stacks || !stacks_ready())) return 0;
+static __attribute__((noinline)) uint32_t
+number_walked(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
+  if (!stacks_ready()) return 0;
   stack_walk(stacks, origin);
   uint64_t hash = stack_hash(&stacks->walk);
   uint32_t number = numbers_find(&stacks->numbers, hash);
-  return number ? number : stack_define(stacks, hash, sink);
+  if (!number) number = stack_define(stacks, hash, sink);
+  memo_keep(&stacks->memo, origin, &stacks->walk, number, hash, stacks->numbers.evictions);
+  return number;
+}
+
+uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
+  if (unlikely(!stacks)) return 0;
+  uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_relaxed);
+  if (likely(stacks->generation == generation)) {
+    uint32_t number = memo_find(&stacks->memo, origin, &stacks->numbers);
+    if (likely(number)) return number;
+  }
+  return number_walked(stacks, origin, sink);
 }
 
 // ---- announcing ----------------------------------------------------------------------------

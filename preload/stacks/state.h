@@ -3,14 +3,14 @@
 #ifndef PRELOAD_STACKS_STATE_H
 #define PRELOAD_STACKS_STATE_H
 
-#include "preload/stacks/numbers.h"
-#include "preload/stacks/walk.h"
+#include "preload/stacks/memo.h"
 
 struct stacks {
   uint64_t generation;  // of modules, when everything below was learnt; 0: never
+  memo_t memo;
+  numbers_t numbers;
   walk_t walk;
   char path[IMAGE_PATH_MAX];
-  numbers_t numbers;
 };
 _Static_assert(sizeof(struct stacks) <= STACKS_MEMORY, "it fits");
 

@@ -79,7 +79,10 @@ static rule_t rule_work_out(walk_t *walk, uint64_t pc, uint64_t ip) {
 // Nothing is kept of code outside of modules: a module may be loaded there any time.
 static rule_t rule_learn(walk_t *walk, uint64_t pc, uint64_t ip, uint64_t generation) {
   rule_t rule = rule_work_out(walk, pc, ip);
-  if (walk->outside) return RULE_UNKNOWN;
+  if (walk->outside) {
+    if (walk->other.step == STEP_TO_CALLER) walk->trail.broken = true;
+    return RULE_UNKNOWN;
+  }
   if (rule == RULE_UNKNOWN) rule = rules_other_add(&walk->other);
   if (rule != RULE_UNKNOWN) rules_keep(pc, generation, rule);
   return rule;
