@@ -96,8 +96,19 @@ def test_options_match_the_page(t):
         check_equal(missing, set(), f"options missing in {page}")
 
 
+def test_variables_match_the_pages(t):
+    """The variables that the recorder knows are those that the pages explain."""
+    with open(t.source + "/preload/settings.c") as file:
+        known = {"INSPECT_" + name for name in re.findall(r'VARIABLE\("([A-Z_]+)"', file.read())}
+    check(len(known) > 10, f"found only {known} in settings.c")
+    for page in ("README.md", "man/libinspect.so.7"):
+        with open(os.path.join(t.source, page)) as file:
+            shown = set(re.findall(r"\bINSPECT_[A-Z_]+\b", file.read()))
+        check_equal(shown, known, f"variables in {page}")
+
+
 def test_pages_are_well_formed(t):
-    for path in sorted(glob.glob(t.source + "/man/*.[157]")):
+    for path in [t.built("man/inspect-trace.5"), *sorted(glob.glob(t.source + "/man/*.[157]"))]:
         result = subprocess.run(["groff", "-mandoc", "-ww", "-z", path], text=True,
                                 capture_output=True)
         check_equal(result.stderr, "", f"groff on {path}")
