@@ -17,13 +17,13 @@ typedef struct reader reader_t;
 // One event. Times are ns since the start of the trace. `stack` is an index for reader_stack, 0 for
 // none. `thread` is an index for reader_thread; each life of a thread has its own.
 typedef struct {
-  uint8_t kind;              // trace_kind_t
-  bool timed;                // its own stamp; else time is that of the event before in its lane
+  uint8_t kind;  // trace_kind_t
+  bool timed;    // its own stamp; else time is that of the event before in its lane
   uint32_t lane;
   uint32_t thread;
   uint32_t stack;
   uint64_t time;
-  uint64_t arg;              // as in the record: RESULT fields are still zigzag
+  uint64_t arg;  // as in the record: RESULT fields are still zigzag
   // TICKS fields are already durations in ns, and the since_ticks of a PENDING is a time like
   // `time`.
   uint64_t words[TRACE_WORDS_MAX];
@@ -34,20 +34,20 @@ typedef struct {
 typedef struct {
   uint32_t lane;
   uint32_t tid;
-  uint64_t handle;           // pthread_t
-  uint64_t routine;          // start routine, 0: unknown or the main thread
-  uint64_t started, ended;   // ns; ended = UINT64_MAX while alive
-  char name[32];             // last known name, or ""
-  uint32_t creator;          // thread that created it, 0 unknown
+  uint64_t handle;          // pthread_t
+  uint64_t routine;         // start routine, 0: unknown or the main thread
+  uint64_t started, ended;  // ns; ended = UINT64_MAX while alive
+  char name[32];            // last known name, or ""
+  uint32_t creator;         // thread that created it, 0 unknown
   uint32_t create_stack;
-  bool main;                 // tid == pid
-  bool quiet;                // live trace: did nothing between two looks (see reader_options_t)
+  bool main;   // tid == pid
+  bool quiet;  // live trace: did nothing between two looks (see reader_options_t)
   uint64_t events, lost;
 } reader_thread_t;
 
 typedef struct {
   uint64_t bias, start, end;
-  uint64_t loaded, unloaded; // ns; unloaded = UINT64_MAX while mapped
+  uint64_t loaded, unloaded;  // ns; unloaded = UINT64_MAX while mapped
   uint8_t build_id[64];
   size_t build_id_length;
   const char *path;
@@ -56,13 +56,13 @@ typedef struct {
 typedef struct {
   uint32_t count;
   bool truncated;
-  const uint64_t *frames;    // return addresses, innermost first; addresses in the process
-  uint64_t defined;          // ns: first met; the modules mapped then are what its addresses mean
+  const uint64_t *frames;  // return addresses, innermost first; addresses in the process
+  uint64_t defined;        // ns: first met; the modules mapped then are what its addresses mean
 } reader_stack_t;
 
 // What the trace says of its run, and how much of it there is.
 typedef struct {
-  const char *program;       // path, or "?"
+  const char *program;  // path, or "?"
   const char **arguments;
   size_t argument_count;
   uint32_t pid, parent;
@@ -70,17 +70,17 @@ typedef struct {
   double sampling;
   uint32_t version;
   uint64_t start_realtime_ns;
-  uint64_t duration_ns;      // to the last event known (known after the last reader_next)
-  bool complete;             // END was read and nothing is missing
-  bool running;              // the process lives; the trace is as of now
-  bool damaged;              // parts could not be read: see reader_warning
-  int end_how;               // TRACE_END_*, -1 unknown
-  int exit_status;           // -1 unknown
-  uint64_t events;           // read so far, facts not counted
-  uint64_t events_from_rings;// of these, found in the rings
-  uint64_t lost;             // all kinds and reasons
+  uint64_t duration_ns;        // to the last event known (known after the last reader_next)
+  bool complete;               // END was read and nothing is missing
+  bool running;                // the process lives; the trace is as of now
+  bool damaged;                // parts could not be read: see reader_warning
+  int end_how;                 // TRACE_END_*, -1 unknown
+  int exit_status;             // -1 unknown
+  uint64_t events;             // read so far, facts not counted
+  uint64_t events_from_rings;  // of these, found in the rings
+  uint64_t lost;               // all kinds and reasons
   uint64_t lost_by_kind[TRACE_KIND_LIMIT];
-  uint64_t unwind_truncated; // stacks marked truncated
+  uint64_t unwind_truncated;  // stacks marked truncated
   uint64_t writer_cpu_ns, waits, waited_ns;
   uint64_t file_bytes, blocks;
   double stall_ms, wait_ms;  // thresholds it was recorded with
@@ -90,8 +90,8 @@ typedef struct {
   // Time between the two looks at a live process, ms. Threads whose ring and pending call did not
   // change between them are `quiet`: only those can be part of a deadlock. Default 50.
   unsigned settle_ms;
-  bool no_rings;             // the file alone (tests)
-  bool facts;                // facts are given out as events, too (dump)
+  bool no_rings;  // the file alone (tests)
+  bool facts;     // facts are given out as events, too (dump)
 } reader_options_t;
 
 // Opens `path`. NULL on failure, with "FILE: offset N: what is wrong" in `error` (`size` bytes).
@@ -108,7 +108,7 @@ int reader_next(reader_t *reader, reader_event_t *event);
 // Facts. Pointers live until the next reader_next (all of them until close after the end).
 const reader_summary_t *reader_summary(const reader_t *reader);
 const reader_stack_t *reader_stack(const reader_t *reader, uint32_t stack);
-size_t reader_stack_count(const reader_t *reader);        // valid: 1 <= stack < count
+size_t reader_stack_count(const reader_t *reader);  // valid: 1 <= stack < count
 const reader_thread_t *reader_thread(const reader_t *reader, uint32_t thread);
 size_t reader_thread_count(const reader_t *reader);
 size_t reader_module_count(const reader_t *reader);

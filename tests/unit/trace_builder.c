@@ -22,7 +22,7 @@ typedef struct {
 } builder_lane_t;
 
 struct trace_builder {
-  char folder[64], path[128], rings_path[128];
+  char folder[64], path[96], rings_path[128];
   int fd;
   trace_writer_t writer;
   builder_lane_t lanes[BUILDER_LANES];

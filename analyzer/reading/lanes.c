@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// One lane as a sequence of records. See the header.
+#include "analyzer/reading/lanes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool reading_lanes_add_block(reading_lane_t *lane, const trace_block_t *block, uint32_t index) {
+  if (lane->number != 0 && block->from != block->to) {
+    if (block->from < lane->covered || block->to < block->from) return false;
+    lane->covered = block->to;
+  }
+  lane->blocks =
+      memory_grow(lane->blocks, &lane->block_capacity, lane->block_count + 1, sizeof *lane->blocks);
+  lane->blocks[lane->block_count++] = index;
+  return true;
+}
+
+void reading_lanes_rewind(reading_lane_t *lane) {
+  lane->phase = READING_BLOCKS;
+  lane->block_next = lane->ring_next = 0;
+  lane->block_open = false;
+  lane->gap = 0;
+  lane->kind_next = 0;
+  memset(lane->lost, 0, sizeof lane->lost);
+}
+
+void reading_lanes_rest(reading_lane_t *lane) {
+  free(lane->cursor);
+  free(lane->content);
+  lane->cursor = NULL;
+  lane->content = NULL;
+  lane->content_capacity = 0;
+  lane->block_open = false;
+}
+
+void reading_lanes_free(reading_lane_t *lane) {
+  reading_lanes_rest(lane);
+  reading_numbers_free(&lane->numbers);
+  free(lane->blocks);
+}
+
+// Facts are written before the events they stood among, and may have later stamps than these.
+uint64_t reading_lanes_first_ticks(const reading_lane_t *lane, const reading_files_t *files) {
+  uint64_t first = 0;
+  for (size_t i = 0; i < lane->block_count; i++) {
+    const trace_block_t *block = &files->blocks[lane->blocks[i]].place.block;
+    if (block->first_ticks && (!first || block->first_ticks < first)) first = block->first_ticks;
+    if (block->from != block->to) break;
+  }
+  return first;
+}
+
+// Opens the next block. A block that cannot be read becomes a gap.
+static void block_open(reading_lane_t *lane, reading_files_t *files, memory_lines_t *warnings) {
+  reading_block_t *block = &files->blocks[lane->blocks[lane->block_next++]];
+  const trace_block_t *header = &block->place.block;
+  if (!lane->cursor) lane->cursor = memory_new(1, sizeof *lane->cursor);
+  if (!reading_files_load(files, block, &lane->content, &lane->content_capacity, warnings)) {
+    lane->gap = header->records;
+    return;
+  }
+  if (!trace_block_open(lane->cursor, header, lane->content, block->place.content_size)) {
+    reading_files_report(files, block, TRACE_ERROR_CONTENT, warnings);
+    lane->gap = header->records;
+    return;
+  }
+  lane->block_open = true;
+  lane->block_left = header->records;
+}
+
+static bool block_read(reading_lane_t *lane, reading_files_t *files, memory_lines_t *warnings) {
+  int result = trace_block_next(lane->cursor, &lane->record);
+  if (result > 0) {
+    lane->block_left--;
+    return true;
+  }
+  lane->block_open = false;
+  if (result < 0) {
+    reading_files_report(files, &files->blocks[lane->blocks[lane->block_next - 1]],
+                         TRACE_ERROR_CONTENT, warnings);
+    lane->gap = lane->block_left;
+  }
+  return false;
+}
+
+static void lost_make(reading_lane_t *lane, unsigned kind, uint64_t events, unsigned reason) {
+  lane->record = (trace_record_t){.kind = TRACE_LOST, .arg = kind, .words = {events, reason}};
+}
+
+// The next record of the blocks, or of what is missing between them.
+static bool blocks_read(reading_lane_t *lane, reading_files_t *files, memory_lines_t *warnings) {
+  for (;;) {
+    if (lane->block_open && block_read(lane, files, warnings)) return true;
+    if (lane->gap) {
+      lost_make(lane, 0, lane->gap, TRACE_LOST_DISK);
+      lane->gap = 0;
+      return true;
+    }
+    if (!lane->block_open && lane->block_next == lane->block_count) return false;
+    if (!lane->block_open) block_open(lane, files, warnings);
+  }
+}
+
+// Where the blocks end in the copy of the ring, in words.
+static void ring_enter(reading_lane_t *lane) {
+  const reading_ring_t *ring = lane->ring;
+  uint64_t from = lane->covered > ring->from ? lane->covered : ring->from;
+  lane->ring_next = (size_t)((from < ring->to ? from : ring->to) - ring->from);
+}
+
+static bool ring_read(reading_lane_t *lane, memory_lines_t *warnings) {
+  const reading_ring_t *ring = lane->ring;
+  size_t count = (size_t)(ring->to - ring->from);
+  while (lane->ring_next < count) {
+    size_t length =
+        trace_record_parse(ring->words + lane->ring_next, count - lane->ring_next, &lane->record);
+    if (length == 0) {
+      memory_lines_print(warnings,
+                         "ring %" PRIu32 ": damaged at position %" PRIu64 ", %zu words are lost",
+                         lane->number - 1, ring->from + lane->ring_next, count - lane->ring_next);
+      lane->ring_next = count;
+      lost_make(lane, 0, 1, TRACE_LOST_DISK);
+      return true;
+    }
+    lane->ring_next += length;
+    if (lane->record.kind != 0) return true;
+  }
+  return false;
+}
+
+bool reading_lanes_ring_holds(const reading_lane_t *lane, unsigned kind) {
+  const reading_ring_t *ring = lane->ring;
+  size_t count = (size_t)(ring->to - ring->from), length;
+  for (size_t at = lane->ring_next; at < count; at += length) {
+    trace_record_t record;
+    length = trace_record_parse(ring->words + at, count - at, &record);
+    if (length == 0) break;
+    if (record.kind == kind) return true;
+  }
+  return false;
+}
+
+// The ring's counters run ahead of the LOST records, or are all there is of them.
+static bool ring_lost_read(reading_lane_t *lane) {
+  while (lane->ring_alone && lane->kind_next < TRACE_KIND_LIMIT) {
+    unsigned kind = lane->kind_next++;
+    uint32_t counted = lane->ring->lost[kind], told = lane->lost[kind];
+    if (counted <= told || !trace_event_kinds[kind].name) continue;
+    lost_make(lane, kind, counted - told, TRACE_LOST_RING_FULL);
+    return true;
+  }
+  return false;
+}
+
+// A thread that went on after its ring was copied is in another call by now.
+static bool pending_read(reading_lane_t *lane) {
+  const reading_ring_t *ring = lane->ring;
+  lane->phase = READING_DONE;
+  if (ring->pending.what == TRACE_PENDING_NONE || !ring->owned || lane->covered > ring->to)
+    return false;
+  lane->record = (trace_record_t){
+      .kind = TRACE_PENDING,
+      .stack = ring->pending.stack,
+      .arg = ring->pending.what,
+      .words = {ring->pending.object, ring->pending.second, ring->pending.since},
+  };
+  return true;
+}
+
+static void lost_note(reading_lane_t *lane) {
+  if (lane->record.kind == TRACE_LOST && lane->record.arg < TRACE_KIND_LIMIT)
+    lane->lost[lane->record.arg] += (uint32_t)lane->record.words[0];
+}
+
+bool reading_lanes_read(reading_lane_t *lane, reading_files_t *files, memory_lines_t *warnings) {
+  lane->from_ring = false;
+  if (lane->phase == READING_BLOCKS) {
+    if (blocks_read(lane, files, warnings)) {
+      lost_note(lane);
+      return true;
+    }
+    lane->phase = lane->ring ? READING_RING : READING_DONE;
+    if (lane->ring) ring_enter(lane);
+  }
+  lane->from_ring = true;
+  if (lane->phase == READING_RING) {
+    if (ring_read(lane, warnings)) {
+      lost_note(lane);
+      return true;
+    }
+    lane->phase = READING_RING_LOST;
+  }
+  if (lane->phase == READING_RING_LOST) {
+    if (ring_lost_read(lane)) return true;
+    lane->phase = READING_PENDING;
+  }
+  return lane->phase == READING_PENDING && pending_read(lane);
+}

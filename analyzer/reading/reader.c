@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lanes of a trace merged in order of time.
+#include "analyzer/reading/reader.h"
+
+#include "analyzer/reading/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETTLE_MS = 50 };
+
+// ---- the heap of lanes -----------------------------------------------------------------------
+
+// Lanes at the same time go by number, so that the order is always the same.
+static bool lane_before(const reading_lane_t *a, const reading_lane_t *b) {
+  return a->time != b->time ? a->time < b->time : a->number < b->number;
+}
+
+static void heap_sift_down(reader_t *reader, size_t at) {
+  reading_lane_t **heap = reader->heap;
+  for (;;) {
+    size_t least = at, left = 2 * at + 1, right = left + 1;
+    if (left < reader->heap_count && lane_before(heap[left], heap[least])) least = left;
+    if (right < reader->heap_count && lane_before(heap[right], heap[least])) least = right;
+    if (least == at) return;
+    reading_lane_t *other = heap[at];
+    heap[at] = heap[least];
+    heap[least] = other;
+    at = least;
+  }
+}
+
+static void heap_push(reader_t *reader, reading_lane_t *lane) {
+  size_t at = reader->heap_count++;
+  for (; at > 0 && lane_before(lane, reader->heap[(at - 1) / 2]); at = (at - 1) / 2)
+    reader->heap[at] = reader->heap[(at - 1) / 2];
+  reader->heap[at] = lane;
+}
+
+static reading_lane_t *heap_pop(reader_t *reader) {
+  if (reader->heap_count == 0) return NULL;
+  reading_lane_t *first = reader->heap[0];
+  reader->heap[0] = reader->heap[--reader->heap_count];
+  heap_sift_down(reader, 0);
+  return first;
+}
+
+// ---- from records to events ------------------------------------------------------------------
+
+static bool kind_is_fact(unsigned kind) {
+  return trace_event_kinds[kind].family == TRACE_FAMILY_FACT;
+}
+
+static bool kind_is_given(const reader_t *reader, unsigned kind) {
+  return !kind_is_fact(kind) || kind == TRACE_LOST || kind == TRACE_PENDING ||
+         reader->options.facts;
+}
+
+// Events move their lane on in time, and so does a call that never returned: it stands where it
+// began. Facts do not: they may stand before events that are older.
+static uint64_t record_time(reader_t *reader, reading_lane_t *lane) {
+  const trace_record_t *record = &lane->record;
+  bool is_fact = kind_is_fact(record->kind), pending = record->kind == TRACE_PENDING;
+  if ((!record->timed && !pending) || record->kind == TRACE_LOST) return lane->time;
+  uint64_t stamp = pending ? record->words[2] : record->stamp;
+  uint64_t time = reading_clock_time(&reader->clock, stamp);
+  if (is_fact && !pending) return time;
+  if (time > lane->time || !lane->timed) lane->time = time;
+  lane->timed = true;
+  return lane->time;
+}
+
+static void stack_find(reader_t *reader, reading_lane_t *lane) {
+  const trace_record_t *record = &lane->record;
+  lane->stack = record->stack ? reading_numbers_get(&lane->numbers, record->stack) : 0;
+  if (record->stack && !lane->stack) reader->unknown_stacks++;
+}
+
+// Reads on to the next record that is to be given out. False at the end of the lane.
+static bool lane_advance(reader_t *reader, reading_lane_t *lane) {
+  while (reading_lanes_read(lane, &reader->files, &reader->warnings)) {
+    uint64_t time = record_time(reader, lane);
+    unsigned kind = lane->record.kind;
+    if (kind_is_fact(kind)) {
+      reading_facts_note(reader, lane, time);
+      if (time > reader->summary.duration_ns && kind == TRACE_END)
+        reader->summary.duration_ns = time;
+    }
+    if (!kind_is_given(reader, kind)) continue;
+    lane->record_time = time;
+    stack_find(reader, lane);
+    return true;
+  }
+  reading_facts_note_quiet(reader, lane);
+  reading_lanes_rest(lane);
+  return false;
+}
+
+static void event_fill(reader_t *reader, reading_lane_t *lane, reader_event_t *event) {
+  const trace_record_t *record = &lane->record;
+  event->kind = record->kind;
+  event->timed = record->timed;
+  event->lane = lane->number;
+  event->thread = lane->thread;
+  event->stack = lane->stack;
+  event->time = lane->record_time;
+  event->arg = record->arg;
+  memcpy(event->words, record->words, sizeof event->words);
+  event->payload = record->payload;
+  for (unsigned mask = reader->ticks_words[record->kind], i = 0; mask; mask >>= 1, i++)
+    if (mask & 1) event->words[i] = reading_clock_duration(&reader->clock, record->words[i]);
+  if (record->kind == TRACE_PENDING)
+    event->words[2] = reading_clock_time(&reader->clock, record->words[2]);
+}
+
+static void event_count(reader_t *reader, const reading_lane_t *lane, const reader_event_t *event) {
+  reader_summary_t *summary = &reader->summary;
+  if (event->time > summary->duration_ns) summary->duration_ns = event->time;
+  if (kind_is_fact(event->kind)) return;
+  summary->events++;
+  summary->events_from_rings += lane->from_ring;
+  reader->threads.threads[event->thread].events++;
+}
+
+// ---- reading ---------------------------------------------------------------------------------
+
+// What is only known after everything was read.
+static void reader_finish(reader_t *reader) {
+  reader_summary_t *summary = &reader->summary;
+  if (reader->ended) return;
+  reader->ended = true;
+  if (summary->running) {
+    uint64_t now = reading_clock_time(&reader->clock, reader->now_ticks);
+    if (now > summary->duration_ns) summary->duration_ns = now;
+  }
+  summary->unwind_truncated = reader->stacks.truncated;
+  if (reader->unknown_stacks)
+    memory_lines_print(&reader->warnings,
+                       "%" PRIu64 " events name a stack that the trace does not define",
+                       reader->unknown_stacks);
+  if (reader->malformed_facts)
+    memory_lines_print(&reader->warnings, "%" PRIu64 " facts are malformed",
+                       reader->malformed_facts);
+  summary->damaged = reader->files.damaged || reader->malformed_facts > 0;
+  if (summary->damaged) summary->complete = false;
+}
+
+// The lane whose record is next, NULL at the end.
+static reading_lane_t *lane_choose(reader_t *reader) {
+  reading_lane_t *lane = reader->current;
+  reader->current = NULL;
+  if (lane && lane_advance(reader, lane)) {
+    if (reader->heap_count == 0 || lane_before(lane, reader->heap[0])) return lane;
+    reading_lane_t *first = reader->heap[0];
+    reader->heap[0] = lane;
+    heap_sift_down(reader, 0);
+    lane = first;
+  } else {
+    lane = heap_pop(reader);
+  }
+  // Until a lane is begun it stands in the heap with a time that is no later than its first.
+  while (lane && !lane->begun) {
+    lane->begun = true;
+    if (lane_advance(reader, lane)) heap_push(reader, lane);
+    lane = heap_pop(reader);
+  }
+  return lane;
+}
+
+int reader_next(reader_t *reader, reader_event_t *event) {
+  reading_lane_t *lane = lane_choose(reader);
+  if (!lane) {
+    reader_finish(reader);
+    return 0;
+  }
+  reader->current = lane;
+  reading_facts_note_event(reader, lane);
+  event_fill(reader, lane, event);
+  event_count(reader, lane, event);
+  return 1;
+}
+
+static void lanes_begin(reader_t *reader) {
+  reader->heap = memory_new(TRACE_RINGS_MAX + 1, sizeof *reader->heap);
+  for (uint32_t number = 0; number <= TRACE_RINGS_MAX; number++) {
+    reading_lane_t *lane = reader->lanes[number];
+    if (!lane) continue;
+    uint64_t ticks = reading_lanes_first_ticks(lane, &reader->files);
+    lane->time = ticks ? reading_clock_time(&reader->clock, ticks) : 0;
+    heap_push(reader, lane);
+  }
+}
+
+static void ticks_words_find(reader_t *reader) {
+  for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++)
+    for (unsigned i = 0; i < trace_event_kinds[kind].word_count; i++)
+      if (trace_event_kinds[kind].words[i].type == TRACE_FIELD_TICKS)
+        reader->ticks_words[kind] |= (uint8_t)(1 << i);
+}
+
+reader_t *reader_open(const char *path, const reader_options_t *options, char *error, size_t size) {
+  reader_t *reader = memory_new(1, sizeof *reader);
+  if (options) reader->options = *options;
+  if (reader->options.settle_ms == 0) reader->options.settle_ms = SETTLE_MS;
+  reader->summary.end_how = reader->summary.exit_status = -1;
+  reading_stacks_init(&reader->stacks);
+  reading_threads_init(&reader->threads);
+  ticks_words_find(reader);
+  if (!reading_look(reader, path, error, size)) {
+    reader_close(reader);
+    return NULL;
+  }
+  if (!reading_clock_fit(&reader->clock, reader->clock_is_monotonic, reader->start_ticks))
+    memory_lines_print(&reader->warnings, "the clock is not known: a tick is taken for 1 ns");
+  reader->summary.start_realtime_ns = reading_clock_start_realtime(&reader->clock);
+  reader->threads.pid = reader->summary.pid;
+  lanes_begin(reader);
+  return reader;
+}
+
+void reader_close(reader_t *reader) {
+  for (uint32_t number = 0; number <= TRACE_RINGS_MAX; number++) {
+    if (!reader->lanes[number]) continue;
+    reading_lanes_free(reader->lanes[number]);
+    free(reader->lanes[number]);
+  }
+  memory_lines_free(&reader->properties);
+  memory_lines_free(&reader->warnings);
+  memory_lines_free(&reader->arguments);
+  reading_files_close(&reader->files);
+  reading_rings_close(&reader->rings);
+  reading_clock_free(&reader->clock);
+  reading_stacks_free(&reader->stacks);
+  reading_modules_free(&reader->modules);
+  reading_threads_free(&reader->threads);
+  free(reader->rings_name);
+  free(reader->heap);
+  free(reader);
+}
+
+// ---- facts -----------------------------------------------------------------------------------
+
+const reader_summary_t *reader_summary(const reader_t *reader) { return &reader->summary; }
+
+const reader_stack_t *reader_stack(const reader_t *reader, uint32_t stack) {
+  return &reader->stacks.stacks[stack < reader->stacks.count ? stack : 0];
+}
+size_t reader_stack_count(const reader_t *reader) { return reader->stacks.count; }
+
+const reader_thread_t *reader_thread(const reader_t *reader, uint32_t thread) {
+  return &reader->threads.threads[thread < reader->threads.count ? thread : 0];
+}
+size_t reader_thread_count(const reader_t *reader) { return reader->threads.count; }
+
+size_t reader_module_count(const reader_t *reader) { return reader->modules.count; }
+const reader_module_t *reader_module(const reader_t *reader, size_t index) {
+  return index < reader->modules.count ? &reader->modules.modules[index] : NULL;
+}
+
+uint32_t reader_thread_by_handle(const reader_t *reader, uint64_t handle, uint64_t time) {
+  return reading_threads_by_handle(&reader->threads, handle, time);
+}
+
+const char *reader_property(const reader_t *reader, size_t index) {
+  return memory_lines_get(&reader->properties, index);
+}
+const char *reader_warning(const reader_t *reader, size_t index) {
+  return memory_lines_get(&reader->warnings, index);
+}
