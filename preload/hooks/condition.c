@@ -16,31 +16,62 @@ static uint32_t condition_bits(const pthread_cond_t *cond) {
 
 // ---- waiting -------------------------------------------------------------------------------
 
-static hook_wait_t wait_begin(lane_t *lane, const stacks_origin_t *origin, pthread_cond_t *cond,
-                              pthread_mutex_t *mutex) {
-  lane_record1(lane, TRACE_LOCK_RELEASE, 0, mutex_bits(mutex) | TRACE_LOCK_BY_CONDITION,
-               (uintptr_t)mutex);
-  return hook_wait_begin(lane, origin, TRACE_PENDING_CONDITION, (uintptr_t)cond, (uintptr_t)mutex);
+// A wait on its way through the real call.
+typedef struct {
+  const stacks_origin_t *origin;
+  pthread_cond_t *cond;
+  pthread_mutex_t *mutex;
+  hook_wait_t wait;
+  struct _pthread_cleanup_buffer cleanup;
+} waiting_t;
+
+static void wait_end(waiting_t *waiting, int result, bool has_mutex) {
+  hook_wait_t *wait = &waiting->wait;
+  const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
+  lane_t *lane = hook_wait_end(wait, waiting->origin);
+  if (!lane) return;
+  const uint32_t stack = lane_stack(lane, waiting->origin);
+  const uint32_t bits = mutex_bits(waiting->mutex) | TRACE_LOCK_BY_CONDITION |
+                        (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
+  lane_record(lane, TRACE_COND_WAIT, stack, trace_zigzag(-result), wait->now, 3, cond, mutex,
+              wait->ticks);
+  if (has_mutex)
+    lane_record(lane, TRACE_LOCK_ACQUIRE, stack, bits, wait->now, 1, mutex, 0, 0);
+  else
+    lane_record(lane, TRACE_LOCK_FAIL, stack, bits, wait->now, 3, mutex, 0, trace_zigzag(-result));
+  lane_leave(lane);
 }
 
 // The mutex is the thread's again whatever the result (an error that refused the wait never gave
 // it up), but for one that has become unusable.
-static int wait_end(hook_wait_t *wait, const stacks_origin_t *origin, pthread_cond_t *cond,
-                    pthread_mutex_t *mutex, int result) {
-  lane_t *lane = hook_wait_end(wait, origin);
-  if (!lane) return result;
-  const uint32_t stack = lane_stack(lane, origin);
-  const uint32_t bits = mutex_bits(mutex) | TRACE_LOCK_BY_CONDITION |
-                        (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
-  lane_record(lane, TRACE_COND_WAIT, stack, trace_zigzag(-result), wait->now, 3, (uintptr_t)cond,
-              (uintptr_t)mutex, wait->ticks);
-  if (result == ENOTRECOVERABLE)
-    lane_record(lane, TRACE_LOCK_FAIL, stack, bits, wait->now, 3, (uintptr_t)mutex, 0,
-                trace_zigzag(-result));
-  else
-    lane_record(lane, TRACE_LOCK_ACQUIRE, stack, bits, wait->now, 1, (uintptr_t)mutex, 0, 0);
-  lane_leave(lane);
+static int wait_returned(waiting_t *waiting, int result) {
+  wait_end(waiting, result, result != ENOTRECOVERABLE);
   return result;
+}
+
+// The thread leaves its wait without returning. Cancelled, it has the mutex again, and the
+// program's clean-up handlers, which run next, are going to release it; after a longjmp from a
+// signal handler nobody has taken it.
+static void wait_left(void *waiting_) {
+  waiting_t *waiting = waiting_;
+  const lane_t *lane = lane_current;
+  const uint32_t owner =
+      (uint32_t)__atomic_load_n(&waiting->mutex->__data.__owner, __ATOMIC_RELAXED);
+  wait_end(waiting, ECANCELED, lane && owner == lane->tid);
+}
+
+// The handlers of pthread.h before C had exceptions: a list that glibc's cancellation, pthread_exit
+// and longjmp all know. The macro that took their place needs an unwinder of our own, or a setjmp.
+void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer, void (*routine)(void *),
+                           void *argument);
+void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
+
+static void wait_begin(waiting_t *waiting, lane_t *lane) {
+  const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
+  const uint32_t bits = mutex_bits(waiting->mutex) | TRACE_LOCK_BY_CONDITION;
+  lane_record1(lane, TRACE_LOCK_RELEASE, 0, bits, mutex);
+  waiting->wait = hook_wait_begin(lane, waiting->origin, TRACE_PENDING_CONDITION, cond, mutex);
+  _pthread_cleanup_push(&waiting->cleanup, wait_left, waiting);
 }
 
 #define WAITER(name, parameters, arguments)                                                        \
@@ -49,8 +80,11 @@ static int wait_end(hook_wait_t *wait, const stacks_origin_t *origin, pthread_co
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_COND_WAIT);                                           \
     if (!lane) return real_##name arguments;                                                       \
-    hook_wait_t wait = wait_begin(lane, &origin, cond, mutex);                                     \
-    return wait_end(&wait, &origin, cond, mutex, real_##name arguments);                           \
+    waiting_t waiting = {.origin = &origin, .cond = cond, .mutex = mutex};                         \
+    wait_begin(&waiting, lane);                                                                    \
+    const int result = real_##name arguments;                                                      \
+    _pthread_cleanup_pop(&waiting.cleanup, 0);                                                     \
+    return wait_returned(&waiting, result);                                                        \
   }
 
 WAITER(pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex))

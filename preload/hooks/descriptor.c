@@ -38,15 +38,16 @@ TRANSFER(int, accept4, (int listener, struct sockaddr *address, socklen_t *lengt
          (listener, address, length, flags), listener, ACCEPT, true)
 
 // The mark goes before the call: after it the number may already be another's. close(2) frees the
-// number whatever it returns, unless there was nothing to free.
+// number whatever it returns, unless there was nothing to free. A vfork child closes its own.
 HOOK int close(int descriptor) {
-  if (!recorder_families.descriptor || !descriptor_is_watched(descriptor))
+  if (!recorder_families.descriptor || !descriptor_is_watched(descriptor) || !process_is_recorded())
     return real_close(descriptor);
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_CLOSE);
   descriptor_unwatch(descriptor);
-  if (!lane) return real_close(descriptor);
-  lane_record0(lane, TRACE_CLOSE, 0, (unsigned)descriptor);
-  lane_leave(lane);
+  if (lane) {
+    lane_record0(lane, TRACE_CLOSE, 0, (unsigned)descriptor);
+    lane_leave(lane);
+  }
   return real_close(descriptor);
 }

@@ -49,6 +49,12 @@ void thread_key_create(void);
 // lane back. Signal-safe.
 bool thread_arm_end(void);
 
+// ---- whose call it is ------------------------------------------------------------------------
+
+// False in a vfork child, which runs in the memory of its parent but has descriptors and an end of
+// its own, and where nothing is recorded. Costs a system call. Signal-safe, errno untouched.
+bool process_is_recorded(void);
+
 // ---- functions that not every libc header declares -----------------------------------------
 
 void cfree(void *block);

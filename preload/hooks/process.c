@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes: forking, becoming another image, ending at once.
 //
-// A vfork child runs in the memory of its parent. What ends or replaces a process therefore asks
-// first who is calling, and in such a child records nothing: the parent's record goes on.
+// What ends or replaces a process asks first who is calling: in a vfork child it records nothing,
+// and the parent's record goes on.
 #include "preload/hooks/hooks.h"
 #include "preload/system.h"
 
@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_recorded_process(void) {
-  if (!recorder_families.process || !recorder_session) return false;
+bool process_is_recorded(void) {
+  if (!recorder_session) return false;
   const int process = recorder_process();
-  return process >= 0 &&
-         (long)atomic_load_explicit(&recorder_session->processes[process].pid,
-                                    memory_order_relaxed) == system_call(SYS_getpid);
+  if (process < 0) return false;
+  const trace_process_t *own = &recorder_session->processes[process];
+  return (long)atomic_load_explicit(&own->pid, memory_order_relaxed) == system_call(SYS_getpid);
 }
 
 // Not under the guard: handlers of pthread_atfork run inside.
@@ -42,7 +42,7 @@ HOOK pid_t fork(void) {
 
 // Returns whether the attempt was recorded, and exec_failed is to be called if it returns.
 static bool exec_begin(const stacks_origin_t *origin, const char *path) {
-  if (!is_recorded_process()) return false;
+  if (!process_is_recorded()) return false;
   lane_t *lane = lane_enter(origin, TRACE_EXEC);
   if (lane) {
     lane_record_text(lane, TRACE_EXEC, lane_stack(lane, origin), 0, path ? path : "",
@@ -124,7 +124,7 @@ EXECUTOR_OF_LIST(execle, execve, TAKE_ENVIRONMENT, , environment)
 // ---- ending at once ------------------------------------------------------------------------
 
 static void end(const stacks_origin_t *origin, int status) {
-  if (!is_recorded_process()) return;
+  if (!recorder_families.process || !process_is_recorded()) return;
   lane_t *lane = lane_enter(origin, TRACE_EXIT);
   if (lane) {
     lane_record1(lane, TRACE_EXIT, 0, trace_zigzag(status), TRACE_EXIT_IMMEDIATE);
