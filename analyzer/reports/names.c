@@ -95,10 +95,15 @@ const symbols_frame_t *names_frame(names_t *names, uint32_t stack) {
   return count ? frames : NULL;
 }
 
+size_t names_frames_recorder(const symbols_stack_t *stack) {
+  size_t count = 0;
+  while (count < stack->count && frame_is_recorder(&stack->frames[count])) count++;
+  return count;
+}
+
 const symbols_frame_t *names_frames_shown(names_t *names, uint32_t stack, size_t *count) {
   const symbols_stack_t *all = stack ? symbols_resolve_stack(names->symbols, stack) : NULL;
-  size_t first = 0, end = all ? all->count : 0;
-  while (first < end && frame_is_recorder(&all->frames[first])) first++;
+  size_t first = all ? names_frames_recorder(all) : 0, end = all ? all->count : 0;
   size_t last = end;
   while (last > first &&
          (symbols_frame_is_runtime(&all->frames[last - 1]) ||

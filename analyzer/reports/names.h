@@ -35,8 +35,10 @@ const symbols_frame_t *names_frame(names_t *names, uint32_t stack);
 const char *names_site(names_t *names, uint32_t stack);
 // "session_new (session.c:42)", "zmalloc (redis-server+0x4f2a1)", "redis-server+0x4f2a1".
 const char *names_frame_text(names_t *names, const symbols_frame_t *frame);
+// How many frames at the inner end of a stack are the recorder's own.
+size_t names_frames_recorder(const symbols_stack_t *stack);
 // Frames to show: without the recorder's own at the inner end and what starts every thread at the
-// outer one. The part of the resolved stack from *first, `count` frames.
+// outer one: `*count` of them, innermost first.
 const symbols_frame_t *names_frames_shown(names_t *names, uint32_t stack, size_t *count);
 // "outer;...;inner": the shown frames' functions as one line, as flame graphs take them.
 const char *names_folded(names_t *names, uint32_t stack);

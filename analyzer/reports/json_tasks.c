@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks, loops and memory as JSON.
+#include "analyzer/reports/json.h"
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/ranking.h"
+#include "analyzer/reports/taskview.h"
+
+static json_t *times_value(const analysis_t *analysis, uint64_t thread) {
+  const thread_account_t *account = threads_get(models_threads(analysis->models), (uint32_t)thread);
+  json_t *times = json_object();
+  for (int state = 0; state < THREAD_STATE_COUNT; state++)
+    json_object_set_new(times, taskview_state_key((thread_state_t)state),
+                        json_number(account->time_ns[state]));
+  return times;
+}
+
+static void thread_add(const analysis_t *analysis, const taskview_t *view, json_t *value) {
+  uint32_t index = (uint32_t)view->id;
+  const thread_account_t *account = threads_get(models_threads(analysis->models), index);
+  const reader_thread_t *thread =
+      index < reader_thread_count(analysis->reader) ? reader_thread(analysis->reader, index) : NULL;
+  json_object_set_new(value, "tid", thread ? json_number(thread->tid) : json_null());
+  json_object_set_new(value, "time_ns", times_value(analysis, view->id));
+  json_object_set_new(value, "doing",
+                      json_text(account->ended ? "ended" : thread_state_text(account->state)));
+  json_object_set_new(
+      value, "since_ns",
+      json_number(account->pending.what ? account->pending.since_ns : account->last_event_ns));
+  json_object_set_new(value, "stack", json_stack(analysis, account->pending.stack));
+  json_object_set_new(value, "events", json_number(account->events));
+  json_object_set_new(value, "events_lost", json_number(account->lost));
+}
+
+json_t *json_tasks(const analysis_t *analysis) {
+  json_t *list = json_array();
+  taskview_t view;
+  for (uint64_t position = 0; taskview_next(analysis, &position, &view);) {
+    json_t *value = json_object();
+    json_object_set_new(value, "id", json_number(view.id));
+    json_object_set_new(value, "kind", json_text(view.kind));
+    json_object_set_new(value, "name", json_text(view.name));
+    json_object_set_new(value, "state", json_text(view.state));
+    json_object_set_new(value, "created_ns", json_number(view.created_ns));
+    json_object_set_new(value, "ended_ns", view.ended ? json_number(view.ended_ns) : json_null());
+    json_object_set_new(value, "parent", view.parent ? json_number(view.parent) : json_null());
+    json_object_set_new(value, "site", json_text(*view.site ? view.site : NULL));
+    json_object_set_new(value, "polls", json_number(view.polls));
+    json_object_set_new(value, "running_ns", json_number(view.running_ns));
+    json_object_set_new(value, "scheduled_ns", json_number(view.scheduled_ns));
+    json_object_set_new(value, "idle_ns", json_number(view.idle_ns));
+    json_object_set_new(value, "blocked_ns", json_number(view.blocked_ns));
+    json_object_set_new(value, "max_poll_ns", json_number(view.max_poll_ns));
+    if (view.kind[0] == 't') thread_add(analysis, &view, value);
+    json_array_append_new(list, value);
+  }
+  return list;
+}
+
+static json_t *stall_value(const analysis_t *analysis, const loop_stall_t *stall) {
+  const task_t *task =
+      stall->task ? tasks_by_id(models_tasks(analysis->models), stall->task) : NULL;
+  const char *call = stall->blocked_kind && stall->blocked_kind < TRACE_KIND_LIMIT
+                         ? trace_event_kinds[stall->blocked_kind].name
+                         : NULL;
+  json_t *value = json_object();
+  json_object_set_new(value, "at_ns", json_number(stall->at_ns));
+  json_object_set_new(value, "duration_ns", json_number(stall->duration_ns));
+  json_object_set_new(value, "thread", json_thread(analysis, stall->thread));
+  json_object_set_new(value, "task",
+                      task ? json_text(names_descriptor(analysis->names, task)) : json_null());
+  json_object_set_new(value, "task_id",
+                      stall->task
+                          ? json_number(names_descriptor_number(analysis->names, stall->task))
+                          : json_null());
+  json_object_set_new(value, "blocked_in", json_text(call));
+  json_object_set_new(value, "blocked_ns", json_number(stall->blocked_ns));
+  json_object_set_new(value, "stack", json_stack(analysis, stall->stack));
+  return value;
+}
+
+static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
+  json_t *threads = json_array(), *stalls = json_array(), *value = json_object();
+  for (uint32_t i = 0; i < loop->thread_count; i++)
+    json_array_append_new(threads, json_thread(analysis, loop->threads[i]));
+  for (uint32_t i = 0; i < loop->kept_stalls; i++)
+    json_array_append_new(stalls, stall_value(analysis, &loop->stalls[i]));
+  json_object_set_new(value, "id", json_number(loop->id));
+  json_object_set_new(value, "descriptor", json_integer(loop->descriptor));
+  json_object_set_new(value, "created_at", json_stack(analysis, loop->site));
+  json_object_set_new(value, "threads", threads);
+  json_object_set_new(value, "waits", json_number(loop->waits));
+  json_object_set_new(value, "turns", json_number(loop->turns));
+  json_object_set_new(value, "events", json_number(loop->events));
+  json_object_set_new(value, "empty", json_number(loop->empty));
+  json_object_set_new(value, "saturated", json_number(loop->saturated));
+  json_object_set_new(value, "batch", json_histogram(&loop->batch));
+  json_object_set_new(value, "turn_ns", json_histogram(&loop->turn_ns));
+  json_object_set_new(value, "busy_ns", json_number(loop->busy_ns));
+  json_object_set_new(value, "idle_ns", json_number(loop->idle_ns));
+  json_object_set_new(value, "lag_ns", json_histogram(&loop->lag_ns));
+  json_object_set_new(value, "lags_estimated", json_number(loop->lags_estimated));
+  json_object_set_new(value, "stall_count", json_number(loop->stall_count));
+  json_object_set_new(value, "stall_total_ns", json_number(loop->stall_total_ns));
+  json_object_set_new(value, "stalls", stalls);
+  json_object_set_new(value, "blocking_by_site", json_sites(analysis, &loop->blocking));
+  json_object_set_new(value, "max_registered", json_number(loop->max_registered));
+  return value;
+}
+
+json_t *json_loops(const analysis_t *analysis) {
+  json_t *list = json_array();
+  const loops_t *loops = models_loops(analysis->models);
+  for (uint32_t i = 0; i < loops_count(loops); i++)
+    json_array_append_new(list, loop_value(analysis, loops_get(loops, i)));
+  return list;
+}
+
+static json_t *site_value(const analysis_t *analysis, const heap_site_t *site) {
+  json_t *value = json_object();
+  json_object_set_new(value, "site", json_text(names_site(analysis->names, site->stack)));
+  json_object_set_new(value, "stack", json_stack(analysis, site->stack));
+  json_object_set_new(value, "allocations", json_number(site->allocations));
+  json_object_set_new(value, "bytes", json_number(site->bytes));
+  json_object_set_new(value, "live_bytes", json_number(site->live_bytes));
+  json_object_set_new(value, "live_blocks", json_number(site->live_blocks));
+  json_object_set_new(value, "peak_bytes", json_number(site->peak_bytes));
+  json_object_set_new(value, "at_peak_bytes", json_number(site->at_peak_bytes));
+  json_object_set_new(value, "temporary", json_number(site->temporary));
+  json_object_set_new(value, "lifetime_ns", json_histogram(&site->lifetime_ns));
+  return value;
+}
+
+static json_t *leak_value(const analysis_t *analysis, const heap_site_t *site) {
+  return json_pack("{s:o, s:o, s:o, s:b}", "stack", json_stack(analysis, site->stack), "blocks",
+                   json_number(site->live_blocks), "bytes", json_number(site->live_bytes),
+                   "runtime", analysis_stack_is_runtime(analysis, site->stack));
+}
+
+json_t *json_memory(const analysis_t *analysis) {
+  const heap_t *heap = models_heap(analysis->models);
+  const heap_totals_t *totals = heap_totals(heap);
+  bool leaks_known = fail_on_leaks_known(analysis->models);
+  json_t *sites = json_array(), *leaks = json_array(), *memory = json_object();
+  ranking_t ranking = ranking_sites(analysis, OPTIONS_SORT_DEFAULT);
+  for (size_t i = 0; i < ranking.count; i++) {
+    const heap_site_t *site = heap_site(heap, ranking.ids[i]);
+    json_array_append_new(sites, site_value(analysis, site));
+    if (leaks_known && site->live_blocks) json_array_append_new(leaks, leak_value(analysis, site));
+  }
+  ranking_free(&ranking);
+  json_object_set_new(memory, "recorded",
+                      json_boolean(!analysis_absence(analysis, TRACE_FAMILY_HEAP)));
+  json_object_set_new(memory, "allocations", json_number(totals->allocations));
+  json_object_set_new(memory, "frees", json_number(totals->frees));
+  json_object_set_new(memory, "reallocations", json_number(totals->reallocations));
+  json_object_set_new(memory, "bytes_allocated", json_number(totals->bytes_allocated));
+  json_object_set_new(memory, "live_bytes", json_number(totals->live_bytes));
+  json_object_set_new(memory, "live_blocks", json_number(totals->live_blocks));
+  json_object_set_new(memory, "peak_bytes", json_number(totals->peak_bytes));
+  json_object_set_new(memory, "peak_ns", json_number(totals->peak_ns));
+  json_object_set_new(memory, "temporary", json_number(totals->temporary));
+  json_object_set_new(memory, "unknown_frees", json_number(totals->unknown_frees));
+  json_object_set_new(memory, "sites", sites);
+  json_object_set_new(memory, "leaks_known", json_boolean(leaks_known));
+  json_object_set_new(memory, "leaks", leaks);
+  json_object_set_new(memory, "sizes", json_buckets(&totals->sizes));
+  return memory;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other traces of the same run beside a trace: children, the parent, earlier images of a process.
+#ifndef ANALYZER_REPORTS_SIBLINGS_H
+#define ANALYZER_REPORTS_SIBLINGS_H
+
+#include "analyzer/reports/analysis.h"
+#include "analyzer/reports/page.h"
+
+// Looks at every trace in the folder: only headers and the first block of facts are read. Prints
+// nothing where there is none.
+void siblings_print(const page_t *page, const analysis_t *analysis);
+
+#endif

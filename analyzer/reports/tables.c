@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// CSV tables: a row here for each file, a function for its rows.
+#include "analyzer/reports/tables.h"
+
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/ranking.h"
+#include "analyzer/reports/taskview.h"
+#include "analyzer/reports/verdict.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void csv_address(csv_t *csv, uint64_t address) {
+  char text[24];
+  snprintf(text, sizeof text, "0x%" PRIx64, address);
+  csv_text(csv, text);
+}
+
+static void csv_quantiles(csv_t *csv, const histogram_t *histogram) {
+  csv_number(csv, histogram_quantile(histogram, 0.5));
+  csv_number(csv, histogram_quantile(histogram, 0.95));
+  csv_number(csv, histogram_quantile(histogram, 0.99));
+  csv_number(csv, histogram->max);
+}
+
+static void csv_histogram(csv_t *csv, const histogram_t *histogram) {
+  csv_number(csv, histogram->total);
+  csv_quantiles(csv, histogram);
+}
+
+// Nothing where the number is 0.
+static void csv_number_or_none(csv_t *csv, uint64_t number) {
+  if (number)
+    csv_number(csv, number);
+  else
+    csv_text(csv, NULL);
+}
+
+static void tasks_rows(const analysis_t *analysis, csv_t *csv) {
+  taskview_t view;
+  for (uint64_t position = 0; taskview_next(analysis, &position, &view);) {
+    csv_number(csv, view.id);
+    csv_text(csv, view.name);
+    csv_text(csv, view.state);
+    csv_milliseconds(csv, view.created_ns);
+    csv_milliseconds(csv, view.ended_ns - view.created_ns);
+    csv_number(csv, view.polls);
+    csv_milliseconds(csv, view.running_ns);
+    csv_number_or_none(csv, view.parent);
+    csv_text(csv, view.kind);
+    csv_number(csv, view.scheduled_ns);
+    csv_number(csv, view.idle_ns);
+    csv_number(csv, view.blocked_ns);
+    csv_number(csv, view.max_poll_ns);
+    csv_text(csv, view.site);
+    csv_row_end(csv);
+  }
+}
+
+static void thread_row(const analysis_t *analysis, uint32_t index, csv_t *csv) {
+  const thread_account_t *account = threads_get(models_threads(analysis->models), index);
+  const reader_thread_t *thread =
+      index < reader_thread_count(analysis->reader) ? reader_thread(analysis->reader, index) : NULL;
+  csv_number(csv, index);
+  csv_number_or_none(csv, thread ? thread->tid : 0);
+  csv_text(csv, names_thread(analysis->names, index));
+  csv_number_or_none(csv, thread ? thread->creator : 0);
+  csv_text(csv, thread ? names_site(analysis->names, thread->create_stack) : NULL);
+  csv_number(csv, account->started_ns);
+  csv_number(csv, account->ended_ns);
+  csv_text(csv, account->ended ? "ended" : taskview_state_key(account->state));
+  csv_number(csv, account->pending.what ? account->pending.since_ns : account->last_event_ns);
+  csv_number_or_none(csv, account->joined_by);
+  for (int state = 0; state < THREAD_STATE_COUNT; state++) csv_number(csv, account->time_ns[state]);
+  csv_number(csv, account->waits[THREAD_STATE_LOCK]);
+  csv_number(csv, account->longest_ns[THREAD_STATE_LOCK]);
+  csv_number(csv, account->events);
+  csv_number(csv, account->lost);
+  csv_row_end(csv);
+}
+
+static void threads_rows(const analysis_t *analysis, csv_t *csv) {
+  const threads_t *threads = models_threads(analysis->models);
+  for (uint32_t index = 1; index < threads_limit(threads); index++)
+    if (threads_get(threads, index)->seen) thread_row(analysis, index, csv);
+}
+
+static void locks_rows(const analysis_t *analysis, csv_t *csv) {
+  const locks_t *locks = models_locks(analysis->models);
+  for (uint32_t id = 1; id < locks_limit(locks); id++) {
+    const lock_t *lock = locks_get(locks, id);
+    if (!lock) continue;
+    csv_number(csv, id);
+    csv_text(csv, lock_kind_name(lock->bits));
+    csv_text(csv, names_lock(analysis->names, id));
+    csv_address(csv, lock->address);
+    csv_number(csv, lock->acquisitions);
+    csv_number(csv, lock->contended);
+    csv_histogram(csv, &lock->wait_ns);
+    csv_histogram(csv, &lock->hold_ns);
+    csv_text(csv,
+             names_site(analysis->names, lock->init_stack ? lock->init_stack : lock->first_stack));
+    csv_row_end(csv);
+  }
+}
+
+static void edges_rows(const analysis_t *analysis, csv_t *csv) {
+  size_t count;
+  lock_edge_t *edges = dependencies_edges(models_dependencies(analysis->models), &count);
+  for (size_t i = 0; i < count; i++) {
+    csv_number(csv, edges[i].from);
+    csv_number(csv, edges[i].to);
+    csv_text(csv, names_lock(analysis->names, edges[i].from));
+    csv_text(csv, names_lock(analysis->names, edges[i].to));
+    csv_number(csv, edges[i].count);
+    csv_number(csv, edges[i].threads);
+    csv_text(csv, names_site(analysis->names, edges[i].from_stack));
+    csv_text(csv, names_site(analysis->names, edges[i].to_stack));
+    csv_row_end(csv);
+  }
+  free(edges);
+}
+
+typedef void sentence_t(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
+
+static void csv_sentence(csv_t *csv, sentence_t *sentence, const analysis_t *analysis,
+                         const deadlock_t *deadlock) {
+  char *text = NULL;
+  size_t length;
+  FILE *stream = open_memstream(&text, &length);
+  if (stream) sentence(stream, analysis, deadlock);
+  if (stream) fclose(stream);
+  csv_text(csv, text);
+  free(text);
+}
+
+static void deadlock_row(const analysis_t *analysis, const deadlock_t *deadlock, csv_t *csv) {
+  csv_number(csv, deadlock->id);
+  csv_text(csv, deadlock_verdict_name(deadlock->verdict));
+  csv_text(csv, deadlock_kind_name(deadlock->kind));
+  csv_sentence(csv, verdict_cycle, analysis, deadlock);
+  csv_sentence(csv, verdict_threads, analysis, deadlock);
+  csv_text(csv, deadlock_reason_text(deadlock->reason));
+  csv_row_end(csv);
+}
+
+static void loops_rows(const analysis_t *analysis, csv_t *csv) {
+  const loops_t *loops = models_loops(analysis->models);
+  for (uint32_t i = 0; i < loops_count(loops); i++) {
+    const loop_t *loop = loops_get(loops, i);
+    char *threads = NULL;
+    size_t length;
+    FILE *stream = open_memstream(&threads, &length);
+    for (uint32_t j = 0; stream && j < loop->thread_count; j++)
+      fprintf(stream, "%s%s", j ? ", " : "", names_thread_label(analysis->names, loop->threads[j]));
+    if (stream) fclose(stream);
+    csv_number(csv, loop->id);
+    csv_text(csv, threads);
+    csv_number(csv, loop->turns);
+    csv_number(csv, loop->events);
+    csv_number(csv, loop->busy_ns);
+    csv_number(csv, loop->idle_ns);
+    csv_quantiles(csv, &loop->lag_ns);
+    csv_number(csv, loop->stall_count);
+    csv_row_end(csv);
+    free(threads);
+  }
+}
+
+static void allocations_rows(const analysis_t *analysis, csv_t *csv) {
+  const heap_t *heap = models_heap(analysis->models);
+  ranking_t ranking = ranking_sites(analysis, OPTIONS_SORT_DEFAULT);
+  for (size_t i = 0; i < ranking.count; i++) {
+    const heap_site_t *site = heap_site(heap, ranking.ids[i]);
+    const symbols_frame_t *frame = names_frame(analysis->names, site->stack);
+    csv_number(csv, site->stack);
+    csv_text(csv, frame
+                      ? frame->function ? frame->function : names_frame_text(analysis->names, frame)
+                      : NULL);
+    csv_text(csv, frame ? frame->file : NULL);
+    csv_number_or_none(csv, frame && frame->file ? frame->line : 0);
+    csv_number(csv, site->allocations);
+    csv_number(csv, site->bytes);
+    csv_number(csv, site->live_blocks);
+    csv_number(csv, site->live_bytes);
+    csv_number(csv, site->peak_bytes);
+    csv_number(csv, site->temporary);
+    csv_text(csv, names_folded(analysis->names, site->stack));
+    csv_row_end(csv);
+  }
+  ranking_free(&ranking);
+}
+
+static void histogram_rows(csv_t *csv, const char *metric, uint64_t id, const char *name,
+                           const histogram_t *histogram) {
+  histogram_bucket_t bucket;
+  for (size_t position = 0; histogram_next(histogram, &position, &bucket);) {
+    csv_text(csv, metric);
+    csv_number(csv, id);
+    csv_text(csv, name);
+    csv_number(csv, bucket.low);
+    csv_number(csv, bucket.high);
+    csv_number(csv, bucket.count);
+    csv_row_end(csv);
+  }
+}
+
+static void histograms_rows(const analysis_t *analysis, csv_t *csv) {
+  const locks_t *locks = models_locks(analysis->models);
+  const loops_t *loops = models_loops(analysis->models);
+  char name[32];
+  for (uint32_t id = 1; id < locks_limit(locks); id++) {
+    const lock_t *lock = locks_get(locks, id);
+    if (!lock) continue;
+    histogram_rows(csv, "lock_wait", id, names_lock(analysis->names, id), &lock->wait_ns);
+    histogram_rows(csv, "lock_hold", id, names_lock(analysis->names, id), &lock->hold_ns);
+  }
+  for (uint32_t i = 0; i < locks_condition_count(locks); i++) {
+    const condition_t *condition = locks_condition(locks, i);
+    histogram_rows(csv, "condition_wait", i + 1,
+                   names_address(analysis->names, "condition", condition->address),
+                   &condition->wait_ns);
+  }
+  for (uint32_t i = 0; i < loops_count(loops); i++) {
+    const loop_t *loop = loops_get(loops, i);
+    snprintf(name, sizeof name, "epoll %d", loop->descriptor);
+    histogram_rows(csv, "loop_turn", loop->id, name, &loop->turn_ns);
+    histogram_rows(csv, "loop_lag", loop->id, name, &loop->lag_ns);
+  }
+}
+
+static void warnings_rows(const analysis_t *analysis, csv_t *csv) {
+  for (size_t i = 0; i < analysis->warnings->count; i++) {
+    const warning_t *warning = &analysis->warnings->items[i];
+    csv_number(csv, warning->id);
+    csv_text(csv, warning_severity_name(warning->severity));
+    csv_text(csv, warning->text);
+    csv_text(csv, warning->where);
+    csv_row_end(csv);
+  }
+}
+
+#define LOCK_TIMES(what)                                                                           \
+#what "_total_ns," #what "_p50_ns," #what "_p95_ns," #what "_p99_ns," #what "_max_ns"
+
+// `rows` is NULL for a table that has none, or whose rows need more than the analysis.
+static const struct {
+  const char *file, *header;
+  void (*rows)(const analysis_t *analysis, csv_t *csv);
+} table_list[] = {
+    {"tasks.csv",
+     "id,name,state,created_at_ms,duration_ms,poll_count,run_time_ms,parent_id,kind,scheduled_ns,"
+     "idle_ns,blocked_ns,max_poll_ns,site",
+     tasks_rows},
+    {"threads.csv",
+     "id,tid,name,creator_id,created_in,started_ns,ended_ns,state,since_ns,joined_by_id,running_ns,"
+     "lock_ns,condition_ns,epoll_ns,join_ns,read_ns,write_ns,accept_ns,barrier_ns,sleep_ns,"
+     "lock_waits,longest_lock_wait_ns,events,events_lost",
+     threads_rows},
+    {"locks.csv",
+     "id,kind,name,address,acquisitions,contended," LOCK_TIMES(wait) "," LOCK_TIMES(hold) ",site",
+     locks_rows},
+    {"lock_edges.csv", "from_id,to_id,from_name,to_name,count,threads,from_site,to_site",
+     edges_rows},
+    {"loops.csv",
+     "id,threads,turns,events,busy_ns,idle_ns,lag_p50_ns,lag_p95_ns,lag_p99_ns,lag_max_ns,stalls",
+     loops_rows},
+    {"pools.csv",
+     "id,threads,waits_on,jobs,queue_p50_ns,queue_p95_ns,queue_p99_ns,queue_max_ns,job_p50_ns,"
+     "job_p95_ns,job_p99_ns,job_max_ns,utilization,stuck",
+     NULL},
+    {"allocations.csv",
+     "site_id,function,file,line,allocations,bytes,live_blocks,live_bytes,peak_bytes,temporary,"
+     "stack",
+     allocations_rows},
+    {"histograms.csv", "metric,object_id,object,low_ns,high_ns,count", histograms_rows},
+    {"warnings.csv", "id,severity,text,where", warnings_rows},
+};
+_Static_assert(THREAD_STATE_COUNT == 10, "threads.csv has a column for each state");
+
+bool tables_end(csv_t *csv, char *error, size_t size) {
+  int code = csv_close(csv);
+  if (code) snprintf(error, size, "%s: %s", csv->path ? csv->path : "CSV", strerror(code));
+  csv_free(csv);
+  return code == 0;
+}
+
+static bool deadlocks_write(const analysis_t *analysis, const char *folder, bool all, char *error,
+                            size_t size) {
+  csv_t csv;
+  if (csv_open(&csv, folder, "deadlocks.csv", "id,verdict,kind,cycle,threads,reason"))
+    for (size_t i = 0; i < analysis->deadlocks->count; i++)
+      if (all || analysis->deadlocks->items[i].verdict != DEADLOCK_BENIGN)
+        deadlock_row(analysis, &analysis->deadlocks->items[i], &csv);
+  return tables_end(&csv, error, size);
+}
+
+bool tables_write(const analysis_t *analysis, const char *folder, bool all, char *error,
+                  size_t size) {
+  for (size_t i = 0; i < sizeof table_list / sizeof *table_list; i++) {
+    csv_t csv;
+    if (csv_open(&csv, folder, table_list[i].file, table_list[i].header) && table_list[i].rows)
+      table_list[i].rows(analysis, &csv);
+    if (!tables_end(&csv, error, size)) return false;
+  }
+  return deadlocks_write(analysis, folder, all, error, size);
+}

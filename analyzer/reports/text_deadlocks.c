@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// DEADLOCKS: each finding with its knot first, then the evidence.
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/quantity.h"
+#include "analyzer/reports/text.h"
+#include "analyzer/reports/verdict.h"
+
+enum { BYSTANDERS_SHOWN = 5 };
+
+static const char *mode_note(const text_t *text, uint32_t lock, lock_mode_t mode) {
+  const lock_t *found = locks_get(models_locks(text->analysis->models), lock);
+  bool rwlock = found && (found->bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK;
+  return !rwlock ? "" : mode == LOCK_MODE_SHARED ? " for reading" : " for writing";
+}
+
+static void wanted_print(const text_t *text, const deadlock_leg_t *leg) {
+  names_t *names = text->analysis->names;
+  FILE *stream = text->page->stream;
+  if (leg->wants)
+    fprintf(stream, "waits for %s%s", names_lock_unique(names, leg->wants),
+            mode_note(text, leg->wants, leg->wants_mode));
+  else if (leg->wants_thread)
+    fprintf(stream, "waits for the end of %s", names_thread_label(names, leg->wants_thread));
+}
+
+// "worker (12) waits for lock_b, held by other (13), for 9.2 s since 0.3 s"
+static void actual_leg(const text_t *text, const deadlock_t *deadlock, uint32_t i) {
+  const deadlock_leg_t *leg = &deadlock->legs[i];
+  const deadlock_leg_t *next = &deadlock->legs[(i + 1) % deadlock->leg_count];
+  names_t *names = text->analysis->names;
+  FILE *stream = text->page->stream;
+  fprintf(stream, "     %s ", names_thread_label(names, leg->thread));
+  wanted_print(text, leg);
+  if (deadlock->kind == DEADLOCK_KIND_ORPHAN)
+    fprintf(stream, ", held by %s%s when it ended",
+            deadlock->ended_thread ? names_thread_label(names, deadlock->ended_thread) : "a thread",
+            "");
+  else if (leg->wants)
+    fprintf(stream, ", held by %s",
+            next->thread == leg->thread ? "itself" : names_thread_label(names, next->thread));
+  uint64_t end = models_end_ns(text->analysis->models);
+  fprintf(stream, ", for %s (since %s)\n",
+          quantity_time(end > leg->first_ns ? end - leg->first_ns : 0, QUANTITY),
+          quantity_time(leg->first_ns, QUANTITY));
+}
+
+static void possible_leg(const text_t *text, const deadlock_leg_t *leg) {
+  FILE *stream = text->page->stream;
+  fprintf(stream, "     %s", names_thread_label(text->analysis->names, leg->thread));
+  if (leg->thread_count > 1) fprintf(stream, " and %u more", leg->thread_count - 1);
+  if (leg->holds)
+    fprintf(stream, " holds %s%s and", names_lock_unique(text->analysis->names, leg->holds),
+            mode_note(text, leg->holds, leg->holds_mode));
+  fputc(' ', stream);
+  wanted_print(text, leg);
+  fprintf(stream, ", %s time%s", quantity_count(leg->count, QUANTITY), quantity_plural(leg->count));
+  if (leg->count > 1)
+    fprintf(stream, ", first at %s, last at %s\n", quantity_time(leg->first_ns, QUANTITY),
+            quantity_time(leg->last_ns, QUANTITY));
+  else
+    fprintf(stream, ", at %s\n", quantity_time(leg->first_ns, QUANTITY));
+}
+
+static void bystanders_print(const text_t *text, const deadlock_t *deadlock) {
+  FILE *stream = text->page->stream;
+  names_t *names = text->analysis->names;
+  uint64_t end = models_end_ns(text->analysis->models);
+  for (uint32_t i = 0; i < deadlock->bystander_count && i < BYSTANDERS_SHOWN; i++) {
+    const deadlock_bystander_t *stuck = &deadlock->bystanders[i];
+    fprintf(stream, "     stuck behind it: %s, waiting for %s%s, for %s\n",
+            names_thread_label(names, stuck->thread), stuck->wants ? "" : "the end of ",
+            stuck->wants ? names_lock_unique(names, stuck->wants)
+                         : names_thread_label(names, stuck->wants_thread),
+            quantity_time(end > stuck->since_ns ? end - stuck->since_ns : 0, QUANTITY));
+  }
+  if (deadlock->bystander_count > BYSTANDERS_SHOWN)
+    fprintf(stream, "     and %u more threads are stuck behind it\n",
+            deadlock->bystander_count - BYSTANDERS_SHOWN);
+}
+
+static void creation_print(const text_t *text, uint32_t index) {
+  const reader_thread_t *thread = reader_thread(text->analysis->reader, index);
+  const char *site = thread ? names_site(text->analysis->names, thread->create_stack) : "";
+  if (*site)
+    fprintf(text->page->stream, ", created by %s in %s",
+            names_thread_label(text->analysis->names, thread->creator), site);
+}
+
+static void leg_stacks(const text_t *text, const deadlock_t *deadlock, const deadlock_leg_t *leg) {
+  FILE *stream = text->page->stream;
+  names_t *names = text->analysis->names;
+  bool self = deadlock->leg_count == 1 && leg->holds == leg->wants;
+  fprintf(stream, "\n     thread %s", names_thread_label(names, leg->thread));
+  creation_print(text, leg->thread);
+  fputc('\n', stream);
+  if (leg->holds) {
+    fprintf(stream, "       took %s%s at\n", names_lock_unique(names, leg->holds),
+            mode_note(text, leg->holds, leg->holds_mode));
+    text_stack(text, "         ", leg->holds_stack, TEXT_FRAMES);
+  }
+  fprintf(stream, "       ");
+  if (leg->wants)
+    fprintf(stream, "%s %s%s%s at\n",
+            deadlock->verdict == DEADLOCK_ACTUAL ? "waits for" : "then asked for",
+            names_lock_unique(names, leg->wants), mode_note(text, leg->wants, leg->wants_mode),
+            self         ? " again"
+            : leg->timed ? " (with a time limit)"
+                         : "");
+  else if (leg->wants_thread)
+    fprintf(stream, "joins %s at\n", names_thread_label(names, leg->wants_thread));
+  else
+    fprintf(stream, "waits at\n");
+  text_stack(text, "         ", leg->wants_stack, TEXT_FRAMES);
+  for (uint32_t i = 0; i < leg->also_held; i++)
+    fprintf(stream, "       it also held %s\n", names_lock_unique(names, leg->also_holds[i]));
+}
+
+static void lock_origin(const text_t *text, uint32_t id) {
+  FILE *stream = text->page->stream;
+  names_t *names = text->analysis->names;
+  const lock_t *lock = id ? locks_get(models_locks(text->analysis->models), id) : NULL;
+  if (!lock) return;
+  fprintf(stream, "     %s: %s at 0x%llx, ", names_lock_unique(names, id),
+          lock_kind_name(lock->bits), (unsigned long long)lock->address);
+  if (lock->init_stack && *names_site(names, lock->init_stack))
+    fprintf(stream, "initialised in %s", names_site(names, lock->init_stack));
+  else if (lock->block.size && *names_site(names, lock->block.stack))
+    fprintf(stream, "in a block allocated in %s", names_site(names, lock->block.stack));
+  else if (*names_site(names, lock->first_stack))
+    fprintf(stream, "initialised statically, first used in %s",
+            names_site(names, lock->first_stack));
+  else
+    fprintf(stream, "its creation was not seen");
+  fputc('\n', stream);
+}
+
+static void doubts_print(const text_t *text, const deadlock_t *deadlock) {
+  FILE *stream = text->page->stream;
+  const char *gap =
+      deadlock->verdict == DEADLOCK_ACTUAL ? "     evidence: " : "     not ruled out: ";
+  for (int doubt = 0; doubt < DEADLOCK_DOUBT_COUNT; doubt++)
+    if (deadlock->why_not_ruled_out >> doubt & 1) {
+      fprintf(stream, "%s%s", gap, deadlock_doubt_text((deadlock_doubt_t)doubt));
+      gap = "; ";
+    }
+  if (gap[0] == ';') fputc('\n', stream);
+  if (deadlock->gate)
+    fprintf(stream, "     ruled out by: %s\n",
+            names_lock_unique(text->analysis->names, deadlock->gate));
+}
+
+static void title_print(const text_t *text, const deadlock_t *deadlock) {
+  static const struct {
+    const char *text;
+    page_style_t style;
+  } titles[] = {[DEADLOCK_ACTUAL] = {"ACTUAL DEADLOCK", PAGE_BAD},
+                [DEADLOCK_FEASIBLE] = {"FEASIBLE DEADLOCK", PAGE_DOUBTFUL},
+                [DEADLOCK_POTENTIAL] = {"POTENTIAL DEADLOCK", PAGE_DOUBTFUL},
+                [DEADLOCK_HAZARD] = {"HAZARD", PAGE_DOUBTFUL},
+                [DEADLOCK_BENIGN] = {"BENIGN", PAGE_GOOD}};
+  fprintf(text->page->stream, "  %u. ", deadlock->id);
+  page_print(text->page, titles[deadlock->verdict].style, "%s", titles[deadlock->verdict].text);
+  fprintf(text->page->stream, " (%s)  ", deadlock_kind_name(deadlock->kind));
+  verdict_cycle(text->page->stream, text->analysis, deadlock);
+  if (deadlock->condition)
+    fprintf(text->page->stream, ", waiting on %s",
+            names_address(text->analysis->names, "condition", deadlock->condition));
+  fputc('\n', text->page->stream);
+}
+
+static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
+  FILE *stream = text->page->stream;
+  title_print(text, deadlock);
+  for (uint32_t i = 0; i < deadlock->leg_count; i++)
+    if (deadlock->verdict == DEADLOCK_ACTUAL)
+      actual_leg(text, deadlock, i);
+    else
+      possible_leg(text, &deadlock->legs[i]);
+  bystanders_print(text, deadlock);
+  fprintf(stream, "     why: %s\n", deadlock_reason_text(deadlock->reason));
+  doubts_print(text, deadlock);
+  if (deadlock->verdict != DEADLOCK_BENIGN) {
+    fputs("     to mend it: ", stream);
+    verdict_advice(stream, text->analysis, deadlock);
+    fputc('\n', stream);
+  }
+  for (uint32_t i = 0; i < deadlock->leg_count; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);
+  fputc('\n', stream);
+  for (uint32_t i = 0; i < deadlock->leg_count; i++) {
+    lock_origin(text, deadlock->legs[i].holds);
+    if (deadlock->leg_count == 1 && deadlock->legs[i].wants != deadlock->legs[i].holds)
+      lock_origin(text, deadlock->legs[i].wants);
+  }
+  if (deadlock->merged > 1)
+    fprintf(stream, "     the same was seen with %s other locks of this class\n",
+            quantity_count(deadlock->merged - 1, QUANTITY));
+}
+
+static void counts_write(const text_t *text, char *note, size_t size) {
+  size_t end = 0;
+  *note = '\0';
+  for (int verdict = DEADLOCK_ACTUAL; verdict <= DEADLOCK_BENIGN; verdict++) {
+    size_t count = deadlocks_count(text->analysis->deadlocks, (deadlock_verdict_t)verdict);
+    if (!count || end >= size) continue;
+    end += (size_t)snprintf(note + end, size - end, "%s%zu %s", end ? ", " : "", count,
+                            deadlock_verdict_name((deadlock_verdict_t)verdict));
+  }
+}
+
+void text_deadlocks(const text_t *text) {
+  const deadlocks_t *deadlocks = text->analysis->deadlocks;
+  char note[160];
+  counts_write(text, note, sizeof note);
+  size_t benign = deadlocks_count(deadlocks, DEADLOCK_BENIGN);
+  size_t wanted = deadlocks->count - (text->options->all ? 0 : benign);
+  const char *absence = analysis_absence(text->analysis, TRACE_FAMILY_LOCK);
+  if (!deadlocks->count && absence) snprintf(note, sizeof note, "locks: %s", absence);
+  page_heading(text->page, "DEADLOCKS", *note ? note : "none");
+  size_t seen = 0, shown = text_rows(text, wanted);
+  for (size_t i = 0; i < deadlocks->count && seen < shown; i++) {
+    const deadlock_t *deadlock = &deadlocks->items[i];
+    if (deadlock->verdict == DEADLOCK_BENIGN && !text->options->all) continue;
+    if (seen++) fputc('\n', text->page->stream);
+    deadlock_print(text, deadlock);
+  }
+  text_more(text, wanted);
+  if (benign && !text->options->all)
+    fprintf(text->page->stream, "  %zu cycle%s ruled out (--all shows them)\n", benign,
+            benign == 1 ? " was" : "s were");
+  if (deadlocks->search_cut)
+    fprintf(text->page->stream, "  the search was cut after %s cycles: there may be more\n",
+            quantity_count(deadlocks->cycles_examined, QUANTITY));
+}

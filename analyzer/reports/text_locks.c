@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// LOCKS: who waited and for how long, how long they were held, and by whom meanwhile.
+#include "analyzer/reports/chart.h"
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/quantity.h"
+#include "analyzer/reports/ranking.h"
+#include "analyzer/reports/table.h"
+#include "analyzer/reports/text.h"
+
+#include <string.h>
+
+enum { BLAMED_LOCKS = 3, BLAMED_SITES = 3, BUCKETS_MAX = 4096 };
+
+static void quantiles_put(table_t *table, const histogram_t *histogram) {
+  static const double quantiles[] = {0.5, 0.95, 0.99};
+  for (size_t i = 0; i < 3; i++)
+    table_put(table, histogram->count
+                         ? quantity_time(histogram_quantile(histogram, quantiles[i]), QUANTITY)
+                         : "-");
+  table_put(table, histogram->count ? quantity_time(histogram->max, QUANTITY) : "-");
+}
+
+static const lock_t *lock_at(const text_t *text, const ranking_t *ranking, size_t i) {
+  return locks_get(models_locks(text->analysis->models), ranking->ids[i]);
+}
+
+static void waits_table(const text_t *text, const ranking_t *ranking, size_t rows) {
+  static const table_column_t columns[] = {{"lock", true, true},       {"kind", true, false},
+                                           {"acquired", false, false}, {"contended", false, false},
+                                           {"waited", false, false},   {"p50", false, false},
+                                           {"p95", false, false},      {"p99", false, false},
+                                           {"max", false, false},      {"waiters", false, false}};
+  table_t table;
+  table_open(&table, columns, sizeof columns / sizeof *columns);
+  for (size_t i = 0; i < rows; i++) {
+    const lock_t *lock = lock_at(text, ranking, i);
+    table_put(&table, names_lock(text->analysis->names, lock->id));
+    table_put(&table, lock_kind_name(lock->bits));
+    table_put(&table, quantity_count(lock->acquisitions, QUANTITY));
+    table_put(&table, quantity_count(lock->contended, QUANTITY));
+    table_put(&table, quantity_time(lock->wait_ns.total, QUANTITY));
+    quantiles_put(&table, &lock->wait_ns);
+    table_put(&table, quantity_count(lock->max_waiters, QUANTITY));
+  }
+  table_print(&table, text->page);
+  table_close(&table);
+}
+
+static const char *held_by(const text_t *text, const lock_t *lock) {
+  if (!lock_is_held(lock)) return "";
+  return names_thread_label(text->analysis->names,
+                            lock->owner.thread ? lock->owner.thread : lock->readers[0].thread);
+}
+
+// True where not all holds were timed: the quantiles are of a part of them.
+static bool holds_are_estimated(const lock_t *lock) { return lock->holds > lock->hold_ns.count; }
+
+static void holds_table(const text_t *text, const ranking_t *ranking, size_t rows) {
+  static const table_column_t columns[] = {
+      {"lock", true, true},   {"holds", false, false}, {"timed", false, false},
+      {"held", false, false}, {"p50", false, false},   {"p95", false, false},
+      {"p99", false, false},  {"max", false, false},   {"held at the end by", true, false}};
+  table_t table;
+  bool estimated = false;
+  table_open(&table, columns, sizeof columns / sizeof *columns);
+  for (size_t i = 0; i < rows; i++) {
+    const lock_t *lock = lock_at(text, ranking, i);
+    table_put(&table, names_lock(text->analysis->names, lock->id));
+    table_put(&table, quantity_count(lock->holds, QUANTITY));
+    table_put(&table, quantity_count(lock->hold_ns.count, QUANTITY));
+    table_put(&table, lock->hold_ns.count ? quantity_time(lock->hold_ns.total, QUANTITY) : "-");
+    quantiles_put(&table, &lock->hold_ns);
+    table_put(&table, held_by(text, lock));
+    estimated |= holds_are_estimated(lock);
+  }
+  fputs("\n  How long they were held\n", text->page->stream);
+  table_print(&table, text->page);
+  table_close(&table);
+  if (estimated)
+    page_print(text->page, PAGE_FAINT,
+               "  (of holds that nobody waited for only some are timed: what is said of held is "
+               "estimated from these)\n");
+}
+
+static void sites_print(const text_t *text, const char *title, const site_table_t *unsorted,
+                        bool holders) {
+  site_table_t sites = {0};
+  uint64_t total = 0;
+  site_table_merge(&sites, unsorted);
+  site_table_sort(&sites);
+  for (uint32_t i = 0; i < sites.count; i++) total += sites.items[i].total_ns;
+  if (total) fprintf(text->page->stream, "    %s\n", title);
+  for (uint32_t i = 0; total && i < sites.count && i < BLAMED_SITES; i++) {
+    const site_total_t *site = &sites.items[i];
+    const char *name = names_site(text->analysis->names, site->stack);
+    if (!*name) name = holders ? "(hand-over, or a holder that was not seen)" : "(no stack)";
+    fprintf(text->page->stream, "      %6s  %8s  %s\n",
+            quantity_share(site->total_ns, total, QUANTITY),
+            quantity_time(site->total_ns, QUANTITY), name);
+  }
+  site_table_clear(&sites);
+}
+
+static void histogram_print(const text_t *text, const histogram_t *histogram) {
+  static chart_bucket_t buckets[BUCKETS_MAX];
+  size_t count = 0, position = 0;
+  histogram_bucket_t bucket;
+  while (count < BUCKETS_MAX && histogram_next(histogram, &position, &bucket))
+    buckets[count++] = (chart_bucket_t){bucket.low, bucket.high, bucket.count};
+  chart_histogram(text->page, "      ", buckets, count);
+}
+
+static void blame_print(const text_t *text, const ranking_t *ranking, size_t rows) {
+  for (size_t i = 0; i < rows && i < BLAMED_LOCKS; i++) {
+    const lock_t *lock = lock_at(text, ranking, i);
+    if (!lock->wait_ns.total) continue;
+    fprintf(text->page->stream, "\n  %s\n", names_lock_unique(text->analysis->names, lock->id));
+    sites_print(text, "held while others waited, by", &lock->holders, true);
+    sites_print(text, "waited for it", &lock->waiters, false);
+    if (i == 0) {
+      fputs("    how long its waits took\n", text->page->stream);
+      histogram_print(text, &lock->wait_ns);
+    }
+  }
+}
+
+static void conditions_print(const text_t *text) {
+  const locks_t *locks = models_locks(text->analysis->models);
+  uint32_t count = locks_condition_count(locks);
+  if (!count) return;
+  static const table_column_t columns[] = {{"condition", true, true},  {"waits", false, false},
+                                           {"signals", false, false},  {"broadcasts", false, false},
+                                           {"timeouts", false, false}, {"waited", false, false},
+                                           {"p50", false, false},      {"p95", false, false},
+                                           {"p99", false, false},      {"max", false, false}};
+  table_t table;
+  table_open(&table, columns, sizeof columns / sizeof *columns);
+  for (uint32_t i = 0; i < text_rows(text, count); i++) {
+    const condition_t *condition = locks_condition(locks, i);
+    table_put(&table, names_address(text->analysis->names, "condition", condition->address));
+    table_put(&table, quantity_count(condition->waits, QUANTITY));
+    table_put(&table, quantity_count(condition->signals, QUANTITY));
+    table_put(&table, quantity_count(condition->broadcasts, QUANTITY));
+    table_put(&table, quantity_count(condition->timeouts, QUANTITY));
+    table_put(&table, quantity_time(condition->wait_ns.total, QUANTITY));
+    quantiles_put(&table, &condition->wait_ns);
+  }
+  fputs("\n  Condition variables (waiting for the signal, not for the mutex)\n",
+        text->page->stream);
+  table_print(&table, text->page);
+  table_close(&table);
+  text_more(text, count);
+}
+
+static void note_write(const text_t *text, const ranking_t *ranking, char *note, size_t size) {
+  size_t contended = 0;
+  for (size_t i = 0; i < ranking->count; i++) contended += lock_at(text, ranking, i)->contended > 0;
+  snprintf(note, size, "%s lock%s, %s waited for", quantity_count(ranking->count, QUANTITY),
+           quantity_plural(ranking->count),
+           contended ? quantity_count(contended, QUANTITY) : "none");
+}
+
+void text_locks(const text_t *text) {
+  ranking_t ranking = ranking_locks(text->analysis, text->options->sort);
+  const char *absence = analysis_absence(text->analysis, TRACE_FAMILY_LOCK);
+  char note[200];
+  note_write(text, &ranking, note, sizeof note);
+  if (!ranking.count && absence) snprintf(note, sizeof note, "none: %s", absence);
+  page_heading(text->page, "LOCKS", note);
+  size_t rows = text_rows(text, ranking.count);
+  if (rows) {
+    waits_table(text, &ranking, rows);
+    text_more(text, ranking.count);
+    blame_print(text, &ranking, rows);
+    holds_table(text, &ranking, rows);
+  }
+  conditions_print(text);
+  ranking_free(&ranking);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// LOOPS: turns, load, lag and stalls of each epoll instance; TASKS: its descriptors.
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/quantity.h"
+#include "analyzer/reports/ranking.h"
+#include "analyzer/reports/table.h"
+#include "analyzer/reports/text.h"
+
+#include <stdlib.h>
+
+enum { STALL_FRAMES = 5 };
+
+static const loop_t *loop_at(const text_t *text, const ranking_t *ranking, size_t i) {
+  return loops_get(models_loops(text->analysis->models), ranking->ids[i]);
+}
+
+static void loop_threads_put(const text_t *text, table_t *table, const loop_t *loop) {
+  char cell[200];
+  const char *first =
+      loop->thread_count ? names_thread_label(text->analysis->names, loop->threads[0]) : "-";
+  if (loop->thread_count > 1)
+    snprintf(cell, sizeof cell, "%s and %u more", first, loop->thread_count - 1);
+  else
+    snprintf(cell, sizeof cell, "%s", first);
+  table_put(table, cell);
+}
+
+static void lags_put(table_t *table, const loop_t *loop) {
+  static const double quantiles[] = {0.5, 0.95, 0.99};
+  for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
+    table_put(table, loop->lag_ns.count
+                         ? quantity_time(histogram_quantile(&loop->lag_ns, quantiles[i]), QUANTITY)
+                         : "-");
+  table_put(table, loop->lag_ns.count ? quantity_time(loop->lag_ns.max, QUANTITY) : "-");
+}
+
+static void loops_table(const text_t *text, const ranking_t *ranking, size_t rows) {
+  static const table_column_t columns[] = {
+      {"loop", true, false},     {"thread", true, true},      {"turns", false, false},
+      {"events", false, false},  {"batch p50", false, false}, {"p95", false, false},
+      {"max", false, false},     {"busy", false, false},      {"idle", false, false},
+      {"lag p50", false, false}, {"p95", false, false},       {"p99", false, false},
+      {"max", false, false},     {"stalls", false, false}};
+  table_t table;
+  char cell[40];
+  table_open(&table, columns, sizeof columns / sizeof *columns);
+  for (size_t i = 0; i < rows; i++) {
+    const loop_t *loop = loop_at(text, ranking, i);
+    snprintf(cell, sizeof cell, "%u (epoll %d)", loop->id, loop->descriptor);
+    table_put(&table, cell);
+    loop_threads_put(text, &table, loop);
+    table_put(&table, quantity_count(loop->turns, QUANTITY));
+    table_put(&table, quantity_count(loop->events, QUANTITY));
+    table_put(&table, quantity_count(histogram_quantile(&loop->batch, 0.5), QUANTITY));
+    table_put(&table, quantity_count(histogram_quantile(&loop->batch, 0.95), QUANTITY));
+    table_put(&table, quantity_count(loop->batch.max, QUANTITY));
+    table_put(&table, quantity_share(loop->busy_ns, loop->busy_ns + loop->idle_ns, QUANTITY));
+    table_put(&table, quantity_share(loop->idle_ns, loop->busy_ns + loop->idle_ns, QUANTITY));
+    lags_put(&table, loop);
+    table_put(&table, quantity_count(loop->stall_count, QUANTITY));
+  }
+  table_print(&table, text->page);
+  table_close(&table);
+}
+
+static int stall_compare(const void *left, const void *right) {
+  const loop_stall_t *a = *(const loop_stall_t *const *)left;
+  const loop_stall_t *b = *(const loop_stall_t *const *)right;
+  if (a->duration_ns != b->duration_ns) return a->duration_ns > b->duration_ns ? -1 : 1;
+  return a->at_ns < b->at_ns ? -1 : a->at_ns > b->at_ns;
+}
+
+static void stall_print(const text_t *text, const loop_stall_t *stall) {
+  FILE *stream = text->page->stream;
+  const task_t *task =
+      stall->task ? tasks_by_id(models_tasks(text->analysis->models), stall->task) : NULL;
+  fprintf(stream, "    %s at %s in %s", quantity_time(stall->duration_ns, QUANTITY),
+          quantity_time(stall->at_ns, QUANTITY),
+          names_thread_label(text->analysis->names, stall->thread));
+  if (task) fprintf(stream, ", handling %s", names_descriptor(text->analysis->names, task));
+  if (stall->blocked_kind && stall->blocked_kind < TRACE_KIND_LIMIT)
+    fprintf(stream, ", of this %s blocked in %s", quantity_time(stall->blocked_ns, QUANTITY),
+            trace_event_kinds[stall->blocked_kind].name);
+  fputc('\n', stream);
+  if (stall->stack) text_stack(text, "      ", stall->stack, STALL_FRAMES);
+}
+
+static void stalls_print(const text_t *text, const loop_t *loop) {
+  if (!loop->kept_stalls) return;
+  const loop_stall_t **sorted = calloc(loop->kept_stalls, sizeof *sorted);
+  if (!sorted) return;
+  for (uint32_t i = 0; i < loop->kept_stalls; i++) sorted[i] = &loop->stalls[i];
+  qsort(sorted, loop->kept_stalls, sizeof *sorted, stall_compare);
+  uint64_t threshold = loops_stall_ns(models_loops(text->analysis->models));
+  fprintf(text->page->stream,
+          "\n  loop %u: turns over %s, the longest first (the stack is the one seen nearest to the "
+          "longest silence)\n",
+          loop->id, quantity_time(threshold, QUANTITY));
+  size_t shown = text_rows(text, loop->kept_stalls);
+  for (size_t i = 0; i < shown; i++) stall_print(text, sorted[i]);
+  if (loop->stall_count > shown)
+    page_print(text->page, PAGE_FAINT, "    ... and %s more\n",
+               quantity_count(loop->stall_count - shown, QUANTITY));
+  free(sorted);
+}
+
+static void blocking_print(const text_t *text, const loop_t *loop) {
+  site_table_t sites = {0};
+  site_table_merge(&sites, &loop->blocking);
+  site_table_sort(&sites);
+  size_t shown = text_rows(text, sites.count);
+  if (shown)
+    fprintf(text->page->stream, "\n  loop %u: calls that blocked inside a turn\n", loop->id);
+  for (size_t i = 0; i < shown; i++) {
+    const site_total_t *site = &sites.items[i];
+    const char *name = site->kind < TRACE_KIND_LIMIT ? trace_event_kinds[site->kind].name : NULL;
+    fprintf(text->page->stream, "    %8s  %6s time%s  longest %8s  %s  %s\n",
+            quantity_time(site->total_ns, QUANTITY), quantity_count(site->count, QUANTITY),
+            quantity_plural(site->count), quantity_time(site->max_ns, QUANTITY), name ? name : "",
+            names_site(text->analysis->names, site->stack));
+  }
+  site_table_clear(&sites);
+}
+
+void text_loops(const text_t *text) {
+  const char *absence = analysis_absence(text->analysis, TRACE_FAMILY_DESCRIPTOR);
+  ranking_t ranking = ranking_loops(text->analysis, text->options->sort);
+  char note[200];
+  uint64_t stalls = 0;
+  for (size_t i = 0; i < ranking.count; i++) stalls += loop_at(text, &ranking, i)->stall_count;
+  if (ranking.count)
+    snprintf(note, sizeof note, "%s epoll loop%s, %s stall%s",
+             quantity_count(ranking.count, QUANTITY), quantity_plural(ranking.count),
+             stalls ? quantity_count(stalls, QUANTITY) : "no", quantity_plural(stalls));
+  else
+    snprintf(note, sizeof note, "none: %s", absence ? absence : "no epoll instance was waited on");
+  page_heading(text->page, "LOOPS", note);
+  size_t rows = text_rows(text, ranking.count);
+  if (rows) loops_table(text, &ranking, rows);
+  text_more(text, ranking.count);
+  for (size_t i = 0; i < rows; i++) {
+    stalls_print(text, loop_at(text, &ranking, i));
+    blocking_print(text, loop_at(text, &ranking, i));
+  }
+  ranking_free(&ranking);
+}
+
+static void task_put(const text_t *text, table_t *table, const task_t *task) {
+  table_put(table, names_descriptor(text->analysis->names, task));
+  table_put(table, task_state_name(task->state));
+  table_put(table, quantity_time(task->ended_ns - task->created_ns, QUANTITY));
+  table_put(table, quantity_count(task->polls, QUANTITY));
+  table_put(table, quantity_time(task->running_ns, QUANTITY));
+  table_put(table, quantity_time(task->scheduled_ns, QUANTITY));
+  table_put(table, quantity_time(task->blocked_ns, QUANTITY));
+  table_put(table, quantity_time(task->idle_ns, QUANTITY));
+  table_put(table, quantity_time(task->max_poll_ns, QUANTITY));
+  table_put(table, quantity_bytes(task->bytes_in, QUANTITY));
+  table_put(table, quantity_bytes(task->bytes_out, QUANTITY));
+  table_put(table, names_site(text->analysis->names, task->site));
+}
+
+void text_tasks(const text_t *text) {
+  static const table_column_t columns[] = {
+      {"task", true, false},     {"state", true, false},    {"lived", false, false},
+      {"polls", false, false},   {"running", false, false}, {"scheduled", false, false},
+      {"blocked", false, false}, {"idle", false, false},    {"longest", false, false},
+      {"in", false, false},      {"out", false, false},     {"registered in", true, true}};
+  const tasks_t *tasks = models_tasks(text->analysis->models);
+  ranking_t ranking = ranking_tasks(text->analysis, text->options->sort);
+  char note[200];
+  snprintf(note, sizeof note, "%s descriptor%s in epoll loops; threads are listed above",
+           ranking.count ? quantity_count(ranking.count, QUANTITY) : "no",
+           quantity_plural(ranking.count));
+  page_heading(text->page, "TASKS", note);
+  table_t table;
+  table_open(&table, columns, sizeof columns / sizeof *columns);
+  for (size_t i = 0; i < text_rows(text, ranking.count); i++)
+    task_put(text, &table, tasks_get(tasks, ranking.ids[i]));
+  if (ranking.count) table_print(&table, text->page);
+  table_close(&table);
+  text_more(text, ranking.count);
+  if (tasks_dropped(tasks))
+    fprintf(text->page->stream, "  %s ended tasks are no longer listed\n",
+            quantity_count(tasks_dropped(tasks), QUANTITY));
+  ranking_free(&ranking);
+}

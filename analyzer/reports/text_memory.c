@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// MEMORY: totals, what was live or leaked, and where it was allocated.
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/quantity.h"
+#include "analyzer/reports/ranking.h"
+#include "analyzer/reports/text.h"
+
+enum { SITE_FRAMES = 5 };
+
+static void totals_print(const text_t *text, const heap_totals_t *totals) {
+  FILE *stream = text->page->stream;
+  fprintf(stream,
+          "  allocated  %s in %s block%s; %s of them temporary (freed by the next heap call)\n",
+          quantity_bytes(totals->bytes_allocated, QUANTITY),
+          quantity_count(totals->allocations, QUANTITY), quantity_plural(totals->allocations),
+          quantity_share(totals->temporary, totals->allocations, QUANTITY));
+  fprintf(stream, "  peak       %s at %s\n", quantity_bytes(totals->peak_bytes, QUANTITY),
+          quantity_time(totals->peak_ns, QUANTITY));
+  fprintf(stream, "  at the end %s in %s block%s\n", quantity_bytes(totals->live_bytes, QUANTITY),
+          quantity_count(totals->live_blocks, QUANTITY), quantity_plural(totals->live_blocks));
+  if (totals->unknown_frees)
+    fprintf(stream, "  %s block%s freed that was not seen to be allocated\n",
+            quantity_count(totals->unknown_frees, QUANTITY),
+            totals->unknown_frees == 1 ? " was" : "s were");
+  if (totals->lost)
+    page_print(text->page, PAGE_BAD,
+               "  %s heap events are missing: what is live is an upper bound\n",
+               quantity_count(totals->lost, QUANTITY));
+}
+
+static void site_print(const text_t *text, const heap_site_t *site) {
+  FILE *stream = text->page->stream;
+  fprintf(stream, "\n  %s live in %s block%s", quantity_bytes(site->live_bytes, QUANTITY),
+          quantity_count(site->live_blocks, QUANTITY), quantity_plural(site->live_blocks));
+  fprintf(stream, "; peak %s, allocated %s in %s, %s temporary\n",
+          quantity_bytes(site->peak_bytes, QUANTITY), quantity_bytes(site->bytes, QUANTITY),
+          quantity_count(site->allocations, QUANTITY),
+          quantity_share(site->temporary, site->allocations, QUANTITY));
+  text_stack(text, "      ", site->stack, SITE_FRAMES);
+}
+
+static void leak_print(const text_t *text, const heap_site_t *site) {
+  fprintf(text->page->stream, "\n  %s in %s block%s", quantity_bytes(site->live_bytes, QUANTITY),
+          quantity_count(site->live_blocks, QUANTITY), quantity_plural(site->live_blocks));
+  fprintf(text->page->stream, " of %s allocated\n", quantity_count(site->allocations, QUANTITY));
+  text_stack(text, "      ", site->stack, SITE_FRAMES);
+}
+
+// What was left at the exit: the program's own first, the runtime's on one line.
+static void leaks_print(const text_t *text) {
+  const heap_t *heap = models_heap(text->analysis->models);
+  ranking_t ranking = ranking_sites(text->analysis, OPTIONS_SORT_LIVE);
+  uint64_t runtime_bytes = 0, runtime_blocks = 0, own_bytes = 0, own_blocks = 0;
+  size_t own_sites = 0;
+  for (size_t i = 0; i < ranking.count; i++) {
+    const heap_site_t *site = heap_site(heap, ranking.ids[i]);
+    bool runtime = site->live_blocks && analysis_stack_is_runtime(text->analysis, site->stack);
+    *(runtime ? &runtime_bytes : &own_bytes) += site->live_bytes;
+    *(runtime ? &runtime_blocks : &own_blocks) += site->live_blocks;
+    own_sites += site->live_blocks && !runtime;
+  }
+  fprintf(text->page->stream, "\n  Leaked at exit: %s in %s block%s from %zu site%s",
+          quantity_bytes(own_bytes, QUANTITY), quantity_count(own_blocks, QUANTITY),
+          quantity_plural(own_blocks), own_sites, quantity_plural(own_sites));
+  if (runtime_blocks)
+    fprintf(text->page->stream, "; besides, the loader and libc keep %s in %s block%s of their own",
+            quantity_bytes(runtime_bytes, QUANTITY), quantity_count(runtime_blocks, QUANTITY),
+            quantity_plural(runtime_blocks));
+  fputc('\n', text->page->stream);
+  size_t shown = 0;
+  for (size_t i = 0; i < ranking.count && shown < text_rows(text, own_sites); i++) {
+    const heap_site_t *site = heap_site(heap, ranking.ids[i]);
+    if (!site->live_blocks || analysis_stack_is_runtime(text->analysis, site->stack)) continue;
+    leak_print(text, site);
+    shown++;
+  }
+  text_more(text, own_sites);
+  ranking_free(&ranking);
+}
+
+static const char *sort_title(options_sort_t sort) {
+  switch (sort) {
+  case OPTIONS_SORT_PEAK:
+    return "greatest peak";
+  case OPTIONS_SORT_BYTES:
+    return "most bytes allocated";
+  case OPTIONS_SORT_ALLOCATIONS:
+    return "most allocations";
+  case OPTIONS_SORT_TEMPORARY:
+    return "most temporary allocations";
+  case OPTIONS_SORT_NAME:
+    return "by name";
+  case OPTIONS_SORT_ID:
+    return "by number";
+  default:
+    return "most live bytes";
+  }
+}
+
+static void sites_print(const text_t *text) {
+  const heap_t *heap = models_heap(text->analysis->models);
+  ranking_t ranking = ranking_sites(text->analysis, text->options->sort);
+  fprintf(text->page->stream, "\n  Where it was allocated, %s first\n",
+          sort_title(text->options->sort));
+  for (size_t i = 0; i < text_rows(text, ranking.count); i++)
+    site_print(text, heap_site(heap, ranking.ids[i]));
+  text_more(text, ranking.count);
+  ranking_free(&ranking);
+}
+
+void text_memory(const text_t *text) {
+  const analysis_t *analysis = text->analysis;
+  const char *absence = analysis_absence(analysis, TRACE_FAMILY_HEAP);
+  if (absence) {
+    char note[240];
+    snprintf(note, sizeof note, "not recorded: %s", absence);
+    page_heading(text->page, "MEMORY", note);
+    return;
+  }
+  bool leaks_known = fail_on_leaks_known(analysis->models);
+  page_heading(text->page, "MEMORY",
+               leaks_known ? "" : "the process did not end by itself: what is live is no leak");
+  totals_print(text, heap_totals(models_heap(analysis->models)));
+  if (leaks_known) leaks_print(text);
+  sites_print(text);
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first lines: what this is, how much of it was seen, what is wrong.
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/quantity.h"
+#include "analyzer/reports/text.h"
+#include "analyzer/reports/verdict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { COMMAND_COLUMNS = 70, WAITING_LINES = 4 };
+
+static const char *base_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash && slash[1] ? slash + 1 : path;
+}
+
+// The command line, its program without the folder, cut to a sensible length.
+static void command_print(FILE *stream, const reader_summary_t *summary) {
+  char *line = NULL, clean[512];
+  size_t length;
+  FILE *memory = open_memstream(&line, &length);
+  if (!memory) return;
+  fputs(base_name(summary->program), memory);
+  for (size_t i = 1; i < summary->argument_count; i++)
+    fprintf(memory, " %s", summary->arguments[i]);
+  fclose(memory);
+  fputs(page_clean(clean, sizeof clean, line, COMMAND_COLUMNS), stream);
+  free(line);
+}
+
+static void ending_print(FILE *stream, const reader_summary_t *summary) {
+  const char *time = quantity_time(summary->duration_ns, QUANTITY);
+  if (summary->running)
+    fprintf(stream, "has been running for %s", time);
+  else if (summary->end_how == TRACE_END_EXIT && summary->exit_status >= 0)
+    fprintf(stream, "ran %s and ended with exit status %d", time, summary->exit_status);
+  else if (summary->end_how == TRACE_END_EXIT)
+    fprintf(stream, "ran %s and ended", time);
+  else if (summary->end_how == TRACE_END_EXEC)
+    fprintf(stream, "ran %s until another program took its place", time);
+  else if (summary->end_how == TRACE_END_LIMIT)
+    fprintf(stream, "was recorded for %s, up to a limit", time);
+  else
+    fprintf(stream, "ran %s and was killed or crashed", time);
+}
+
+static void program_line(const text_t *text, const reader_summary_t *summary) {
+  FILE *stream = text->page->stream;
+  page_style(text->page, PAGE_HEADING);
+  command_print(stream, summary);
+  page_style(text->page, PAGE_PLAIN);
+  fprintf(stream, ", pid %u, ", summary->pid);
+  ending_print(stream, summary);
+  fprintf(stream, "; %s mode", summary->mode ? summary->mode : "unknown");
+  if (summary->sampling < 1) fprintf(stream, ", sampling %g %%", summary->sampling * 100);
+  fputc('\n', stream);
+}
+
+static void lost_write(FILE *stream, const reader_summary_t *summary) {
+  const char *gap = " (";
+  fprintf(stream, "LOST: %s", quantity_count(summary->lost, QUANTITY));
+  for (int kind = 0; kind < TRACE_KIND_LIMIT; kind++)
+    if (summary->lost_by_kind[kind] && trace_event_kinds[kind].name) {
+      fprintf(stream, "%s%s %s", gap, quantity_count(summary->lost_by_kind[kind], QUANTITY),
+              trace_event_kinds[kind].name);
+      gap = ", ";
+    }
+  fprintf(stream, "%s, so counts are lower bounds", gap[0] == ',' ? ")" : "");
+}
+
+static void seen_line(const text_t *text, const reader_summary_t *summary) {
+  FILE *stream = text->page->stream;
+  const threads_t *threads = models_threads(text->analysis->models);
+  uint64_t events = models_event_count(text->analysis->models), count = 0;
+  for (uint32_t i = 1; i < threads_limit(threads); i++) count += threads_get(threads, i)->seen;
+  fprintf(stream, "Seen: %s event%s of %s thread%s; ", quantity_count(events, QUANTITY),
+          quantity_plural(events), quantity_count(count, QUANTITY), quantity_plural(count));
+  if (summary->lost) {
+    page_style(text->page, PAGE_BAD);
+    lost_write(stream, summary);
+    page_style(text->page, PAGE_PLAIN);
+  } else {
+    fputs(summary->damaged ? "what was damaged is missing" : "nothing was lost", stream);
+  }
+  if (summary->running)
+    fputs("; it runs, this is the state as of now", stream);
+  else if (!summary->complete)
+    fputs("; the record is interrupted", stream);
+  if (summary->events_from_rings)
+    fprintf(stream, "; %s event%s found in the rings beside the trace",
+            quantity_count(summary->events_from_rings, QUANTITY),
+            quantity_plural(summary->events_from_rings));
+  if (summary->damaged) page_print(text->page, PAGE_BAD, "; the trace is damaged, see WARNINGS");
+  fputc('\n', stream);
+}
+
+static void verdict_line(const text_t *text) {
+  uint32_t found = text->analysis->found;
+  page_style_t style = found & (1u << FAIL_ON_DEADLOCK) ? PAGE_BAD
+                       : found                          ? PAGE_DOUBTFUL
+                                                        : PAGE_GOOD;
+  fputs("Verdict: ", text->page->stream);
+  page_style(text->page, style);
+  verdict_write(text->page->stream, text->analysis);
+  page_style(text->page, PAGE_PLAIN);
+  fputc('\n', text->page->stream);
+}
+
+// What a hanging process hangs in, where it is no deadlock: who waits at the end, the longest
+// first.
+static int pending_compare(const void *left, const void *right) {
+  const thread_account_t *a = *(const thread_account_t *const *)left;
+  const thread_account_t *b = *(const thread_account_t *const *)right;
+  if (a->pending.since_ns != b->pending.since_ns)
+    return a->pending.since_ns < b->pending.since_ns ? -1 : 1;
+  return a < b ? -1 : a > b;  // elements of one array: by index
+}
+
+static bool pending_matters(uint32_t what) {
+  return what == TRACE_PENDING_LOCK || what == TRACE_PENDING_JOIN ||
+         what == TRACE_PENDING_CONDITION || what == TRACE_PENDING_BARRIER ||
+         what == TRACE_PENDING_EPOLL || what == TRACE_PENDING_READ;
+}
+
+static void waiting_line(const text_t *text, uint32_t index, const thread_account_t *thread) {
+  FILE *stream = text->page->stream;
+  uint64_t end = models_end_ns(text->analysis->models);
+  const char *site = names_site(text->analysis->names, thread->pending.stack);
+  fprintf(
+      stream, "  at the end %s was %s for %s", names_thread_label(text->analysis->names, index),
+      thread_state_text(thread->state),
+      quantity_time(end > thread->pending.since_ns ? end - thread->pending.since_ns : 0, QUANTITY));
+  if (*site) fprintf(stream, ", in %s", site);
+  fputc('\n', stream);
+}
+
+static void waiting_lines(const text_t *text) {
+  const threads_t *threads = models_threads(text->analysis->models);
+  uint32_t limit = threads_limit(threads), count = 0;
+  const thread_account_t **waiting = calloc(limit + 1, sizeof *waiting);
+  for (uint32_t i = 1; waiting && i < limit; i++)
+    if (!threads_get(threads, i)->ended && pending_matters(threads_get(threads, i)->pending.what))
+      waiting[count++] = threads_get(threads, i);
+  if (count) qsort(waiting, count, sizeof *waiting, pending_compare);
+  for (uint32_t i = 0; i < count && i < WAITING_LINES; i++)
+    for (uint32_t index = 1; index < limit; index++)
+      if (threads_get(threads, index) == waiting[i]) waiting_line(text, index, waiting[i]);
+  if (count > WAITING_LINES)
+    fprintf(text->page->stream, "  and %u more waited, see THREADS\n", count - WAITING_LINES);
+  free(waiting);
+}
+
+void text_summary(const text_t *text) {
+  const reader_summary_t *summary = reader_summary(text->analysis->reader);
+  program_line(text, summary);
+  seen_line(text, summary);
+  verdict_line(text);
+  bool unfinished = summary->running || summary->end_how != TRACE_END_EXIT;
+  if (unfinished && !(text->analysis->found & 1u << FAIL_ON_DEADLOCK)) waiting_lines(text);
+}

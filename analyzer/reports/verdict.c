@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// Findings as sentences.
+#include "analyzer/reports/verdict.h"
+
+#include "analyzer/reports/names.h"
+#include "analyzer/reports/quantity.h"
+#include "analyzer/reports/ranking.h"
+
+#include <string.h>
+
+// ---- one deadlock ------------------------------------------------------------------------------
+const char *verdict_cycle_member(const analysis_t *analysis, const deadlock_t *deadlock, size_t i) {
+  const deadlock_leg_t *leg = &deadlock->legs[i];
+  if (leg->holds) return names_lock_unique(analysis->names, leg->holds);
+  if (leg->wants && deadlock->leg_count == 1) return names_lock_unique(analysis->names, leg->wants);
+  return names_thread_label(analysis->names, leg->thread);
+}
+
+void verdict_cycle(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  for (size_t i = 0; i < deadlock->leg_count; i++)
+    fprintf(stream, "%s%s", i ? " -> " : "", verdict_cycle_member(analysis, deadlock, i));
+  bool closed = deadlock->kind != DEADLOCK_KIND_ORPHAN && deadlock->kind != DEADLOCK_KIND_CONDITION;
+  if (deadlock->leg_count && closed)
+    fprintf(stream, " -> %s", verdict_cycle_member(analysis, deadlock, 0));
+}
+
+void verdict_threads(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  size_t count = deadlock->leg_count;
+  for (size_t i = 0; i < count; i++)
+    fprintf(stream, "%s%s",
+            !i               ? ""
+            : i + 1 == count ? " and "
+                             : ", ",
+            names_thread_label(analysis->names, deadlock->legs[i].thread));
+}
+
+static void order_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  const deadlock_leg_t *first = &deadlock->legs[0],
+                       *last = &deadlock->legs[deadlock->leg_count - 1];
+  const char *site = names_site(analysis->names, last->wants_stack);
+  fprintf(stream, "take %s always before %s", names_lock_unique(analysis->names, first->holds),
+          names_lock_unique(analysis->names, first->wants));
+  if (*site) fprintf(stream, "; %s is where it is done the other way round", site);
+  fprintf(stream, "; or take both under one lock of their own");
+}
+
+void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  const deadlock_leg_t *leg = &deadlock->legs[0];
+  const char *lock = leg->holds || leg->wants
+                         ? names_lock_unique(analysis->names, leg->holds ? leg->holds : leg->wants)
+                         : "the lock";
+  switch (deadlock->kind) {
+  case DEADLOCK_KIND_LOCK_ORDER:
+  case DEADLOCK_KIND_RWLOCK:
+    order_advice(stream, analysis, deadlock);
+    return;
+  case DEADLOCK_KIND_SELF:
+    fprintf(stream,
+            "release %s before this call, or give the callee a way in for callers that "
+            "hold it; a recursive lock hides it only",
+            lock);
+    return;
+  case DEADLOCK_KIND_JOIN:
+    fprintf(stream, "release what is held before joining, or do not wait for it in a thread that "
+                    "is joined");
+    return;
+  case DEADLOCK_KIND_ORPHAN:
+    fprintf(stream,
+            "release %s on every way out of the thread that took it (return, "
+            "pthread_exit, cancellation, exception), or make it robust",
+            lock);
+    return;
+  case DEADLOCK_KIND_SEMAPHORE:
+    fprintf(stream, "post the semaphore on every way out, and take semaphores in one order");
+    return;
+  case DEADLOCK_KIND_CONDITION:
+    fprintf(stream, "release %s before waiting, or use the one lock that goes with the condition",
+            lock);
+    return;
+  }
+}
+
+// ---- the whole ---------------------------------------------------------------------------------
+static const deadlock_t *deadlock_first(const analysis_t *analysis, unsigned verdicts) {
+  for (size_t i = 0; i < analysis->deadlocks->count; i++)
+    if (verdicts >> analysis->deadlocks->items[i].verdict & 1)
+      return &analysis->deadlocks->items[i];
+  return NULL;
+}
+
+static size_t deadlock_count(const analysis_t *analysis, unsigned verdicts) {
+  size_t count = 0;
+  for (size_t i = 0; i < analysis->deadlocks->count; i++)
+    count += verdicts >> analysis->deadlocks->items[i].verdict & 1;
+  return count;
+}
+
+static void actual_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  const deadlock_leg_t *leg = &deadlock->legs[0];
+  names_t *names = analysis->names;
+  fputs("DEADLOCK: ", stream);
+  verdict_threads(stream, analysis, deadlock);
+  if (deadlock->kind == DEADLOCK_KIND_ORPHAN) {
+    fprintf(stream, " waits for %s, which ", names_lock_unique(names, leg->wants));
+    fprintf(stream, "%s held when it ended",
+            deadlock->ended_thread ? names_thread_label(names, deadlock->ended_thread)
+                                   : "a thread");
+  } else if (deadlock->leg_count == 1) {
+    fprintf(stream, " waits for %s, which it holds itself", names_lock_unique(names, leg->wants));
+  } else {
+    fprintf(stream, " wait for each other: ");
+    verdict_cycle(stream, analysis, deadlock);
+  }
+  uint64_t end = models_end_ns(analysis->models);
+  fprintf(stream, ", for %s now",
+          quantity_time(end > leg->first_ns ? end - leg->first_ns : 0, QUANTITY));
+}
+
+static void order_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  fprintf(stream,
+          "%s deadlock: ", deadlock->verdict == DEADLOCK_FEASIBLE ? "feasible" : "potential");
+  verdict_threads(stream, analysis, deadlock);
+  if (deadlock->leg_count == 1) {
+    fprintf(stream, " may wait for %s while holding it",
+            names_lock_unique(analysis->names, deadlock->legs[0].wants));
+    return;
+  }
+  fprintf(stream, " take the same locks in different order: ");
+  verdict_cycle(stream, analysis, deadlock);
+}
+
+static void hazard_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  const deadlock_leg_t *leg = &deadlock->legs[0];
+  fprintf(stream, "hazard: %s waits on %s while it holds %s",
+          names_thread_label(analysis->names, leg->thread),
+          names_address(analysis->names, "a condition", deadlock->condition),
+          names_lock_unique(analysis->names, leg->holds));
+}
+
+static void stall_write(FILE *stream, const analysis_t *analysis) {
+  const loops_t *loops = models_loops(analysis->models);
+  const loop_stall_t *worst = NULL;
+  uint64_t count = 0;
+  for (uint32_t i = 0; i < loops_count(loops); i++) {
+    const loop_t *loop = loops_get(loops, i);
+    count += loop->stall_count;
+    for (uint32_t j = 0; j < loop->kept_stalls; j++)
+      if (!worst || loop->stalls[j].duration_ns > worst->duration_ns) worst = &loop->stalls[j];
+  }
+  fprintf(stream, "event loop stalled %s time%s", quantity_count(count, QUANTITY),
+          quantity_plural(count));
+  if (!worst) return;
+  const char *site = names_site(analysis->names, worst->stack);
+  fprintf(stream, ", longest %s in %s", quantity_time(worst->duration_ns, QUANTITY),
+          names_thread_label(analysis->names, worst->thread));
+  if (*site) fprintf(stream, " at %s", site);
+}
+
+static void contention_write(FILE *stream, const analysis_t *analysis) {
+  ranking_t ranking = ranking_locks(analysis, OPTIONS_SORT_DEFAULT);
+  const lock_t *lock =
+      ranking.count ? locks_get(models_locks(analysis->models), ranking.ids[0]) : NULL;
+  if (lock)
+    fprintf(stream, "contention: threads waited %s for %s, at most %s at once",
+            quantity_time(lock->wait_ns.total, QUANTITY), names_lock(analysis->names, lock->id),
+            quantity_time(lock->wait_ns.max, QUANTITY));
+  ranking_free(&ranking);
+}
+
+static void leak_write(FILE *stream, const analysis_t *analysis) {
+  const heap_t *heap = models_heap(analysis->models);
+  uint64_t blocks = 0, bytes = 0;
+  const heap_site_t *worst = NULL;
+  for (uint32_t stack = 0; stack < heap_site_limit(heap); stack++) {
+    const heap_site_t *site = heap_site(heap, stack);
+    if (!site || !site->live_blocks || analysis_stack_is_runtime(analysis, stack)) continue;
+    blocks += site->live_blocks;
+    bytes += site->live_bytes;
+    if (!worst || site->live_bytes > worst->live_bytes) worst = site;
+  }
+  fprintf(stream, "leak: %s in %s block%s left at exit", quantity_bytes(bytes, QUANTITY),
+          quantity_count(blocks, QUANTITY), quantity_plural(blocks));
+  const char *from = worst ? names_site(analysis->names, worst->stack) : "";
+  if (*from) fprintf(stream, ", most from %s", from);
+}
+
+static void lost_write(FILE *stream, const analysis_t *analysis) {
+  const reader_summary_t *summary = reader_summary(analysis->reader);
+  if (summary->lost)
+    fprintf(stream, "%s event%s lost", quantity_count(summary->lost, QUANTITY),
+            quantity_plural(summary->lost));
+  else
+    fputs("the trace is damaged", stream);
+}
+
+// Nothing is claimed of what was not recorded.
+static void nothing_write(FILE *stream, const analysis_t *analysis) {
+  const models_t *models = analysis->models;
+  fputs("nothing wrong was found:", stream);
+  const char *gap = " ";
+  if (models_family_count(models, TRACE_FAMILY_LOCK)) {
+    fputs(" no deadlock, no doubtful order of locks, no contention", stream);
+    gap = ", ";
+  }
+  if (loops_count(models_loops(models))) {
+    fprintf(stream, "%sno stall of an event loop", gap);
+    gap = ", ";
+  }
+  if (models_family_count(models, TRACE_FAMILY_HEAP) && fail_on_leaks_known(models)) {
+    fprintf(stream, "%sno leak", gap);
+    gap = ", ";
+  }
+  if (gap[0] == ' ') fputs(" no locks, event loops or heap were recorded to the end", stream);
+}
+
+static void kind_write(FILE *stream, const analysis_t *analysis, fail_on_kind_t kind) {
+  const unsigned possible = 1u << DEADLOCK_FEASIBLE | 1u << DEADLOCK_POTENTIAL;
+  const deadlock_t *deadlock;
+  switch (kind) {
+  case FAIL_ON_DEADLOCK:
+    if ((deadlock = deadlock_first(analysis, 1u << DEADLOCK_ACTUAL)))
+      actual_write(stream, analysis, deadlock);
+    return;
+  case FAIL_ON_POTENTIAL_DEADLOCK:
+    if ((deadlock = deadlock_first(analysis, possible))) order_write(stream, analysis, deadlock);
+    return;
+  case FAIL_ON_HAZARD:
+    if ((deadlock = deadlock_first(analysis, 1u << DEADLOCK_HAZARD)))
+      hazard_write(stream, analysis, deadlock);
+    return;
+  case FAIL_ON_STALL:
+    stall_write(stream, analysis);
+    return;
+  case FAIL_ON_CONTENTION:
+    contention_write(stream, analysis);
+    return;
+  case FAIL_ON_LEAK:
+    leak_write(stream, analysis);
+    return;
+  case FAIL_ON_LOST:
+    lost_write(stream, analysis);
+    return;
+  case FAIL_ON_COUNT:
+    return;
+  }
+}
+
+// What there is beside the first finding, briefly.
+static void also_write(FILE *stream, const analysis_t *analysis, fail_on_kind_t first) {
+  static const char *const brief[FAIL_ON_COUNT] = {[FAIL_ON_STALL] = "stalls of an event loop",
+                                                   [FAIL_ON_CONTENTION] = "contention",
+                                                   [FAIL_ON_LEAK] = "leaks",
+                                                   [FAIL_ON_LOST] = "lost events or damage"};
+  size_t actual = deadlock_count(analysis, 1u << DEADLOCK_ACTUAL);
+  size_t possible = deadlock_count(analysis, 1u << DEADLOCK_FEASIBLE | 1u << DEADLOCK_POTENTIAL);
+  size_t hazards = deadlock_count(analysis, 1u << DEADLOCK_HAZARD);
+  const char *gap = "; also ";
+  actual -= actual && first == FAIL_ON_DEADLOCK;
+  possible -= possible && first == FAIL_ON_POTENTIAL_DEADLOCK;
+  hazards -= hazards && first == FAIL_ON_HAZARD;
+  if (actual) fprintf(stream, "%s%zu more deadlock%s", gap, actual, quantity_plural(actual));
+  if (actual) gap = ", ";
+  if (possible)
+    fprintf(stream, "%s%zu potential deadlock%s", gap, possible, quantity_plural(possible));
+  if (possible) gap = ", ";
+  if (hazards) fprintf(stream, "%s%zu hazard%s", gap, hazards, quantity_plural(hazards));
+  if (hazards) gap = ", ";
+  for (int kind = 0; kind < FAIL_ON_COUNT; kind++)
+    if (brief[kind] && kind != (int)first && analysis->found >> kind & 1) {
+      fprintf(stream, "%s%s", gap, brief[kind]);
+      gap = ", ";
+    }
+}
+
+void verdict_write(FILE *stream, const analysis_t *analysis) {
+  static const fail_on_kind_t gravest[] = {FAIL_ON_DEADLOCK, FAIL_ON_POTENTIAL_DEADLOCK,
+                                           FAIL_ON_STALL,    FAIL_ON_CONTENTION,
+                                           FAIL_ON_HAZARD,   FAIL_ON_LEAK,
+                                           FAIL_ON_LOST};
+  for (size_t i = 0; i < sizeof gravest / sizeof *gravest; i++)
+    if (analysis->found >> gravest[i] & 1) {
+      kind_write(stream, analysis, gravest[i]);
+      also_write(stream, analysis, gravest[i]);
+      return;
+    }
+  nothing_write(stream, analysis);
+}
