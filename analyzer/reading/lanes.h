@@ -42,7 +42,8 @@ typedef struct {
   // Kept by the reader.
   reading_numbers_t numbers;
   uint64_t time;         // of the event read last, ns; never goes back
-  uint64_t record_time;  // of the record; differs for facts
+  uint64_t fact_time;    // of the timed fact read last
+  uint64_t record_time;  // of the record
   bool timed;            // some event of the lane had a stamp
   bool begun;
   uint32_t stack, thread;

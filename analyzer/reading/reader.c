@@ -59,16 +59,25 @@ static bool kind_is_given(const reader_t *reader, unsigned kind) {
 
 // Events move their lane on in time, and so does a call that never returned: it stands where it
 // began. Facts do not: they may stand before events that are older.
-static uint64_t record_time(reader_t *reader, reading_lane_t *lane) {
-  const trace_record_t *record = &lane->record;
-  bool is_fact = kind_is_fact(record->kind), pending = record->kind == TRACE_PENDING;
-  if ((!record->timed && !pending) || record->kind == TRACE_LOST) return lane->time;
-  uint64_t stamp = pending ? record->words[2] : record->stamp;
+static uint64_t event_time(reader_t *reader, reading_lane_t *lane, uint64_t stamp) {
   uint64_t time = reading_clock_time(&reader->clock, stamp);
-  if (is_fact && !pending) return time;
   if (time > lane->time || !lane->timed) lane->time = time;
   lane->timed = true;
   return lane->time;
+}
+
+static uint64_t fact_time(reader_t *reader, reading_lane_t *lane) {
+  const trace_record_t *record = &lane->record;
+  if (record->timed) return lane->fact_time = reading_clock_time(&reader->clock, record->stamp);
+  return lane->time > lane->fact_time ? lane->time : lane->fact_time;
+}
+
+static uint64_t record_time(reader_t *reader, reading_lane_t *lane) {
+  const trace_record_t *record = &lane->record;
+  if (record->kind == TRACE_PENDING) return event_time(reader, lane, record->words[2]);
+  if (record->kind == TRACE_LOST) return lane->time;
+  if (kind_is_fact(record->kind)) return fact_time(reader, lane);
+  return record->timed ? event_time(reader, lane, record->stamp) : lane->time;
 }
 
 static void stack_find(reader_t *reader, reading_lane_t *lane) {

@@ -17,6 +17,7 @@ typedef struct {
   uint64_t *words;
   size_t count, capacity;
   uint64_t flushed;  // position of words[0]
+  uint64_t before;   // position of the block written last
   uint32_t tid;
   uint64_t handle;
 } builder_lane_t;
@@ -128,8 +129,13 @@ void trace_builder_flush(trace_builder_t *builder, uint32_t lane) {
   ck_assert_int_eq(trace_writer_append(&builder->writer, &block, content, size), 0);
   free(scratch);
   free(content);
+  it->before = it->flushed;
   it->flushed += it->count;
   it->count = 0;
+}
+
+void trace_builder_repeat(trace_builder_t *builder, uint32_t lane) {
+  builder->lanes[lane].flushed = builder->lanes[lane].before;
 }
 
 void trace_builder_finish(trace_builder_t *builder, int how, int status) {

@@ -46,6 +46,8 @@ void trace_builder_thread(trace_builder_t *builder, uint32_t lane, uint64_t stam
 // ---- where they go ----
 // The records that `lane` was given since its last block become a block of the file.
 void trace_builder_flush(trace_builder_t *builder, uint32_t lane);
+// The next block of `lane` stands at the positions of the last one again, as no recorder writes it.
+void trace_builder_repeat(trace_builder_t *builder, uint32_t lane);
 // All lanes are flushed, END (TRACE_END_*, exit status) and the seek table written. The last call.
 void trace_builder_finish(trace_builder_t *builder, int how, int status);
 // What was not flushed stays in a session file beside the trace, as ring lane - 1 of process slot 0
