@@ -88,8 +88,8 @@ class Test:
             command = [command]
         first = command[0]
         if "/" not in first:
-            built = os.path.join(self.build, "tests/programs", first)
-            first = built if os.path.exists(built) else self.command(first)
+            ours = os.path.exists(os.path.join(self.source, "tests/programs", first + ".c"))
+            first = self.program(first) if ours else self.command(first)
         return [first, *command[1:]]
 
     def start(self, command, env=None, recorded=True, cwd=None, **options):

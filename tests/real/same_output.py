@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everyday programs, bare and recorded: the same output, exit status and files."""
+import hashlib
+import os
+import subprocess
+
+from support.outcome import check, check_equal
+
+LIMIT = 180
+
+
+def tree(folder):
+    """{path: hash} of all files but traces."""
+    found = {}
+    for top, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".git"]
+        for name in files:
+            if name.endswith((".zst", ".rings")):
+                continue
+            path = os.path.join(top, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, folder)] = hashlib.sha256(file.read()).hexdigest()
+    return found
+
+
+def compare(t, command, env=None, files=True, prepare=None, statuses=(0,)):
+    """Runs `command` in two folders that look the same; gives the recorded run."""
+    results = []
+    for recorded in (False, True):
+        folder = f"{t.folder}/{'recorded' if recorded else 'bare'}/work"
+        os.makedirs(folder)
+        if prepare:
+            prepare(folder)
+        traces = os.path.join(t.folder, "traces")
+        os.makedirs(traces, exist_ok=True)
+        settings = {**(env or {}), "INSPECT_OUTPUT": f"{traces}/%e.%p.zst"}
+        run = t.run(command, env=settings, recorded=recorded, cwd=folder, status=None, limit=90)
+        output = [text.replace("/recorded/", "/bare/") for text in (run.stdout, run.stderr)]
+        results.append((run.status, *output, tree(folder) if files else None))
+    bare, recorded = results
+    check(bare[0] in statuses, f"{command} ends with {bare[0]} bare: {bare[2]}")
+    for name, found, expected in zip(("status", "stdout", "stderr", "files"), recorded, bare):
+        check_equal(found, expected, name)
+    t.settle(f"{t.folder}/traces")
+    traces = t.traces("traces/*.zst")
+    check(traces, "nothing was recorded")
+    for trace in traces[:: max(1, len(traces) // 10)]:
+        check(t.report(trace).trace.complete, f"{trace} is not complete")
+        t.zstd_accepts(trace)
+    return traces
+
+
+def test_bash(t):
+    script = r"""
+set -o pipefail
+for i in $(seq 1 30); do x=$(echo "$i" | tr 0-9 a-j); printf '%s ' "$x"; done; echo
+f() { local n=$1; if [ "$n" -le 1 ]; then echo 1; else echo $((n * $(f $((n - 1))))); fi; }
+f 8
+cat <<EOF | sort -r | head -3
+$(ls / | head -5)
+EOF
+(exit 3); echo "status $?"
+sleep 0.05 & wait $!; echo "waited $?"
+trap 'echo trapped' EXIT
+kill -TERM $BASHPID
+"""
+    compare(t, ["bash", "-c", script], statuses=(0, -15, 143))
+
+
+def test_git(t):
+    script = """
+git init -q -b main . && git config user.email a@example.org && git config user.name A
+for i in 1 2 3 4 5; do echo "line $i" >> file; git add file; git commit -qm "change $i"; done
+git log --format='%s %T' && git diff HEAD~3 --stat && git status --short
+git clone -q . ../clone && git -C ../clone log --oneline --format=%T | head -2
+git gc -q && git fsck
+"""
+    dates = {"GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
+             "GIT_CONFIG_NOSYSTEM": "1"}
+    compare(t, ["sh", "-ec", script], env=dates, files=False)
+
+
+def test_make_and_gcc(t):
+    def prepare(folder):
+        rules = "".join(f"o{i}.o: o{i}.c\n\tgcc -O1 -c $<\n" for i in range(4))
+        with open(f"{folder}/Makefile", "w") as file:
+            file.write("all: program\nprogram: o0.o o1.o o2.o o3.o main.c\n\tgcc -o $@ $^\n" + rules)
+        for i in range(4):
+            with open(f"{folder}/o{i}.c", "w") as file:
+                file.write(f"int f{i}(int x) {{ return x * {i + 2}; }}\n")
+        with open(f"{folder}/main.c", "w") as file:
+            file.write("#include <stdio.h>\n" + "".join(f"int f{i}(int);\n" for i in range(4)) +
+                       'int main(void) { printf("%d\\n", f0(1) + f1(2) + f2(3) + f3(4)); }\n')
+    traces = compare(t, ["sh", "-ec", "make -s -j2 && ./program"], prepare=prepare)
+    check(any("cc1" in trace for trace in traces), f"the compiler was not recorded: {traces}")
+
+
+def test_pigz(t):
+    def prepare(folder):
+        with open(f"{folder}/data", "w") as file:
+            file.writelines(f"{i * i % 7919} {i}\n" for i in range(200000))
+    traces = compare(t, ["sh", "-ec", "pigz -k -p 4 data && pigz -dc data.gz | md5sum && pigz -t data.gz "
+                              "&& rm data.gz"], prepare=prepare) if t.command("pigz") else None
+    pigz = max((t.report(trace) for trace in traces if "/pigz." in trace),
+               key=lambda report: len(report.tasks))
+    check(len(pigz.tasks) >= 4, "pigz has threads")
+    check_equal([item for item in pigz.deadlocks if item.verdict in ("actual", "feasible")], [],
+                "deadlocks")
+
+
+def test_sqlite(t):
+    script = """
+sqlite3 a.db "create table t(x integer primary key, y text); begin;
+with recursive c(n) as (select 1 union all select n+1 from c where n < 20000)
+insert into t select n, hex(n) from c; commit; select count(*), sum(x), max(y) from t;
+create index i on t(y); select x from t where y = '3939'; pragma integrity_check;"
+sqlite3 a.db .dump | md5sum
+"""
+    compare(t, ["sh", "-ec", script])
+
+
+def test_perl(t):
+    script = ('my %h; $h{$_ % 997} .= chr(65 + $_ % 26) for 1 .. 50000; my $n = 0; '
+              '$n += length for values %h; print "$n\n"; print scalar(`echo sub`), "\n"; '
+              'my $p = fork; if (!$p) { print "child\n"; exit 4 } waitpid $p, 0; print $? >> 8, "\n"; '
+              '$| = 1; print sort { $a <=> $b } map { $_ % 7 } 1 .. 20; exit 9;')
+    compare(t, ["perl", "-e", script], statuses=(9,))
+
+
+def test_text_tools(t):
+    compare(t, ["sh", "-c", "seq 1 20000 | sort -R --random-source=/bin/ls | sort -n | uniq -c | "
+                            "awk '{s += $2} END {print s}'; find /usr/share/doc -maxdepth 1 | sort | "
+                            "head -50 | xargs -n 5 echo | md5sum; tar cf - -C /etc passwd | tar tf -; "
+                            "nonexistent-command"], statuses=(127,))
