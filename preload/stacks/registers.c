@@ -85,12 +85,13 @@ static step_t step(position_t *position) {
   image_t *image = images_get(&walk->images, pc, &walk->memory);
   walk->outside = !image;
   cfi_result_t result = image ? cfi_find(image, pc, ip, &walk->memory, &walk->workspace) : CFI_NONE;
-  if (result == CFI_NONE && image && walk_is_program_start(image, ip)) return STEP_END;
-  if (result == CFI_NONE && walk_is_signal_return(walk, ip)) {
+  if (result == CFI_ODD) return STEP_TRUNCATED;
+  if (result == CFI_NONE) {
+    step_t unknown = walk_unknown(walk, image, ip);
+    if (unknown != STEP_TO_CALLER) return unknown;
     signal_rows(&walk->workspace);
-    result = CFI_FOUND;
   }
-  return result == CFI_FOUND ? caller_take(position) : STEP_TRUNCATED;
+  return caller_take(position);
 }
 
 void walk_by_registers(walk_t *walk, const stacks_origin_t *origin) {
@@ -112,4 +113,5 @@ void walk_by_registers(walk_t *walk, const stacks_origin_t *origin) {
     outcome = step(&position);
   }
   walk->truncated = outcome == STEP_TRUNCATED;
+  if (outcome == STEP_ROOT) walk->frames[walk->count - 1]++;
 }

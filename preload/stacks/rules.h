@@ -42,6 +42,7 @@ typedef uint32_t rule_t;
 typedef enum {
   STEP_TO_CALLER,
   STEP_END,        // the outermost frame
+  STEP_ROOT,       // the same, and its address is not one that a call left there (makecontext)
   STEP_TRUNCATED,  // nothing is known of its caller
   STEP_REGISTERS,  // it takes more registers than rsp and rbp: walk again from the start
 } step_t;

@@ -40,18 +40,6 @@ static inline void trail_use_rbp(trail_t *trail, frame_t *frame) {
 
 // ---- rules ---------------------------------------------------------------------------------
 
-bool walk_is_program_start(const image_t *image, uint64_t ip) {
-  // The loader's _dl_start_user, and a _start in assembly.
-  const uint64_t reach = 128;
-  return image->entry && ip - image->entry - 1 < reach;
-}
-
-bool walk_is_signal_return(walk_t *walk, uint64_t ip) {
-  static const uint8_t code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
-  return memory_probe_bytes(&walk->memory, ip, sizeof code) &&
-         memcmp((const void *)(uintptr_t)ip, code, sizeof code) == 0;
-}
-
 // The kernel's signal frame as it stands above the return address: a ucontext.
 static const rule_other_t signal_rule = {
     .step = STEP_TO_CALLER,
@@ -68,11 +56,8 @@ static rule_t rule_work_out(walk_t *walk, uint64_t pc, uint64_t ip) {
   cfi_result_t result = image ? cfi_find(image, pc, ip, &walk->memory, &walk->workspace) : CFI_NONE;
   if (result == CFI_FOUND)
     return rules_compact(&walk->workspace.row, walk->workspace.signal, &walk->other);
-  walk->other = (rule_other_t){.step = STEP_TRUNCATED};
-  if (result == CFI_NONE && image && walk_is_program_start(image, ip))
-    walk->other.step = STEP_END;
-  else if (result == CFI_NONE && walk_is_signal_return(walk, ip))
-    walk->other = signal_rule;
+  step_t step = result == CFI_NONE ? walk_unknown(walk, image, ip) : STEP_TRUNCATED;
+  walk->other = step == STEP_TO_CALLER ? signal_rule : (rule_other_t){.step = step};
   return RULE_UNKNOWN;
 }
 
@@ -103,12 +88,12 @@ static inline step_t step_usual(walk_t *walk, frame_t *frame, rule_t rule) {
     base = frame->rbp;
   }
   uint64_t cfa = base + (uint64_t)(rule >> RULE_CFA_SHIFT) * 8;
-  uint64_t saved = cfa - 8 * (slot + 1);
-  // Strictly outwards: what lies between rsp and the CFA is the frame.
-  if (unlikely(saved < frame->sp || saved > cfa)) return step_fail(walk);
+  if (unlikely(cfa - 8 < frame->sp || cfa < 8)) return step_fail(walk);  // strictly outwards
   if (unlikely(!memory_word(&walk->memory, cfa - 8, &ip))) return step_fail(walk);
   trail_add(&walk->trail, cfa - 8, ip, frame->origin);
   if (slot) {
+    // In an epilogue this is below rsp: popped, and still there.
+    uint64_t saved = cfa - 8 * (slot + 1);
     if (unlikely(!memory_word(&walk->memory, saved, &frame->rbp))) return step_fail(walk);
     frame->rbp_slot = saved;
     frame->rbp_source = RBP_SLOT;
@@ -197,5 +182,6 @@ void walk_take(walk_t *walk, const stacks_origin_t *origin, uint64_t generation)
     if (outcome != STEP_TO_CALLER) break;
   }
   walk->truncated = outcome == STEP_TRUNCATED;
+  if (outcome == STEP_ROOT) walk->frames[walk->count - 1]++;
   if (outcome == STEP_REGISTERS) walk_by_registers(walk, origin);
 }

@@ -41,9 +41,8 @@ void walk_take(walk_t *walk, const stacks_origin_t *origin, uint64_t generation)
 // need more than rsp and rbp. Slow; leaves no trail.
 void walk_by_registers(walk_t *walk, const stacks_origin_t *origin);
 
-// Whether `ip` is where a signal handler returns to in code without unwind information.
-bool walk_is_signal_return(walk_t *walk, uint64_t ip);
-// Whether `ip` is in the few instructions from which a program starts.
-bool walk_is_program_start(const image_t *image, uint64_t ip);
+// What can be told of a frame of which `image` says nothing (NULL: it is in no module).
+// STEP_TO_CALLER: it is the kernel's signal frame, and `ip` where the handler returns to.
+step_t walk_unknown(walk_t *walk, const image_t *image, uint64_t ip);
 
 #endif

@@ -9,7 +9,8 @@
 typedef struct {
   stacks_t *stacks;
   stacks_sink_t sink;
-  uint64_t **frames;  // by number: count, truncated, then the frames
+  uint64_t **frames;          // by number: count, truncated, then the frames
+  uint64_t *room, *room_end;  // for them
   uint32_t definitions, modules;
   uint64_t module_starts[256], module_ends[256];
 } oracle_lane_t;

@@ -183,11 +183,23 @@ __attribute__((noinline)) static uint64_t recurse(uint64_t depth) {
   return below;
 }
 
+static void *recurse_deep(void *arg) {
+  (void)arg;
+  return (void *)(uintptr_t)recurse(100000);
+}
+
+// Instrumented frames need more than the 8 MiB of the first thread.
 START_TEST(deep_recursion_keeps_the_innermost) {
   size_t count = 0;
   bool truncated = false;
-  uint32_t number = (uint32_t)recurse(100000);
-  const uint64_t *frames = oracle_frames(&lane, number, &count, &truncated);
+  pthread_t thread;
+  pthread_attr_t large;
+  void *number;
+  pthread_attr_init(&large);
+  pthread_attr_setstacksize(&large, 256 << 20);
+  ck_assert_int_eq(pthread_create(&thread, &large, recurse_deep, NULL), 0);
+  pthread_join(thread, &number);
+  const uint64_t *frames = oracle_frames(&lane, (uint32_t)(uintptr_t)number, &count, &truncated);
   ck_assert_ptr_nonnull(frames);
   ck_assert_uint_eq(count, STACKS_FRAMES_MAX);
   ck_assert(truncated);
