@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define unlikely(condition) __builtin_expect(condition, 0)
+
 enum {
   COLUMN_STACK,
   COLUMN_ARG,
@@ -17,6 +19,8 @@ enum {
   ROOM = 32,
   CHUNK_SIZE = 1024,
   CHUNK_ROOM = ROOM * VARINT_MAX + VARINT_SLACK,
+  // Words of the longest record without a payload: header, arg, words, stamp.
+  FIXED_MAX = 1 + 1 + TRACE_WORDS_MAX + 1,
   // varint records, varint columns; an entry of the directory.
   HEAD_MAX = 2 * VARINT_MAX,
   ENTRY_MAX = 2 + VARINT_MAX,
@@ -39,17 +43,20 @@ typedef struct {
 } coding_t;
 
 typedef struct {
+  bool has_stack, has_arg;
+  uint8_t word_count;
   uint8_t *next[COLUMN_COUNT];  // where the column goes on, NULL where the kind has none
   coding_t codings[TRACE_WORDS_MAX];
   uint64_t last[TRACE_WORDS_MAX];  // bases of TOKEN words
   uint64_t last_payload;
-  bool has_stack, has_arg, has_payload;
-  uint8_t word_count;
   chunk_t *first[COLUMN_COUNT], *current[COLUMN_COUNT];
+  uint64_t unused[3];  // a size that is a shift
 } kind_state_t;
+_Static_assert(sizeof(kind_state_t) == 256, "found by a shift");
 
 typedef struct {
-  uint32_t room[TRACE_KIND_LIMIT];  // records until kind_make_room is due; 0 at first
+  uint32_t room[TRACE_KIND_LIMIT];  // records until kind_make_room is due; 0 at first, and always
+  // for kinds with a payload
   bool opened[TRACE_KIND_LIMIT];
   uint64_t last_address[TRACE_FAMILY_COUNT];
   uint64_t zero;
@@ -144,11 +151,10 @@ static void kind_open(encoder_t *encoder, unsigned kind) {
   memset(state, 0, sizeof(*state));
   state->has_stack = row->has_stack;
   state->has_arg = row->arg.type != TRACE_FIELD_NONE;
-  state->has_payload = row->has_payload;
   state->word_count = row->word_count;
   if (state->has_stack) chunk_take(encoder, state, COLUMN_STACK);
   if (state->has_arg) chunk_take(encoder, state, COLUMN_ARG);
-  if (state->has_payload) chunk_take(encoder, state, COLUMN_PAYLOAD);
+  if (row->has_payload) chunk_take(encoder, state, COLUMN_PAYLOAD);
   for (unsigned word = 0; word < row->word_count; word++) word_open(encoder, state, row, word);
   encoder->opened[kind] = true;
 }
@@ -156,7 +162,6 @@ static void kind_open(encoder_t *encoder, unsigned kind) {
 // Room for ROOM more records of the kind. False where there is no such kind.
 static bool kind_make_room(encoder_t *encoder, unsigned kind) {
   if (!trace_event_kinds[kind].name) return false;
-  encoder->room[kind] = ROOM;
   if (!encoder->opened[kind]) {
     kind_open(encoder, kind);
     return true;
@@ -177,13 +182,16 @@ static void stamp_put(encoder_t *encoder, uint64_t stamp) {
   if (stamp > encoder->last_ticks) encoder->last_ticks = stamp;
 }
 
+static inline void column_put(kind_state_t *state, unsigned column, uint64_t value) {
+  state->next[column] = varint_put(state->next[column], value);
+}
+
 static void payload_put(encoder_t *encoder, kind_state_t *state, const uint64_t *payload,
                         size_t count) {
   uint64_t last = state->last_payload;
   for (size_t i = 0; i < count; i++) {
     if (i % ROOM == 0) column_make_room(encoder, state, COLUMN_PAYLOAD);
-    state->next[COLUMN_PAYLOAD] =
-        varint_put(state->next[COLUMN_PAYLOAD], trace_zigzag((int64_t)(payload[i] - last)));
+    column_put(state, COLUMN_PAYLOAD, trace_zigzag((int64_t)(payload[i] - last)));
     last = payload[i];
   }
   state->last_payload = last;
@@ -192,49 +200,110 @@ static void payload_put(encoder_t *encoder, kind_state_t *state, const uint64_t 
 static inline void word_put(kind_state_t *state, unsigned word, uint64_t value) {
   uint64_t delta = state->codings[word].delta;
   uint64_t *base = state->codings[word].base;
-  uint8_t *next = state->next[COLUMN_WORDS + word];
   uint64_t difference = value - *base;
   *base = value & delta;
   uint64_t sign = (uint64_t)((int64_t)difference >> 63) & delta;
-  state->next[COLUMN_WORDS + word] = varint_put(next, difference << (delta & 1) ^ sign);
+  column_put(state, COLUMN_WORDS + word, difference << (delta & 1) ^ sign);
 }
 
-// Encodes the record at `words`, which end at `end`. Returns the place behind it, or NULL where no
-// whole valid record stands there.
-static inline const uint64_t *record_put(encoder_t *encoder, const uint64_t *words,
-                                         const uint64_t *end) {
-  uint64_t header = *words++;
-  unsigned kind = trace_header_kind(header);
-  uint64_t arg = trace_header_arg(header);
-  if (__builtin_expect(encoder->room[kind] == 0, 0)) {
-    if (header << 32 == 0) return arg <= (size_t)(end - words) ? words + arg : NULL;
-    if (!kind_make_room(encoder, kind)) return NULL;
+// The words of a record. The places are constants in each case, not a number from the table: the
+// processor goes on with the next record by prediction, before it has read what kind this one is.
+static inline const uint64_t *words_put(kind_state_t *state, const uint64_t *words) {
+  switch (state->word_count) {
+  case 1:
+    word_put(state, 0, words[0]);
+    return words + 1;
+  case 2:
+    word_put(state, 0, words[0]);
+    word_put(state, 1, words[1]);
+    return words + 2;
+  case 3:
+    word_put(state, 0, words[0]);
+    word_put(state, 1, words[1]);
+    word_put(state, 2, words[2]);
+    return words + 3;
+  default:
+    return words;
   }
-  encoder->room[kind]--;
+}
+_Static_assert(TRACE_WORDS_MAX == 3, "a case for each count");
+
+// What record_put does not do: padding, kinds with a payload, and more room for the others. Returns
+// the place behind the record, `words` where it is one for record_put now, or NULL.
+static __attribute__((noinline)) const uint64_t *
+record_put_rare(encoder_t *encoder, const uint64_t *words, const uint64_t *end) {
+  unsigned kind = trace_header_kind(*words);
+  if (kind != 0 && !kind_make_room(encoder, kind)) return NULL;
+  if (kind != 0 && !trace_event_kinds[kind].has_payload) {
+    encoder->room[kind] = ROOM;
+    return words;
+  }
+  trace_record_t record;
+  size_t length = trace_record_parse(words, (size_t)(end - words), &record);
+  if (length == 0) return NULL;
+  if (kind == 0) return words + length;
   kind_state_t *state = &encoder->states[kind];
+  if (state->has_stack) column_put(state, COLUMN_STACK, record.stack);
+  column_put(state, COLUMN_ARG, record.arg);
+  payload_put(encoder, state, record.payload, (size_t)record.arg);
+  if (record.timed) stamp_put(encoder, record.stamp);
+  return words + length;
+}
 
-  if (__builtin_expect(arg == TRACE_ARG_LONG, 0)) {
-    if (words == end) return NULL;
-    arg = *words++;
-  }
-  bool timed = trace_header_timed(header);
-  size_t count = state->word_count;
-  if (__builtin_expect(state->has_payload, 0)) {
-    if (arg > TRACE_PAYLOAD_MAX) return NULL;
-    count = (size_t)arg;
-  }
-  if (count + timed > (size_t)(end - words)) return NULL;
-
-  *encoder->kinds++ = (uint8_t)header;
+// A record without payload, of a kind that has room, but for its byte among the kinds. Returns the
+// place behind it. FIXED_MAX words can be read.
+static inline const uint64_t *record_put(encoder_t *encoder, kind_state_t *state,
+                                         const uint64_t *words) {
+  uint64_t header = *words++;
+  uint64_t arg = trace_header_arg(header);
+  if (unlikely(arg == TRACE_ARG_LONG)) arg = *words++;
   if (state->has_stack)
-    state->next[COLUMN_STACK] = varint_put(state->next[COLUMN_STACK], trace_header_stack(header));
-  if (state->has_arg) state->next[COLUMN_ARG] = varint_put(state->next[COLUMN_ARG], arg);
-  if (__builtin_expect(state->has_payload, 0))
-    payload_put(encoder, state, words, count);
-  else
-    for (unsigned word = 0; word < count; word++) word_put(state, word, words[word]);
-  if (timed) stamp_put(encoder, words[count]);
-  return words + count + timed;
+    state->next[COLUMN_STACK] =
+        varint_put_short(state->next[COLUMN_STACK], trace_header_stack(header));
+  if (state->has_arg) state->next[COLUMN_ARG] = varint_put_short(state->next[COLUMN_ARG], arg);
+  words = words_put(state, words);
+  if (trace_header_timed(header)) stamp_put(encoder, *words++);
+  return words;
+}
+
+// Encodes the records that begin in [words, until). Returns the place behind them, or NULL.
+// FIXED_MAX words behind `until` can be read.
+static const uint64_t *records_put(encoder_t *encoder, const uint64_t *words, const uint64_t *until,
+                                   const uint64_t *end) {
+  uint8_t *kinds = encoder->kinds;
+  while (words < until) {
+    uint64_t header = *words;
+    unsigned kind = trace_header_kind(header);
+    if (unlikely(encoder->room[kind] == 0)) {
+      const uint64_t *next = record_put_rare(encoder, words, end);
+      if (!next) return NULL;
+      if (next != words) {
+        *kinds = (uint8_t)header;
+        kinds += kind != 0;
+        words = next;
+        continue;
+      }
+    }
+    encoder->room[kind]--;
+    *kinds++ = (uint8_t)header;
+    words = record_put(encoder, &encoder->states[kind], words);
+  }
+  encoder->kinds = kinds;
+  return words;
+}
+
+static bool words_encode(encoder_t *encoder, const uint64_t *words, size_t count) {
+  const uint64_t *end = words + count;
+  if (count > FIXED_MAX) {
+    words = records_put(encoder, words, end - FIXED_MAX, end);
+    if (!words) return false;
+  }
+  // The last words in a place with room behind it, where no read of record_put leaves it.
+  uint64_t rest[2 * FIXED_MAX] = {0};
+  size_t rest_count = (size_t)(end - words);
+  if (rest_count) memcpy(rest, words, rest_count * sizeof(*words));
+  const uint64_t *rest_end = rest + rest_count;
+  return records_put(encoder, rest, rest_end, rest_end) == rest_end;
 }
 
 // ---- columns to block ------------------------------------------------------------------------
@@ -306,11 +375,7 @@ static uint8_t *columns_write(uint8_t *out, const encoder_t *encoder) {
 size_t trace_block_encode(const uint64_t *words, size_t count, void *scratch, uint8_t *out,
                           trace_block_t *block) {
   encoder_t *encoder = encoder_start(scratch, count);
-  const uint64_t *end = words + count;
-  while (words < end) {
-    words = record_put(encoder, words, end);
-    if (!words) return 0;
-  }
+  if (!words_encode(encoder, words, count)) return 0;
   block->records = (uint32_t)(encoder->kinds - encoder->kinds_start);
   block->first_ticks = encoder->first_ticks;
   block->last_ticks = encoder->last_ticks;

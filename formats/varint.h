@@ -28,25 +28,48 @@ static inline uint64_t varint_gather(uint64_t bytes) {
   return (bytes & 0x0fffffff00000000) >> 4 | (bytes & 0x000000000fffffff);
 }
 
+// varint_put of numbers that need five bytes or more.
+static inline uint8_t *varint_put_long(uint8_t *out, uint64_t value) {
+  uint64_t bytes = varint_spread(value & 0x00ffffffffffffff);
+  if (value >> 56 == 0) {
+    unsigned more = (unsigned)(63 - __builtin_clzll(value)) * 37 >> 8;  // bits / 7
+    bytes |= 0x8080808080808080 >> (64 - 8 * more);
+    memcpy(out, &bytes, 8);
+    return out + more + 1;
+  }
+  bytes |= 0x8080808080808080;
+  memcpy(out, &bytes, 8);
+  value >>= 56;
+  out[8] = (uint8_t)(value & 0x7f) | (uint8_t)(value >= 0x80) << 7;
+  out[9] = (uint8_t)(value >> 7);
+  return out + 9 + (value >= 0x80);
+}
+
 // Puts `value` at `out` and returns the place behind it. VARINT_MAX + VARINT_SLACK bytes at `out`
-// must be writable.
+// must be writable. One byte, or two to four: these two are predicted well, single lengths are not.
 static inline uint8_t *varint_put(uint8_t *out, uint64_t value) {
   if (value < 0x80) {
     *out = (uint8_t)value;
     return out + 1;
   }
-  if (__builtin_expect(value >> 56 != 0, 0)) {
-    uint64_t low = varint_spread(value & 0x00ffffffffffffff) | 0x8080808080808080;
-    memcpy(out, &low, 8);
-    value >>= 56;
-    out[8] = (uint8_t)(value & 0x7f) | (uint8_t)(value >= 0x80) << 7;
-    out[9] = (uint8_t)(value >> 7);
-    return out + 9 + (value >= 0x80);
-  }
-  unsigned more = (unsigned)(63 - __builtin_clzll(value)) * 37 >> 8;  // whole sevenths: bits / 7
-  uint64_t bytes = varint_spread(value) | 0x8080808080808080 >> (64 - 8 * more);
-  memcpy(out, &bytes, 8);
+  if (__builtin_expect(value >> 28 != 0, 0)) return varint_put_long(out, value);
+  uint32_t low = (uint32_t)value;
+  unsigned more = (unsigned)(31 - __builtin_clz(low)) * 37 >> 8;
+  uint32_t bytes =
+      (low & 0x7f) | (low << 1 & 0x7f00) | (low << 2 & 0x7f0000) | (low << 3 & 0x7f000000);
+  bytes |= 0x808080 >> (24 - 8 * more);
+  memcpy(out, &bytes, 4);
   return out + more + 1;
+}
+
+// varint_put for numbers that keep their length, as stack numbers and sizes do: one byte or two.
+static inline uint8_t *varint_put_short(uint8_t *out, uint64_t value) {
+  if (value - 0x80 < 0x4000 - 0x80) {
+    uint16_t bytes = (uint16_t)((value & 0x7f) | 0x80 | (value & 0x3f80) << 1);
+    memcpy(out, &bytes, 2);
+    return out + 2;
+  }
+  return varint_put(out, value);
 }
 
 // varint_get byte by byte, for numbers near the end and long ones.
