@@ -18,6 +18,7 @@ static NOINLINE void transfer_out(void) { lock_both(&account_a, &account_b); }
 static NOINLINE void transfer_back(void) { lock_both(&account_b, &account_a); }
 
 static void *out_main(void *unused) {
+  pthread_setname_np(pthread_self(), "transfer-out");
   for (int i = 0; i < 3; i++) transfer_out();
   atomic_store(&step, 1);
   await_step(&step, 2);
@@ -25,6 +26,7 @@ static void *out_main(void *unused) {
 }
 
 static void *back_main(void *unused) {
+  pthread_setname_np(pthread_self(), "transfer-back");
   await_step(&step, 1);
   for (int i = 0; i < 2; i++) transfer_back();
   atomic_store(&step, 2);
@@ -34,9 +36,7 @@ static void *back_main(void *unused) {
 int main(void) {
   pthread_t out, back;
   REQUIRE_0(pthread_create(&out, NULL, out_main, NULL));
-  REQUIRE_0(pthread_setname_np(out, "transfer-out"));
   REQUIRE_0(pthread_create(&back, NULL, back_main, NULL));
-  REQUIRE_0(pthread_setname_np(back, "transfer-back"));
   pthread_join(out, NULL);
   pthread_join(back, NULL);
   printf("{\"out\": 3, \"back\": 2}\n");

@@ -22,6 +22,7 @@ static void wait_timed(clockid_t clock) {
 }
 
 static void *sleeper_main(void *unused) {
+  pthread_setname_np(pthread_self(), "sleeper");
   pthread_mutex_lock(&ready_lock);
   uint64_t start = now_ns();
   while (!is_ready) pthread_cond_wait(&ready, &ready_lock);
@@ -35,7 +36,6 @@ int main(void) {
   wait_timed(CLOCK_MONOTONIC);
   pthread_t sleeper;
   REQUIRE_0(pthread_create(&sleeper, NULL, sleeper_main, NULL));
-  REQUIRE_0(pthread_setname_np(sleeper, "sleeper"));
   sleep_ms(100);
   pthread_mutex_lock(&ready_lock);
   is_ready = true;

@@ -29,6 +29,7 @@ static NOINLINE void wait_for_it(void) {
 }
 
 static void *holder_main(void *unused) {
+  pthread_setname_np(pthread_self(), "holder");
   for (int round = 0; round < ROUNDS; round++) {
     await_step(&step, 2 * round);
     hold(round);
@@ -37,6 +38,7 @@ static void *holder_main(void *unused) {
 }
 
 static void *waiter_main(void *unused) {
+  pthread_setname_np(pthread_self(), "waiter");
   for (int round = 0; round < ROUNDS; round++) {
     await_step(&step, 2 * round + 1);
     sleep_ms(HEAD_START_MS);
@@ -49,9 +51,7 @@ static void *waiter_main(void *unused) {
 int main(void) {
   pthread_t holder, waiter;
   REQUIRE_0(pthread_create(&holder, NULL, holder_main, NULL));
-  REQUIRE_0(pthread_setname_np(holder, "holder"));
   REQUIRE_0(pthread_create(&waiter, NULL, waiter_main, NULL));
-  REQUIRE_0(pthread_setname_np(waiter, "waiter"));
   for (int i = 0; i < 1000; i++) {
     pthread_mutex_lock(&quiet_lock);
     pthread_mutex_unlock(&quiet_lock);

@@ -25,7 +25,7 @@ def test_four_threads(t):
     run = db_bench(t, number, "recorded", env={"INSPECT_OUTPUT": "db.zst"})
     check_equal([item[0] for item in summary(run)], [item[0] for item in summary(native)],
                 "benchmarks run")
-    check_equal(run.stderr, native.stderr, "stderr")
+    check("inspect" not in run.stderr, f"stderr: {run.stderr[-500:]!r}")
     t.settle()
     report = t.report(t.trace("db.zst"))
     check(report.trace.complete, "complete")
