@@ -161,7 +161,7 @@ void siblings_print(const page_t *page, const analysis_t *analysis) {
     const sibling_t *sibling = &siblings.items[i];
     char file[300], program[300];
     if (sibling->related && !sibling->ours)
-      fprintf(page->stream, "  %s  %s, pid %u, %s events\n",
+      fprintf(page->stream, "  %s  %s, pid %u, about %s events\n",
               page_clean(file, sizeof file, sibling->file, 0),
               page_clean(program, sizeof program, sibling->program, 0), sibling->pid,
               quantity_count(sibling->records, QUANTITY));
