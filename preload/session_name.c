@@ -2,6 +2,7 @@
 // Which name a trace may have: who wrote what stands there, and does anybody still write.
 #include "preload/session.h"
 
+#include "formats/container.h"
 #include "preload/clock.h"
 #include "preload/naming.h"
 #include "preload/process.h"
@@ -144,6 +145,17 @@ static bool ended_before(const char *path, const process_identity_t *self) {
   return S_ISREG(status.st_mode) && ended < started_at(self) + NAME_SLACK_NS;
 }
 
+// A trace, or a file that nothing was written to yet. Somebody's other file is never replaced.
+static bool is_trace(const char *path) {
+  uint32_t head[3];
+  const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (system_failed(file)) return false;
+  const long length = system_call(SYS_read, file, head, sizeof head);
+  system_call(SYS_close, file);
+  return length == 0 || (length == sizeof head && head[0] == TRACE_BLOCK_MAGIC &&
+                         head[2] == TRACE_INNER_MAGIC);
+}
+
 static void name_remove(const char *path) {
   char beside[TRACE_PATH_MAX];
   system_call(SYS_unlinkat, AT_FDCWD, path, 0);
@@ -166,7 +178,7 @@ int session_claim_name(char path[TRACE_PATH_MAX]) {
     search.state = NAME_FREE;
     name_look_around(&search);
     if (search.state == NAME_OURS) continue;  // it was moved aside
-    if (search.state == NAME_FREE && ended_before(path, &search.self)) {
+    if (search.state == NAME_FREE && ended_before(path, &search.self) && is_trace(path)) {
       name_remove(path);
       continue;
     }

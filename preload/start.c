@@ -25,9 +25,11 @@ trace_session_t *recorder_session;
 bool recorder_backtraces;
 bool recorder_may_wait;
 
-static void start_failed(const char *what, int result) {
+// "PATH: what: why; recording is off", in one line.
+static void start_failed(const char *path, const char *what, int result) {
   const char *why = strerrordesc_np(-result);
-  message_say(4, what, -1, ": ", -1, why ? why : "unknown error", -1, "; recording is off", -1);
+  message_say(6, path, 300, ": ", -1, what, -1, ": ", -1, why ? why : "unknown error", -1,
+              "; recording is off", -1);
 }
 
 static bool start_path(session_files_t *files) {
@@ -84,17 +86,16 @@ static void start_recording(void) {
   static session_files_t files;  // the writer keeps a copy; too large for a small stack
   const char *what;
   if (!start_path(&files)) {
-    start_failed("INSPECT_OUTPUT cannot be used as a path", -ENAMETOOLONG);
+    start_failed("INSPECT_OUTPUT", "not to be made an absolute path", -ENAMETOOLONG);
     return;
   }
   const int result = session_create(&files, &what);
   if (result) {
-    message_say(3, "trace ", -1, files.trace_path, 300, "", -1);
-    start_failed(what, result);
+    start_failed(files.trace_path, what, result);
     return;
   }
   if (!life_reserve() || !lanes_reserve(files.rings_max)) {
-    start_failed("no address space for the recorder", -ENOMEM);
+    start_failed(files.trace_path, "no address space for the recorder", -ENOMEM);
     return;
   }
   life_begin(0);
