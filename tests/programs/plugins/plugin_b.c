@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// Allocates in allocate_in_b.
+#include "plugin.h"
+
+PLUGIN(allocate_in_b)
