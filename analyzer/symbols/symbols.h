@@ -10,12 +10,12 @@ typedef struct symbols symbols_t;
 
 // One frame as people read it. Strings live as long as the symbols_t; NULL where unknown.
 typedef struct {
-  const char *function;      // demangled
+  const char *function;  // demangled
   const char *file;
   unsigned line;
-  const char *module;        // file name without its folder; "[unknown]" outside all modules
-  uint64_t offset;           // of the call in the module's file (address - bias)
-  bool inlined;              // the function was inlined into the next frame
+  const char *module;  // file name without its folder; "[unknown]" outside all modules
+  uint64_t offset;     // of the call in the module's file (address - bias)
+  bool inlined;        // the function was inlined into the next frame
 } symbols_frame_t;
 
 typedef struct {
