@@ -49,6 +49,12 @@ size_t trace_block_bound(size_t words);
 size_t trace_block_encode(const uint64_t *words, size_t count, void *scratch, uint8_t *out,
                           trace_block_t *block);
 
+// What is left of a column, and the value before that in it which differences are taken from.
+typedef struct {
+  const uint8_t *next, *end;
+  uint64_t last;
+} trace_block_column_t;
+
 // Reads records back, one after the other. Plain data: copying it is a bookmark, as long as the
 // content lives.
 typedef struct {
@@ -56,10 +62,7 @@ typedef struct {
   uint64_t records_left;
   uint64_t last_stamp;
   const uint8_t *kinds;
-  struct {
-    const uint8_t *next, *end;
-    uint64_t last;
-  } columns[TRACE_KIND_LIMIT][TRACE_SLOT_LIMIT];
+  trace_block_column_t columns[TRACE_KIND_LIMIT][TRACE_SLOT_LIMIT];
   uint64_t last_address[TRACE_FAMILY_COUNT];
   uint64_t payload[TRACE_PAYLOAD_MAX];
 } trace_block_cursor_t;

@@ -76,12 +76,10 @@ bool trace_block_open(trace_block_cursor_t *cursor, const trace_block_t *block,
          records == (uint64_t)(cursor->columns[0][TRACE_SLOT_KINDS].end - cursor->kinds);
 }
 
-static inline bool column_get(trace_block_cursor_t *cursor, unsigned kind, unsigned slot,
-                              uint64_t *value) {
-  const uint8_t *next =
-      varint_get(cursor->columns[kind][slot].next, cursor->columns[kind][slot].end, value);
+static inline bool column_get(trace_block_column_t *column, uint64_t *value) {
+  const uint8_t *next = varint_get(column->next, column->end, value);
   if (!next) return false;
-  cursor->columns[kind][slot].next = next;
+  column->next = next;
   return true;
 }
 
@@ -89,48 +87,53 @@ static inline uint64_t difference_add(uint64_t *last, uint64_t coded) {
   return *last += (uint64_t)trace_unzigzag(coded);
 }
 
-static bool payload_get(trace_block_cursor_t *cursor, unsigned kind, trace_record_t *record) {
+static bool payload_get(trace_block_cursor_t *cursor, trace_block_column_t *column,
+                        trace_record_t *record) {
   if (record->arg > TRACE_PAYLOAD_MAX) return false;
-  uint64_t *last = &cursor->columns[kind][TRACE_SLOT_PAYLOAD].last;
   for (size_t i = 0; i < record->arg; i++) {
     uint64_t coded;
-    if (!column_get(cursor, kind, TRACE_SLOT_PAYLOAD, &coded)) return false;
-    cursor->payload[i] = difference_add(last, coded);
+    if (!column_get(column, &coded)) return false;
+    cursor->payload[i] = difference_add(&column->last, coded);
   }
   record->payload = cursor->payload;
   return true;
 }
 
 static inline bool word_get(trace_block_cursor_t *cursor, const trace_event_kind_t *row,
-                            unsigned kind, unsigned word, uint64_t *value) {
-  unsigned slot = TRACE_SLOT_WORDS + word;
-  if (!column_get(cursor, kind, slot, value)) return false;
+                            trace_block_column_t *column, unsigned word, uint64_t *value) {
+  uint64_t coded;
+  if (!column_get(column, &coded)) return false;
   trace_field_type_t type = row->words[word].type;
   if (type == TRACE_FIELD_ADDRESS)
-    *value = difference_add(&cursor->last_address[row->family], *value);
+    *value = difference_add(&cursor->last_address[row->family], coded);
   else if (type == TRACE_FIELD_TOKEN)
-    *value = difference_add(&cursor->columns[kind][slot].last, *value);
+    *value = difference_add(&column->last, coded);
+  else
+    *value = coded;
   return true;
 }
 
 static bool record_get(trace_block_cursor_t *cursor, trace_record_t *record) {
   unsigned kind = *cursor->kinds & 0x7f;
   const trace_event_kind_t *row = &trace_event_kinds[kind];
+  trace_block_column_t *columns = cursor->columns[kind];
   if (!row->name) return false;
   *record = (trace_record_t){.kind = (uint8_t)kind, .timed = *cursor->kinds >> 7};
   uint64_t value;
   if (row->has_stack) {
-    if (!column_get(cursor, kind, TRACE_SLOT_STACK, &value) || value >= TRACE_STACK_LIMIT)
-      return false;
+    if (!column_get(&columns[TRACE_SLOT_STACK], &value) || value >= TRACE_STACK_LIMIT) return false;
     record->stack = (uint32_t)value;
   }
-  if (row->arg.type != TRACE_FIELD_NONE && !column_get(cursor, kind, TRACE_SLOT_ARG, &record->arg))
-    return false;
-  if (row->has_payload && !payload_get(cursor, kind, record)) return false;
+  if (row->arg.type != TRACE_FIELD_NONE) {
+    if (!column_get(&columns[TRACE_SLOT_ARG], &value)) return false;
+    record->arg = value;
+  }
+  if (row->has_payload && !payload_get(cursor, &columns[TRACE_SLOT_PAYLOAD], record)) return false;
   for (unsigned word = 0; word < row->word_count; word++)
-    if (!word_get(cursor, row, kind, word, &record->words[word])) return false;
+    if (!word_get(cursor, row, &columns[TRACE_SLOT_WORDS + word], word, &record->words[word]))
+      return false;
   if (record->timed) {
-    if (!column_get(cursor, 0, TRACE_SLOT_STAMPS, &value)) return false;
+    if (!column_get(&cursor->columns[0][TRACE_SLOT_STAMPS], &value)) return false;
     record->stamp = difference_add(&cursor->last_stamp, value);
   }
   return true;

@@ -73,8 +73,8 @@ static inline uint8_t *varint_put_short(uint8_t *out, uint64_t value) {
 }
 
 // varint_get byte by byte, for numbers near the end and long ones.
-static inline const uint8_t *varint_get_slow(const uint8_t *next, const uint8_t *end,
-                                             uint64_t *value) {
+static __attribute__((noinline, unused)) const uint8_t *
+varint_get_slow(const uint8_t *next, const uint8_t *end, uint64_t *value) {
   uint64_t result = 0;
   for (unsigned shift = 0; shift < 64 && next < end; shift += 7) {
     uint64_t byte = *next++;
@@ -91,13 +91,13 @@ static inline const uint8_t *varint_get_slow(const uint8_t *next, const uint8_t 
 // Gets a number that stands whole in [next, end). Returns the place behind it, or NULL where there
 // is none. Reads nothing outside [next, end).
 static inline const uint8_t *varint_get(const uint8_t *next, const uint8_t *end, uint64_t *value) {
-  if (next < end && *next < 0x80) {
-    *value = *next;
-    return next + 1;
-  }
-  if (end - next < 8) return varint_get_slow(next, end, value);
+  if (__builtin_expect(end - next < 8, 0)) return varint_get_slow(next, end, value);
   uint64_t bytes;
   memcpy(&bytes, next, 8);
+  if ((bytes & 0x80) == 0) {
+    *value = bytes & 0x7f;
+    return next + 1;
+  }
   uint64_t stops = ~bytes & 0x8080808080808080;
   if (__builtin_expect(stops == 0, 0)) return varint_get_slow(next, end, value);
   *value = varint_gather(bytes & (stops ^ (stops - 1)));
