@@ -28,14 +28,25 @@ static bool append(stream_t *stream, const uint64_t *words, size_t count, trace_
   return stream_append(stream, &block, memory->content, size, facts ? NULL : counts, memory);
 }
 
-// Parts records into facts and events, in order.
-static void take_apart(const uint64_t *words, size_t count, const stream_memory_t *memory,
-                       size_t *facts, size_t *events) {
+// A stack number that is defined again means another stack from there on (numbers first grow, so
+// one that is not above all others is a second definition).
+static bool is_redefinition(const trace_record_t *record, drain_state_t *state) {
+  if (record->kind != TRACE_STACK) return false;
+  if (record->stack <= state->highest_stack) return true;
+  state->highest_stack = record->stack;
+  return false;
+}
+
+// Parts records into facts and events, in order, up to a stack number that gets another meaning
+// for events behind it. Returns the words it went over.
+static size_t take_apart(const uint64_t *words, size_t count, drain_state_t *state,
+                         const stream_memory_t *memory, size_t *facts, size_t *events) {
   trace_record_t record;
   *facts = *events = 0;
   for (size_t at = 0; at < count;) {
     const size_t length = trace_record_parse(words + at, count - at, &record);
-    if (length == 0) return;
+    if (length == 0) return count;
+    if (is_redefinition(&record, state) && *events > 0) return at;
     const bool fact =
         record.kind && trace_event_kinds[record.kind].family == TRACE_FAMILY_FACT;
     uint64_t *to = fact ? memory->facts + *facts : memory->events + *events;
@@ -45,6 +56,7 @@ static void take_apart(const uint64_t *words, size_t count, const stream_memory_
     }
     at += length;
   }
+  return count;
 }
 
 // What a stopped stream throws away, by kind.
@@ -60,7 +72,8 @@ static void discard(stream_t *stream, const uint64_t *words, size_t count) {
 
 // Takes [from, to), which does not wrap.
 static void drain_span(stream_t *stream, const uint64_t *words, uint64_t from, uint64_t to,
-                       uint32_t lane, bool facts_inside, const stream_memory_t *memory) {
+                       uint32_t lane, bool facts_inside, drain_state_t *state,
+                       const stream_memory_t *memory) {
   const size_t count = (size_t)(to - from);
   if (stream->stopped) {
     discard(stream, words, count);
@@ -71,12 +84,19 @@ static void drain_span(stream_t *stream, const uint64_t *words, uint64_t from, u
     if (!append(stream, words, count, block, memory)) discard(stream, words, count);
     return;
   }
-  size_t facts, events;
-  take_apart(words, count, memory, &facts, &events);
-  const trace_block_t definitions = {.lane = lane, .from = from, .to = from};
-  if (facts > 0) append(stream, memory->facts, facts, definitions, memory);
-  if (events > 0 && !append(stream, memory->events, events, block, memory))
-    discard(stream, memory->events, events);
+  while (from < to) {
+    size_t facts, events;
+    const size_t over =
+        take_apart(words, (size_t)(to - from), state, memory, &facts, &events);
+    const trace_block_t definitions = {.lane = lane, .from = from, .to = from};
+    if (facts > 0) append(stream, memory->facts, facts, definitions, memory);
+    block.from = from;
+    block.to = from + over;
+    if (events > 0 && !append(stream, memory->events, events, block, memory))
+      discard(stream, memory->events, events);
+    words += over;
+    from += over;
+  }
 }
 
 static void append_facts(stream_t *stream, uint32_t lane, uint64_t position, const uint64_t *words,
@@ -125,7 +145,8 @@ uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_s
     const uint64_t start = tail % TRACE_RING_WORDS;
     uint64_t end = tail + (TRACE_RING_WORDS - start);
     if (end > head) end = head;
-    drain_span(stream, ring_data(ring) + start, tail, end, lane, last_fact > tail, memory);
+    drain_span(stream, ring_data(ring) + start, tail, end, lane, last_fact > tail, state,
+               memory);
     tail = end;
     // Only now may the owner write over them: their frame is in the file.
     atomic_store_explicit(&ring->tail, tail, memory_order_release);

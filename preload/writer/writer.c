@@ -214,6 +214,7 @@ static void process_end(uint32_t slot, int how) {
     if (state == TRACE_RING_FREE || atomic_load(&ring->process) != slot) continue;
     if (!stream->finished || how != TRACE_END_EXIT)
       drain_pending(stream, ring, i + 1, &writer->memory);
+    writer->rings[i].highest_stack = 0;
     ring_free(ring);
   }
   stream_finish(stream, how, true, &writer->memory);
