@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGKILL at any moment of a process that records as fast as it can: against its own counters, the
 trace has every operation but at most the last of each thread, or counts it as lost."""
+import os
 import random
 import struct
 import time
@@ -46,39 +47,37 @@ def check_against(report, threads):
 
 
 def kill_once(t, number, delay):
-    """Starts, kills after `delay` s, and compares; gives the events that were recorded."""
+    """Starts, kills after `delay` s, and compares; gives the allocations that were counted."""
     name = f"run{number}"
     process = t.start(["counter", f"{name}.counters", str(THREADS)],
                       env={"INSPECT_OUTPUT": f"{name}.zst"})
     time.sleep(delay)
     run = t.kill(process)
     check_equal(run.stderr, "", "stderr")
-    try:
-        threads = read_counters(f"{t.folder}/{name}.counters")
-    except (OSError, struct.error):
-        threads = []
+    path = f"{t.folder}/{name}.counters"
+    threads = read_counters(path) if os.path.exists(path) and os.path.getsize(path) else []
     if not t.traces(f"{name}.zst"):
         check(not threads or not any(thread["allocated"] for thread in threads),
               f"no trace after {delay} s, but the program had counted")
         return 0
     report = t.report(t.trace(f"{name}.zst"))
     check_against(report, threads)
-    return report.coverage.events
+    return sum(thread["allocated"] for thread in threads)
 
 
 def test(t):
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
-    events = []
+    done = []
     for number in range(200 if t.long else 20):
         # a third in the first moments, start-up included
         delay = chance.uniform(0, 0.02) if number % 3 == 0 else chance.uniform(0.02, 0.3)
         try:
-            events.append(kill_once(t, number, delay))
+            done.append(kill_once(t, number, delay))
         except Exception as failure:
             failure.args = (f"seed {seed}, run {number}, killed after {delay:.4f} s: {failure}",)
             raise
         t.settle()
         for path in t.traces(f"run{number}*"):
             t.remove(path)
-    check(max(events) > 100000, f"the runs recorded next to nothing: {events}")
+    check(max(done) > 20000, f"the runs counted next to nothing: {done}")

@@ -11,8 +11,10 @@
 enum { THREADS_MAX = 16 };
 
 typedef struct {
-  _Alignas(64) _Atomic uint64_t tid, allocated, freed, locked, unlocked;
+  _Alignas(64) _Atomic uint64_t tid;
+  _Atomic uint64_t allocated, freed, locked, unlocked;
 } counters_t;
+_Static_assert(sizeof(counters_t) == 64, "as the test reads it");
 
 static counters_t *counters;
 static pthread_mutex_t locks[THREADS_MAX];

@@ -15,6 +15,7 @@ Names in expressions: report (JSON), text (text report), lines (its lines), trut
 the program), events (what dump prints), run, pid, and the functions below.
 """
 import ast
+import time
 import tomllib
 
 from .outcome import Failure, check, check_equal, shorten
@@ -137,6 +138,7 @@ class DeclarativeCase:
     def run_until_marker(self, test, command):
         process = test.start(command, env=self.spec.get("environment"))
         seen = test.wait_for_line(process, self.spec["after"])
+        time.sleep(0.2)  # the marker comes before the call that hangs
         if self.spec.get("then") == "read":
             report, text = test.report(test.trace()), test.text(test.trace())
             run = test.kill(process)
