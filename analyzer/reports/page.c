@@ -50,6 +50,29 @@ void page_heading(const page_t *page, const char *title, const char *note) {
   fputc('\n', page->stream);
 }
 
+void page_paragraph(const page_t *page, const char *first, const char *text) {
+  size_t indent = page_columns(first), column = indent;
+  size_t width = page->width ? page->width : WIDTH_DEFAULT;
+  fputs(first, page->stream);
+  for (bool begun = false; *text; begun = true) {
+    char word[1024];
+    size_t length = strcspn(text, " ");
+    snprintf(word, sizeof word, "%.*s", (int)length, text);
+    size_t columns = page_columns(word);
+    if (begun && column + 1 + columns > width) {
+      fprintf(page->stream, "\n%*s", (int)indent, "");
+      column = indent;
+    } else if (begun) {
+      fputc(' ', page->stream);
+      column++;
+    }
+    fputs(word, page->stream);
+    column += columns;
+    text += length + (text[length] == ' ');
+  }
+  fputc('\n', page->stream);
+}
+
 size_t page_character(const char *text) {
   const unsigned char *byte = (const unsigned char *)text;
   if (byte[0] >= 0x20 && byte[0] < 0x7f) return 1;

@@ -29,6 +29,10 @@ void page_print(const page_t *page, page_style_t style, const char *format, ...)
 // "LOCKS   note" with an empty line before it.
 void page_heading(const page_t *page, const char *title, const char *note);
 
+// Text in lines of at most the page's width (100 where it has none), broken at spaces: the first
+// begins with `first`, the others with as many spaces.
+void page_paragraph(const page_t *page, const char *first, const char *text);
+
 // Text of at most `limit` columns (0: as it is): control characters and bytes that are no UTF-8
 // become '?', what is too long ends in "...". Writes at most `size` bytes, terminated. Returns
 // `text`.

@@ -9,6 +9,7 @@ typedef struct {
   const char *title;
   bool left;      // text; else a number, set to the right
   bool flexible;  // cut first where the page is too narrow
+  bool optional;  // left out where no row has anything in it: "", "0", "0 %" or "-"
 } table_column_t;
 
 typedef struct {

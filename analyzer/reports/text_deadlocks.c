@@ -5,6 +5,8 @@
 #include "analyzer/reports/text.h"
 #include "analyzer/reports/verdict.h"
 
+#include <stdlib.h>
+
 enum { BYSTANDERS_SHOWN = 5 };
 
 static const char *mode_note(const text_t *text, uint32_t lock, lock_mode_t mode) {
@@ -135,18 +137,30 @@ static void lock_origin(const text_t *text, uint32_t id) {
 }
 
 static void doubts_print(const text_t *text, const deadlock_t *deadlock) {
-  FILE *stream = text->page->stream;
-  const char *gap =
-      deadlock->verdict == DEADLOCK_ACTUAL ? "     evidence: " : "     not ruled out: ";
-  for (int doubt = 0; doubt < DEADLOCK_DOUBT_COUNT; doubt++)
-    if (deadlock->why_not_ruled_out >> doubt & 1) {
-      fprintf(stream, "%s%s", gap, deadlock_doubt_text((deadlock_doubt_t)doubt));
-      gap = "; ";
-    }
-  if (gap[0] == ';') fputc('\n', stream);
+  char line[1024] = "";
+  size_t end = 0;
+  for (int doubt = 0; doubt < DEADLOCK_DOUBT_COUNT && end < sizeof line; doubt++)
+    if (deadlock->why_not_ruled_out >> doubt & 1)
+      end += (size_t)snprintf(line + end, sizeof line - end, "%s%s", end ? "; " : "",
+                              deadlock_doubt_text((deadlock_doubt_t)doubt));
+  if (end)
+    page_paragraph(
+        text->page,
+        deadlock->verdict == DEADLOCK_ACTUAL ? "     evidence: " : "     not ruled out: ", line);
   if (deadlock->gate)
-    fprintf(stream, "     ruled out by: %s\n",
+    fprintf(text->page->stream, "     ruled out by: %s\n",
             names_lock_unique(text->analysis->names, deadlock->gate));
+}
+
+static void advice_print(const text_t *text, const deadlock_t *deadlock) {
+  char *line = NULL;
+  size_t length;
+  FILE *stream = open_memstream(&line, &length);
+  if (!stream) return;
+  verdict_advice(stream, text->analysis, deadlock);
+  fclose(stream);
+  page_paragraph(text->page, "     to mend it: ", line);
+  free(line);
 }
 
 static void title_print(const text_t *text, const deadlock_t *deadlock) {
@@ -179,11 +193,7 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
   bystanders_print(text, deadlock);
   fprintf(stream, "     why: %s\n", deadlock_reason_text(deadlock->reason));
   doubts_print(text, deadlock);
-  if (deadlock->verdict != DEADLOCK_BENIGN) {
-    fputs("     to mend it: ", stream);
-    verdict_advice(stream, text->analysis, deadlock);
-    fputc('\n', stream);
-  }
+  if (deadlock->verdict != DEADLOCK_BENIGN) advice_print(text, deadlock);
   for (uint32_t i = 0; i < deadlock->leg_count; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);
   fputc('\n', stream);
   for (uint32_t i = 0; i < deadlock->leg_count; i++) {
@@ -192,8 +202,9 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
       lock_origin(text, deadlock->legs[i].wants);
   }
   if (deadlock->merged > 1)
-    fprintf(stream, "     the same was seen with %s other locks of this class\n",
-            quantity_count(deadlock->merged - 1, QUANTITY));
+    fprintf(stream, "     %s more cycle%s of the same locks, or of their class, %s the same\n",
+            quantity_count(deadlock->merged - 1, QUANTITY), quantity_plural(deadlock->merged - 1),
+            deadlock->merged == 2 ? "is" : "are");
 }
 
 static void counts_write(const text_t *text, char *note, size_t size) {

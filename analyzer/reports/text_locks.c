@@ -59,7 +59,7 @@ static void holds_table(const text_t *text, const ranking_t *ranking, size_t row
   static const table_column_t columns[] = {
       {"lock", true, true},   {"holds", false, false}, {"timed", false, false},
       {"held", false, false}, {"p50", false, false},   {"p95", false, false},
-      {"p99", false, false},  {"max", false, false},   {"held at the end by", true, false}};
+      {"p99", false, false},  {"max", false, false},   {"held at the end by", true, false, true}};
   table_t table;
   bool estimated = false;
   table_open(&table, columns, sizeof columns / sizeof *columns);
@@ -93,6 +93,7 @@ static void sites_print(const text_t *text, const char *title, const site_table_
   for (uint32_t i = 0; total && i < sites.count && i < BLAMED_SITES; i++) {
     const site_total_t *site = &sites.items[i];
     const char *name = names_site(text->analysis->names, site->stack);
+    if (!*name && site->stack) name = "(its frames are unknown)";
     if (!*name) name = holders ? "(hand-over, or a holder that was not seen)" : "(no stack)";
     fprintf(text->page->stream, "      %6s  %8s  %s\n",
             quantity_share(site->total_ns, total, QUANTITY),
@@ -128,11 +129,16 @@ static void conditions_print(const text_t *text) {
   const locks_t *locks = models_locks(text->analysis->models);
   uint32_t count = locks_condition_count(locks);
   if (!count) return;
-  static const table_column_t columns[] = {{"condition", true, true},  {"waits", false, false},
-                                           {"signals", false, false},  {"broadcasts", false, false},
-                                           {"timeouts", false, false}, {"waited", false, false},
-                                           {"p50", false, false},      {"p95", false, false},
-                                           {"p99", false, false},      {"max", false, false}};
+  static const table_column_t columns[] = {{"condition", true, true},
+                                           {"waits", false, false},
+                                           {"signals", false, false},
+                                           {"broadcasts", false, false, true},
+                                           {"timeouts", false, false, true},
+                                           {"waited", false, false},
+                                           {"p50", false, false},
+                                           {"p95", false, false},
+                                           {"p99", false, false},
+                                           {"max", false, false}};
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);
   for (uint32_t i = 0; i < text_rows(text, count); i++) {

@@ -162,10 +162,12 @@ static void task_put(const text_t *text, table_t *table, const task_t *task) {
 
 void text_tasks(const text_t *text) {
   static const table_column_t columns[] = {
-      {"task", true, false},     {"state", true, false},    {"lived", false, false},
-      {"polls", false, false},   {"running", false, false}, {"scheduled", false, false},
-      {"blocked", false, false}, {"idle", false, false},    {"longest", false, false},
-      {"in", false, false},      {"out", false, false},     {"registered in", true, true}};
+      {"task", true, false},           {"state", true, false},
+      {"lived", false, false},         {"polls", false, false},
+      {"running", false, false},       {"scheduled", false, false},
+      {"blocked", false, false, true}, {"idle", false, false},
+      {"longest", false, false},       {"in", false, false},
+      {"out", false, false},           {"registered in", true, true, true}};
   const tasks_t *tasks = models_tasks(text->analysis->models);
   ranking_t ranking = ranking_tasks(text->analysis, text->options->sort);
   char note[200];

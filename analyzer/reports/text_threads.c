@@ -84,10 +84,10 @@ static void thread_put(const text_t *text, table_t *table, uint32_t index) {
 
 void text_threads(const text_t *text) {
   static const table_column_t columns[] = {
-      {"thread", true, true},      {"lived", false, false}, {"running", false, false},
-      {"lock", false, false},      {"cond", false, false},  {"epoll", false, false},
-      {"join", false, false},      {"other", false, false}, {"", true, false},
-      {"at the end", true, false}, {"for", false, false},   {"what", true, true}};
+      {"thread", true, true},       {"lived", false, false},       {"running", false, false},
+      {"lock", false, false, true}, {"cond", false, false, true},  {"epoll", false, false, true},
+      {"join", false, false, true}, {"other", false, false, true}, {"", true, false},
+      {"at the end", true, false},  {"for", false, false, true},   {"what", true, true, true}};
   ranking_t ranking = ranking_threads(text->analysis, text->options->sort);
   char note[120];
   snprintf(note, sizeof note, "%s thread%s; running includes waiting for a processor",

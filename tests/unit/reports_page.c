@@ -88,6 +88,44 @@ START_TEST(a_narrow_page_cuts_the_flexible_column) {
 }
 END_TEST
 
+static void print_optional(const page_t *page) {
+  static const table_column_t columns[] = {{"a", false, false, true},
+                                           {"b", true, false, true},
+                                           {"c", false, false},
+                                           {"d", true, true, true}};
+  table_t table;
+  table_open(&table, columns, 4);
+  const char *const cells[] = {"0", "", "1", "", "0 %", "x", "2", "-"};
+  for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) table_put(&table, cells[i]);
+  table_print(&table, page);
+  table_close(&table);
+}
+
+START_TEST(columns_that_say_nothing_are_left_out) {
+  char *text = page_text(print_optional, 0);
+  ck_assert_str_eq(text, "  b  c\n"
+                         "     1\n"
+                         "  x  2\n");
+  free(text);
+}
+END_TEST
+
+static void print_paragraph(const page_t *page) {
+  page_paragraph(page, "  why: ", "one two three fourteen letters");
+}
+
+START_TEST(a_paragraph_is_broken_at_spaces) {
+  char *text = page_text(print_paragraph, 20);
+  ck_assert_str_eq(text, "  why: one two three\n"
+                         "       fourteen\n"
+                         "       letters\n");
+  free(text);
+  text = page_text(print_paragraph, 0);
+  ck_assert_str_eq(text, "  why: one two three fourteen letters\n");
+  free(text);
+}
+END_TEST
+
 START_TEST(a_page_that_is_no_terminal_has_no_colour) {
   FILE *file = tmpfile();
   page_t page = page_of(file);
@@ -138,6 +176,8 @@ Suite *reports_page_suite(void) {
   tcase_add_test(test_case, clean_text_stays_in_its_room);
   tcase_add_test(test_case, columns_are_as_wide_as_what_is_in_them);
   tcase_add_test(test_case, a_narrow_page_cuts_the_flexible_column);
+  tcase_add_test(test_case, columns_that_say_nothing_are_left_out);
+  tcase_add_test(test_case, a_paragraph_is_broken_at_spaces);
   tcase_add_test(test_case, a_page_that_is_no_terminal_has_no_colour);
   tcase_add_test(test_case, a_bar_is_shared_out_and_full);
   tcase_add_test(test_case, a_histogram_has_a_line_for_each_power_of_two);
