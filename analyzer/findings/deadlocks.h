@@ -43,7 +43,8 @@ const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
   REASON(HOLDER_ENDED, "the thread that held the lock has ended without releasing it")             \
   REASON(OPPOSITE_ORDER, "threads take the same locks in different order")                         \
   REASON(WAITS_HOLDING, "waits on a condition while holding another lock")                         \
-  REASON(SINGLE_THREAD, "one thread alone takes them in both orders")                              \
+  REASON(WRITER_QUEUED, "a reader waits behind a writer that waits for that reader's own lock")    \
+  REASON(SINGLE_THREAD, "the same thread takes them in both orders, one after the other")          \
   REASON(GATE, "a lock held around both orders keeps them apart")                                  \
   REASON(ORDERED, "creating and joining threads keeps the orders apart")                           \
   REASON(READERS, "readers do not exclude each other")

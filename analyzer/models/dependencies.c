@@ -105,17 +105,31 @@ static void learn(const vector_clock_t **clock, const thread_order_t *order, uin
   *clock = vector_clock_raise(*clock, thread, order->epoch);
 }
 
-void dependencies_thread_created(dependencies_t *dependencies, uint32_t creator, uint32_t thread) {
-  order_of(dependencies, thread > creator ? thread : creator);  // both exist: no move below
+const vector_clock_t *dependencies_fork(dependencies_t *dependencies, uint32_t creator) {
   thread_order_t *from = order_of(dependencies, creator);
-  learn(&order_of(dependencies, thread)->start, from, creator);
+  const vector_clock_t *clock = NULL;
+  learn(&clock, from, creator);
   ++from->epoch;
+  return clock;
 }
 
-void dependencies_thread_joined(dependencies_t *dependencies, uint32_t joiner, uint32_t thread) {
-  order_of(dependencies, thread > joiner ? thread : joiner);
-  const thread_order_t *from = order_of(dependencies, thread);
-  learn(&order_of(dependencies, joiner)->known, from, thread);
+void dependencies_begin(dependencies_t *dependencies, uint32_t thread,
+                        const vector_clock_t *clock) {
+  thread_order_t *order = order_of(dependencies, thread);
+  order->start = vector_clock_join(order->start, clock);
+  vector_clock_drop(clock);
+}
+
+bool dependencies_has_begun(const dependencies_t *dependencies, uint32_t thread) {
+  return thread < dependencies->thread_limit && dependencies->threads[thread].start;
+}
+
+void dependencies_join(dependencies_t *dependencies, uint32_t joiner, uint32_t thread) {
+  const vector_clock_t *clock = NULL;
+  learn(&clock, order_of(dependencies, thread), thread);
+  thread_order_t *order = order_of(dependencies, joiner);
+  order->known = vector_clock_join(order->known, clock);
+  vector_clock_drop(clock);
 }
 
 bool dependencies_ordered(const dependencies_t *dependencies, const dependency_occurrence_t *a,

@@ -59,9 +59,13 @@ typedef struct dependencies dependencies_t;
 dependencies_t *dependencies_open(void);
 void dependencies_close(dependencies_t *dependencies);
 
-// Thread creation and joins: the order that no schedule can change.
-void dependencies_thread_created(dependencies_t *dependencies, uint32_t creator, uint32_t thread);
-void dependencies_thread_joined(dependencies_t *dependencies, uint32_t joiner, uint32_t thread);
+// Creating and joining threads is the order that no schedule can change. A creation has two ends,
+// read in either order: what the creator had done when it created (a reference that the second end
+// consumes), and the thread that begins with it. `has_begun`: the second end was noted.
+const vector_clock_t *dependencies_fork(dependencies_t *dependencies, uint32_t creator);
+void dependencies_begin(dependencies_t *dependencies, uint32_t thread, const vector_clock_t *clock);
+bool dependencies_has_begun(const dependencies_t *dependencies, uint32_t thread);
+void dependencies_join(dependencies_t *dependencies, uint32_t joiner, uint32_t thread);
 
 // Notes that `thread` asked for `wanted` while it held the `count` locks of `held` (count >= 1).
 void dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,

@@ -211,3 +211,11 @@ void lock_forget_thread(locks_t *locks, uint32_t thread) {
     remove_from_lock(held->items[at].lock, thread, held->items[at].mode);
   held->count = 0;
 }
+
+uint32_t locks_held_count(const locks_t *locks, uint32_t thread) {
+  return thread < locks->held_capacity ? locks->held[thread].count : 0;
+}
+
+uint32_t locks_held(const locks_t *locks, uint32_t thread, uint32_t index) {
+  return locks->held[thread].items[index].lock->id;
+}

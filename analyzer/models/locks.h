@@ -97,6 +97,9 @@ uint32_t locks_limit(const locks_t *locks);
 const lock_t *locks_get(const locks_t *locks, uint32_t id);
 // The lock that lives at `address` now, or NULL.
 const lock_t *locks_at(const locks_t *locks, uint64_t address);
+// What a thread holds now, in order of acquisition: ids, newest last.
+uint32_t locks_held_count(const locks_t *locks, uint32_t thread);
+uint32_t locks_held(const locks_t *locks, uint32_t thread, uint32_t index);
 // "mutex", "rwlock", ... from the bits.
 const char *lock_kind_name(uint32_t bits);
 // Equal for locks that were made at one site: init stack, else allocation site of their block and

@@ -2,6 +2,7 @@
 // Feeds each event to the models that want it, and what one model learns to the others.
 #include "analyzer/models/models.h"
 
+#include "analyzer/models/address_map.h"
 #include "analyzer/models/array.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct models {
   loops_t *loops;
   uint64_t kinds[TRACE_KIND_LIMIT];
   uint64_t steps, end_ns;
+  address_map_t creations;  // handle -> clock of its creation, until the thread starts
 };
 
 models_t *models_open(const reader_t *reader) {
@@ -34,6 +36,12 @@ models_t *models_open(const reader_t *reader) {
 
 void models_close(models_t *models) {
   if (!models) return;
+  size_t position = 0;
+  uint64_t handle;
+  for (const vector_clock_t **clock;
+       (clock = address_map_next(&models->creations, &position, &handle));)
+    vector_clock_drop(*clock);
+  address_map_clear(&models->creations);
   loops_close(models->loops);
   locks_close(models->locks);
   dependencies_close(models->dependencies);
@@ -42,16 +50,30 @@ void models_close(models_t *models) {
   free(models);
 }
 
+// A creation that returned: its thread may have started, even ended, before or come later.
 static void note_creation(models_t *models, const reader_event_t *event) {
-  uint32_t created = threads_by_handle(models->threads, event->words[0], false);
-  if (created && !event->arg)
-    dependencies_thread_created(models->dependencies, event->thread, created);
+  uint64_t handle = event->words[0];
+  if (event->arg || !handle) return;
+  const vector_clock_t *clock = dependencies_fork(models->dependencies, event->thread);
+  uint32_t created = threads_by_handle(models->threads, handle, false);
+  if (created && !dependencies_has_begun(models->dependencies, created)) {
+    dependencies_begin(models->dependencies, created, clock);
+    return;
+  }
+  const vector_clock_t **waiting = address_map_put(&models->creations, handle);
+  vector_clock_drop(*waiting);
+  *waiting = clock;
+}
+
+static void note_start(models_t *models, const reader_event_t *event) {
+  const vector_clock_t *clock;
+  if (address_map_remove(&models->creations, event->words[0], &clock))
+    dependencies_begin(models->dependencies, event->thread, clock);
 }
 
 static void note_join(models_t *models, const reader_event_t *event) {
   uint32_t joined = threads_by_handle(models->threads, event->words[0], true);
-  if (joined && !event->arg)
-    dependencies_thread_joined(models->dependencies, event->thread, joined);
+  if (joined && !event->arg) dependencies_join(models->dependencies, event->thread, joined);
 }
 
 static void step_heap(models_t *models, const reader_event_t *event) {
@@ -61,9 +83,22 @@ static void step_heap(models_t *models, const reader_event_t *event) {
 }
 
 static void step_thread(models_t *models, const reader_event_t *event) {
-  if (event->kind == TRACE_THREAD_CREATE) note_creation(models, event);
-  if (event->kind == TRACE_THREAD_JOIN) note_join(models, event);
-  if (event->kind == TRACE_THREAD_END) locks_step(models->locks, event);
+  switch (event->kind) {
+  case TRACE_THREAD_START:
+    note_start(models, event);
+    break;
+  case TRACE_THREAD_CREATE:
+    note_creation(models, event);
+    break;
+  case TRACE_THREAD_JOIN:
+    note_join(models, event);
+    break;
+  case TRACE_THREAD_END:
+    locks_step(models->locks, event);
+    break;
+  default:
+    break;
+  }
   loops_step(models->loops, event);
 }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of deadlock findings: what the searches found, gravest first.
+#include "analyzer/findings/deadlocks.h"
+
+#include "analyzer/findings/deadlocks_private.h"
+#include "analyzer/models/array.h"
+
+#include <stdlib.h>
+
+static const char *const verdict_names[] = {
+#define VERDICT(name, key, text) key,
+    DEADLOCK_VERDICT_TABLE(VERDICT)
+#undef VERDICT
+};
+static const char *const verdict_meanings[] = {
+#define VERDICT(name, key, text) text,
+    DEADLOCK_VERDICT_TABLE(VERDICT)
+#undef VERDICT
+};
+static const char *const kind_names[] = {
+#define KIND(name, key) key,
+    DEADLOCK_KIND_TABLE(KIND)
+#undef KIND
+};
+static const char *const reason_texts[] = {
+#define REASON(name, text) text,
+    DEADLOCK_REASON_TABLE(REASON)
+#undef REASON
+};
+static const char *const doubt_texts[] = {
+#define DOUBT(name, text) text,
+    DEADLOCK_DOUBT_TABLE(DOUBT)
+#undef DOUBT
+};
+
+const char *deadlock_verdict_name(deadlock_verdict_t verdict) { return verdict_names[verdict]; }
+const char *deadlock_verdict_meaning(deadlock_verdict_t verdict) {
+  return verdict_meanings[verdict];
+}
+const char *deadlock_kind_name(deadlock_kind_t kind) { return kind_names[kind]; }
+const char *deadlock_reason_text(deadlock_reason_t reason) { return reason_texts[reason]; }
+const char *deadlock_doubt_text(deadlock_doubt_t doubt) { return doubt_texts[doubt]; }
+
+deadlock_t *deadlock_add(deadlock_search_t *search, deadlock_verdict_t verdict,
+                         deadlock_kind_t kind, deadlock_reason_t reason, uint32_t legs) {
+  deadlocks_t *result = search->result;
+  ARRAY_RESERVE(result->items, search->capacity, (uint32_t)result->count + 1);
+  deadlock_t *added = &result->items[result->count++];
+  *added = (deadlock_t){.id = (uint32_t)result->count,
+                        .verdict = verdict,
+                        .kind = kind,
+                        .reason = reason,
+                        .leg_count = legs,
+                        .merged = 1};
+  added->legs = array_zeroed(legs, sizeof *added->legs);
+  return added;
+}
+
+void deadlock_note_held(const deadlock_search_t *search, deadlock_leg_t *leg) {
+  const locks_t *locks = models_locks(search->models);
+  uint32_t count = locks_held_count(locks, leg->thread);
+  leg->also_holds = array_resize(NULL, count + 1, sizeof *leg->also_holds);
+  for (uint32_t at = 0; at < count; ++at) {
+    uint32_t lock = locks_held(locks, leg->thread, at);
+    if (lock != leg->holds) leg->also_holds[leg->also_held++] = lock;
+  }
+}
+
+static void add_hazards(deadlock_search_t *search) {
+  const locks_t *locks = models_locks(search->models);
+  for (uint32_t at = 0; at < locks_hazard_count(locks); ++at) {
+    const condition_hazard_t *hazard = locks_hazard(locks, at);
+    deadlock_t *found = deadlock_add(search, DEADLOCK_HAZARD, DEADLOCK_KIND_CONDITION,
+                                     DEADLOCK_REASON_WAITS_HOLDING, 1);
+    found->condition = hazard->condition;
+    found->legs[0] = (deadlock_leg_t){.thread = hazard->thread,
+                                      .thread_count = 1,
+                                      .holds = hazard->held,
+                                      .holds_stack = hazard->held_stack,
+                                      .wants = hazard->mutex,
+                                      .wants_stack = hazard->stack,
+                                      .count = hazard->count,
+                                      .first_ns = hazard->first_ns,
+                                      .last_ns = hazard->last_ns};
+  }
+}
+
+// Gravest first; otherwise in the order they were found, which their ids still say.
+static int compare_gravity(const void *left, const void *right) {
+  const deadlock_t *a = left, *b = right;
+  if (a->verdict != b->verdict) return a->verdict < b->verdict ? -1 : 1;
+  if (a->legs[0].first_ns != b->legs[0].first_ns)
+    return a->legs[0].first_ns < b->legs[0].first_ns ? -1 : 1;
+  return a->id < b->id ? -1 : a->id > b->id;
+}
+
+deadlocks_t *deadlocks_find(const models_t *models) {
+  deadlock_search_t search = {.models = models, .result = array_zeroed(1, sizeof(deadlocks_t))};
+  deadlocks_t *result = search.result;
+  wait_for_search(&search);
+  lock_order_search(&search);
+  add_hazards(&search);
+  if (result->count) qsort(result->items, result->count, sizeof *result->items, compare_gravity);
+  for (size_t at = 0; at < result->count; ++at) result->items[at].id = (uint32_t)at + 1;
+  return result;
+}
+
+void deadlocks_free(deadlocks_t *deadlocks) {
+  if (!deadlocks) return;
+  for (size_t at = 0; at < deadlocks->count; ++at) {
+    deadlock_t *item = &deadlocks->items[at];
+    for (uint32_t leg = 0; leg < item->leg_count; ++leg) free(item->legs[leg].also_holds);
+    free(item->legs);
+    free(item->bystanders);
+  }
+  free(deadlocks->items);
+  free(deadlocks);
+}
+
+size_t deadlocks_count(const deadlocks_t *deadlocks, deadlock_verdict_t verdict) {
+  size_t count = 0;
+  for (size_t at = 0; at < deadlocks->count; ++at) count += deadlocks->items[at].verdict == verdict;
+  return count;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the searches for deadlocks share: the list they add to.
+#ifndef ANALYZER_FINDINGS_DEADLOCKS_PRIVATE_H
+#define ANALYZER_FINDINGS_DEADLOCKS_PRIVATE_H
+
+#include "analyzer/findings/deadlocks.h"
+
+typedef struct {
+  const models_t *models;
+  deadlocks_t *result;
+  uint32_t capacity;
+} deadlock_search_t;
+
+// A new finding at the end of the list with `legs` empty legs. Valid until the next one.
+deadlock_t *deadlock_add(deadlock_search_t *search, deadlock_verdict_t verdict,
+                         deadlock_kind_t kind, deadlock_reason_t reason, uint32_t legs);
+// Sets the leg's also_holds to what the thread holds at the end, without `except`.
+void deadlock_note_held(const deadlock_search_t *search, deadlock_leg_t *leg);
+
+// ACTUAL ones: from who waits for whom when the trace ends (wait_for.c).
+void wait_for_search(deadlock_search_t *search);
+// POTENTIAL and BENIGN ones: from cycles of dependencies (lock_order.c).
+void lock_order_search(deadlock_search_t *search);
+
+#endif
