@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
 
 static void proc_path(char path[64], uint32_t pid, const char *file) {
   strcpy(path, "/proc/");
@@ -69,4 +71,17 @@ bool process_executable(uint32_t pid, char *path, size_t size) {
   if (system_failed(length)) return false;
   path[length] = 0;
   return true;
+}
+
+static bool same_file(const char *a, const char *b) {
+  struct stat first, second;
+  return !system_failed(system_call(SYS_newfstatat, AT_FDCWD, a, &first, 0)) &&
+         !system_failed(system_call(SYS_newfstatat, AT_FDCWD, b, &second, 0)) &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+void process_program(char *path, size_t size) {
+  if (!process_executable(0, path, size)) strcpy(path, "program");
+  const char *started = (const char *)getauxval(AT_EXECFN);
+  if (started && strlen(started) < size && same_file(started, path)) strcpy(path, started);
 }

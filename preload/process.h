@@ -16,6 +16,9 @@ typedef struct {
 bool process_identify(uint32_t pid, process_identity_t *identity);
 // Whether that process runs (a zombie does not). `start_time` 0: any process with the pid counts.
 bool process_lives(uint32_t pid, uint64_t start_time);
+// This process's executable under the name that it was started by (redis-server, though that links
+// to redis-check-rdb); for a script, its interpreter.
+void process_program(char *path, size_t size);
 // The executable of a process as /proc/PID/exe gives it. False where it cannot be read.
 bool process_executable(uint32_t pid, char *path, size_t size);
 

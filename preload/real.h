@@ -115,6 +115,7 @@
   REAL(_exit, (int status), (status))                                                              \
   REAL(_Exit, (int status), (status))
 
+#pragma GCC visibility push(hidden)
 #define REAL(result, name, parameters, arguments, version) extern result(*real_##name) parameters;
 REAL_HEAP_TABLE(REAL)
 REAL_TABLE(REAL)
@@ -122,6 +123,7 @@ REAL_TABLE(REAL)
 #define REAL(name, parameters, arguments) extern void(*real_##name) parameters;
 REAL_VOID_TABLE(REAL)
 #undef REAL
+#pragma GCC visibility pop
 
 // Resolves all of them at once. Called by the constructor, and by whichever function is called
 // before it. Idempotent, without a lock; two threads may be in it. Not signal-safe (the dynamic

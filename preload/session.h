@@ -13,6 +13,7 @@
 typedef struct {
   char trace_path[TRACE_PATH_MAX];
   char rings_path[TRACE_PATH_MAX];
+  char program[TRACE_PATH_MAX]; // the executable, under the name it was started by
   int trace_fd, rings_fd;       // -1: not open
   trace_session_t *session;     // mapped; NULL: not made
   uint32_t rings_max;

@@ -33,11 +33,10 @@ static void start_failed(const char *path, const char *what, int result) {
 }
 
 static bool start_path(session_files_t *files) {
-  char executable[TRACE_PATH_MAX];
-  if (!process_executable(0, executable, sizeof executable)) strcpy(executable, "program");
+  process_program(files->program, sizeof files->program);
   return naming_expand(files->trace_path, sizeof files->trace_path - 32,
                        settings.output ? settings.output : "inspect.%e.%p.zst",
-                       (uint32_t)system_call(SYS_getpid), naming_base(executable),
+                       (uint32_t)system_call(SYS_getpid), naming_base(files->program),
                        clock_realtime());
 }
 

@@ -75,8 +75,7 @@ static void wait_begin(waiting_t *waiting, lane_t *lane) {
 }
 
 #define WAITER(name, parameters, arguments)                                                        \
-  HOOK int name parameters {                                                                       \
-    if (!recorder_families.lock) return real_##name arguments;                                     \
+  HOOK(lock, int, name, parameters, arguments) {                                                   \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_COND_WAIT);                                           \
     if (!lane) return real_##name arguments;                                                       \
@@ -99,8 +98,7 @@ WAITER(pthread_cond_clockwait,
 // ---- signalling ----------------------------------------------------------------------------
 
 #define SIGNALLER(name, broadcast)                                                                 \
-  HOOK int name(pthread_cond_t *cond) {                                                            \
-    if (!recorder_families.lock) return real_##name(cond);                                         \
+  HOOK(lock, int, name, (pthread_cond_t * cond), (cond)) {                                         \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_COND_SIGNAL);                                         \
     if (!lane) return real_##name(cond);                                                           \
@@ -114,8 +112,8 @@ SIGNALLER(pthread_cond_broadcast, 1)
 
 // ---- life ----------------------------------------------------------------------------------
 
-HOOK int pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes) {
-  if (!recorder_families.lock) return real_pthread_cond_init(cond, attributes);
+HOOK(lock, int, pthread_cond_init, (pthread_cond_t * cond, const pthread_condattr_t *attributes),
+     (cond, attributes)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   const int result = real_pthread_cond_init(cond, attributes);
   lane_t *lane = result == 0 ? lane_enter(&origin, TRACE_LOCK_INIT) : NULL;
@@ -127,8 +125,7 @@ HOOK int pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attri
 }
 
 // Not under the guard: it may wait for threads that are on their way out of a wait.
-HOOK int pthread_cond_destroy(pthread_cond_t *cond) {
-  if (!recorder_families.lock) return real_pthread_cond_destroy(cond);
+HOOK(lock, int, pthread_cond_destroy, (pthread_cond_t * cond), (cond)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_DESTROY);
   if (!lane) return real_pthread_cond_destroy(cond);

@@ -9,9 +9,8 @@ _Atomic uint64_t descriptor_watched[DESCRIPTORS / 64];
 
 // A hook for a call on descriptor `number`, which may block.
 #define TRANSFER(type, name, parameters, arguments, number, KIND, has_stack)                       \
-  HOOK type name parameters {                                                                      \
-    if (!recorder_families.descriptor || !descriptor_is_watched(number))                           \
-      return real_##name arguments;                                                                \
+  HOOK(descriptor, type, name, parameters, arguments) {                                            \
+    if (!descriptor_is_watched(number)) return real_##name arguments;                              \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_##KIND);                                              \
     if (!lane) return real_##name arguments;                                                       \
@@ -39,9 +38,8 @@ TRANSFER(int, accept4, (int listener, struct sockaddr *address, socklen_t *lengt
 
 // The mark goes before the call: after it the number may already be another's. close(2) frees the
 // number whatever it returns, unless there was nothing to free. A vfork child closes its own.
-HOOK int close(int descriptor) {
-  if (!recorder_families.descriptor || !descriptor_is_watched(descriptor) || !process_is_recorded())
-    return real_close(descriptor);
+HOOK(descriptor, int, close, (int descriptor), (descriptor)) {
+  if (!descriptor_is_watched(descriptor) || !process_is_recorded()) return real_close(descriptor);
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_CLOSE);
   descriptor_unwatch(descriptor);

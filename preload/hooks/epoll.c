@@ -9,8 +9,7 @@
 // ---- sets ----------------------------------------------------------------------------------
 
 #define CREATOR(name, parameters, arguments)                                                       \
-  HOOK int name parameters {                                                                       \
-    if (!recorder_families.descriptor) return real_##name arguments;                               \
+  HOOK(descriptor, int, name, parameters, arguments) {                                             \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     const int epoll = real_##name arguments;                                                       \
     lane_t *lane = epoll >= 0 ? lane_enter(&origin, TRACE_EPOLL_CREATE) : NULL;                    \
@@ -32,8 +31,9 @@ static struct epoll_event event_asked(int operation, const struct epoll_event *e
 
 // The mark comes before the call: once the descriptor is in the set another thread may be told of
 // it, and read from it, before this call returns.
-HOOK int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
-  if (!recorder_families.descriptor) return real_epoll_ctl(epoll, operation, descriptor, event);
+HOOK(descriptor, int, epoll_ctl,
+     (int epoll, int operation, int descriptor, struct epoll_event *event),
+     (epoll, operation, descriptor, event)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   const bool was_watched = operation != EPOLL_CTL_ADD || descriptor_watch(descriptor);
   const int result = real_epoll_ctl(epoll, operation, descriptor, event);
@@ -64,8 +64,7 @@ static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_
 
 // `milliseconds`: the timeout, worked out after the call, which has then checked the pointer.
 #define WAITER(name, parameters, arguments, milliseconds)                                          \
-  HOOK int name parameters {                                                                       \
-    if (!recorder_families.descriptor) return real_##name arguments;                               \
+  HOOK(descriptor, int, name, parameters, arguments) {                                             \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_EPOLL_WAIT);                                          \
     if (!lane) return real_##name arguments;                                                       \

@@ -13,8 +13,7 @@
 
 // A hook that gives out a block of `size` bytes.
 #define ALLOCATOR(name, parameters, arguments, size)                                               \
-  HOOK void *name parameters {                                                                     \
-    if (unlikely(!recorder_families.heap)) return real_##name arguments;                           \
+  HOOK(heap, void *, name, parameters, arguments) {                                                \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);                                            \
     void *block = real_##name arguments;                                                           \
@@ -36,8 +35,8 @@ ALLOCATOR(aligned_alloc, (size_t alignment, size_t size), (alignment, size), siz
 ALLOCATOR(valloc, (size_t size), (size), size)
 ALLOCATOR(pvalloc, (size_t size), (size), size)
 
-HOOK int posix_memalign(void **block, size_t alignment, size_t size) {
-  if (unlikely(!recorder_families.heap)) return real_posix_memalign(block, alignment, size);
+HOOK(heap, int, posix_memalign, (void **block, size_t alignment, size_t size),
+     (block, alignment, size)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);
   const int result = real_posix_memalign(block, alignment, size);
@@ -45,20 +44,22 @@ HOOK int posix_memalign(void **block, size_t alignment, size_t size) {
   return result;
 }
 
-// A hook that takes a block back.
+// A hook that takes a block back. Blocks of the arena stay there, whatever is switched on.
 #define RELEASER(name, parameters, arguments)                                                      \
-  HOOK void name parameters {                                                                      \
-    if (unlikely(bootstrap_owns(block))) return;                                                   \
-    if (unlikely(!recorder_families.heap)) {                                                       \
-      real_##name arguments;                                                                       \
-      return;                                                                                      \
-    }                                                                                              \
+  static HOOK_BODY void recorded_##name parameters {                                               \
     if (!block) return;                                                                            \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_FREE);                                                \
     if (lane) lane_record1(lane, TRACE_FREE, 0, 0, (uintptr_t)block);                              \
     real_##name arguments;                                                                         \
     if (lane) lane_leave(lane);                                                                    \
+  }                                                                                                \
+  HOOK_EXPORT void name parameters {                                                               \
+    if (unlikely(bootstrap_owns(block))) return;                                                   \
+    if (recorder_families.heap)                                                                    \
+      recorded_##name arguments;                                                                   \
+    else                                                                                           \
+      real_##name arguments;                                                                       \
   }
 
 RELEASER(free, (void *block), (block))
@@ -77,35 +78,34 @@ static void *move_out(void *block, size_t size) {
   return moved;
 }
 
-static inline void *reallocate(const stacks_origin_t *origin, void *block, size_t size) {
-  lane_t *lane = lane_enter(origin, block ? TRACE_REALLOCATE : TRACE_ALLOCATE);
+static HOOK_BODY void *recorded_realloc(void *block, size_t size) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  lane_t *lane = lane_enter(&origin, block ? TRACE_REALLOCATE : TRACE_ALLOCATE);
   if (lane && block) lane_record1(lane, TRACE_REALLOCATE_START, 0, 0, (uintptr_t)block);
   void *result = real_realloc(block, size);
   if (!lane) return result;
   if (!block) {
-    allocated(lane, origin, result, size);
+    allocated(lane, &origin, result, size);
     return result;
   }
-  lane_record2(lane, TRACE_REALLOCATE, lane_stack(lane, origin), size, (uintptr_t)block,
+  lane_record2(lane, TRACE_REALLOCATE, lane_stack(lane, &origin), size, (uintptr_t)block,
                (uintptr_t)result);
   lane_leave(lane);
   return result;
 }
 
-HOOK void *realloc(void *block, size_t size) {
+HOOK_EXPORT void *realloc(void *block, size_t size) {
   if (unlikely(bootstrap_owns(block))) return move_out(block, size);
-  if (unlikely(!recorder_families.heap)) return real_realloc(block, size);
-  const stacks_origin_t origin = STACKS_ORIGIN();
-  return reallocate(&origin, block, size);
+  if (!recorder_families.heap) return real_realloc(block, size);
+  return recorded_realloc(block, size);
 }
 
 // Goes through the real realloc, as glibc's own does, whose call of it would be seen again here.
 // A product that overflows fails before anything is touched, and is not noted.
-HOOK void *reallocarray(void *block, size_t count, size_t size) {
+HOOK_EXPORT void *reallocarray(void *block, size_t count, size_t size) {
   size_t bytes;
   const bool overflows = __builtin_mul_overflow(count, size, &bytes);
   if (unlikely(bootstrap_owns(block) && !overflows)) return move_out(block, bytes);
-  if (unlikely(!recorder_families.heap || overflows)) return real_reallocarray(block, count, size);
-  const stacks_origin_t origin = STACKS_ORIGIN();
-  return reallocate(&origin, block, bytes);
+  if (!recorder_families.heap || overflows) return real_reallocarray(block, count, size);
+  return recorded_realloc(block, bytes);
 }

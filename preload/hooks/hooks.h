@@ -6,8 +6,20 @@
 #include "preload/lane.h"
 #include "preload/real.h"
 
-// A function that takes the place of the one of that name. These, and no others, are exported.
-#define HOOK __attribute__((visibility("default")))
+// A function that takes the place of the one of that name; what follows is its body where its
+// family is switched on. These, and no others, are exported.
+//
+// In two halves, so that a family that is off costs a comparison and a jump: neither half pushes a
+// frame before it jumps, and the body stands in the place of the hook as its caller sees it.
+#define HOOK(family, result, name, parameters, arguments)                                          \
+  static HOOK_BODY result recorded_##name parameters;                                              \
+  HOOK_EXPORT result name parameters {                                                             \
+    if (!recorder_families.family) return real_##name arguments;                                   \
+    return recorded_##name arguments;                                                              \
+  }                                                                                                \
+  static result recorded_##name parameters
+#define HOOK_EXPORT __attribute__((visibility("default")))
+#define HOOK_BODY __attribute__((noinline))
 
 // ---- calls that may block ------------------------------------------------------------------
 

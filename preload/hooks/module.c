@@ -5,7 +5,8 @@
 
 #include <dlfcn.h>
 
-HOOK int dlclose(void *handle) {
+// Whatever is recorded: stacks are taken in every mode.
+HOOK_EXPORT int dlclose(void *handle) {
   const int result = real_dlclose(handle);
   stacks_modules_changed();
   return result;

@@ -52,15 +52,15 @@ typedef struct {
   hook_wait_t wait;
 } request_t;
 
-static request_t request_begin(lane_t *lane, const stacks_origin_t *origin, pthread_mutex_t *mutex,
-                               uint32_t bits) {
+static HOOK_BODY request_t request_begin(lane_t *lane, const stacks_origin_t *origin,
+                                         pthread_mutex_t *mutex, uint32_t bits) {
   request_t request = {.mutex = mutex, .bits = bits};
   request.waits = has_plain_trylock(bits) || is_held(lane, mutex, bits);
   request.wait = hook_wait_begin(lane, origin, TRACE_PENDING_LOCK, (uintptr_t)mutex, bits);
   return request;
 }
 
-static int request_end(request_t *request, const stacks_origin_t *origin, int result) {
+static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *origin, int result) {
   hook_wait_t *wait = &request->wait;
   lane_t *lane = hook_wait_end(wait, origin);
   if (!lane) return result;
@@ -81,8 +81,7 @@ static int request_end(request_t *request, const stacks_origin_t *origin, int re
 // A hook that acquires `mutex` and may wait. `how`: bits of the request. `checked`: the real
 // function would look at nothing but the mutex where that is free.
 #define LOCKER(name, parameters, arguments, how, checked)                                          \
-  HOOK int name parameters {                                                                       \
-    if (!recorder_families.lock) return real_##name arguments;                                     \
+  HOOK(lock, int, name, parameters, arguments) {                                                   \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                        \
     if (!lane) return real_##name arguments;                                                       \
@@ -99,8 +98,7 @@ LOCKER(pthread_mutex_clocklock,
        (pthread_mutex_t * mutex, clockid_t clock, const struct timespec *limit),
        (mutex, clock, limit), TRACE_LOCK_TIMED, clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC)
 
-HOOK int pthread_mutex_trylock(pthread_mutex_t *mutex) {
-  if (!recorder_families.lock) return real_pthread_mutex_trylock(mutex);
+HOOK(lock, int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);
   if (!lane) return real_pthread_mutex_trylock(mutex);
@@ -117,8 +115,7 @@ HOOK int pthread_mutex_trylock(pthread_mutex_t *mutex) {
 
 // ---- releasing -----------------------------------------------------------------------------
 
-HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex) {
-  if (!recorder_families.lock) return real_pthread_mutex_unlock(mutex);
+HOOK(lock, int, pthread_mutex_unlock, (pthread_mutex_t * mutex), (mutex)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_RELEASE);
   if (!lane) return real_pthread_mutex_unlock(mutex);
@@ -133,8 +130,8 @@ HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex) {
 
 // ---- life ----------------------------------------------------------------------------------
 
-HOOK int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
-  if (!recorder_families.lock) return real_pthread_mutex_init(mutex, attributes);
+HOOK(lock, int, pthread_mutex_init,
+     (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes), (mutex, attributes)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   const int result = real_pthread_mutex_init(mutex, attributes);
   lane_t *lane = result == 0 ? lane_enter(&origin, TRACE_LOCK_INIT) : NULL;
@@ -145,8 +142,7 @@ HOOK int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *a
   return result;
 }
 
-HOOK int pthread_mutex_destroy(pthread_mutex_t *mutex) {
-  if (!recorder_families.lock) return real_pthread_mutex_destroy(mutex);
+HOOK(lock, int, pthread_mutex_destroy, (pthread_mutex_t * mutex), (mutex)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_DESTROY);
   if (!lane) return real_pthread_mutex_destroy(mutex);
@@ -158,8 +154,7 @@ HOOK int pthread_mutex_destroy(pthread_mutex_t *mutex) {
   return result;
 }
 
-HOOK int pthread_mutex_consistent(pthread_mutex_t *mutex) {
-  if (!recorder_families.lock) return real_pthread_mutex_consistent(mutex);
+HOOK(lock, int, pthread_mutex_consistent, (pthread_mutex_t * mutex), (mutex)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   const int result = real_pthread_mutex_consistent(mutex);
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_REPAIR);

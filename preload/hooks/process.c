@@ -20,8 +20,7 @@ bool process_is_recorded(void) {
 }
 
 // Not under the guard: handlers of pthread_atfork run inside.
-HOOK pid_t fork(void) {
-  if (!recorder_families.process) return real_fork();
+HOOK(process, pid_t, fork, (void), ()) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   const int place = recorder_fork_prepare();
   const pid_t child = real_fork();
@@ -65,8 +64,7 @@ static void exec_failed(const stacks_origin_t *origin) {
 }
 
 #define EXECUTOR(name, parameters, arguments, path)                                                \
-  HOOK int name parameters {                                                                       \
-    if (!recorder_families.process) return real_##name arguments;                                  \
+  HOOK(process, int, name, parameters, arguments) {                                                \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     const bool recorded = exec_begin(&origin, path);                                               \
     const int result = real_##name arguments;                                                      \
@@ -102,7 +100,7 @@ EXECUTOR(fexecve, (int descriptor, char *const arguments[], char *const environm
 // The forms with a list of arguments: they are gathered on the stack, as libc does it, and passed
 // to the form with an array. `TAKE` takes what follows the closing NULL.
 #define EXECUTOR_OF_LIST(name, vector, TAKE, ...)                                                  \
-  HOOK int name(const char *path, const char *argument, ...) {                                     \
+  HOOK_EXPORT int name(const char *path, const char *argument, ...) {                              \
     va_list list;                                                                                  \
     size_t count = 1;                                                                              \
     va_start(list, argument);                                                                      \
@@ -134,7 +132,7 @@ static void end(const stacks_origin_t *origin, int status) {
 }
 
 #define ENDER(name)                                                                                \
-  HOOK void name(int status) {                                                                     \
+  HOOK_EXPORT void name(int status) {                                                              \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     end(&origin, status);                                                                          \
     real_##name(status);                                                                           \

@@ -45,9 +45,10 @@ static void *thread_begin(void *from) {
 }
 
 // Not under the guard: the memory of the thread is allocated here, and freed by another hook.
-HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                        void *(*routine)(void *), void *argument) {
-  if (!recorder_families.thread) return real_pthread_create(thread, attributes, routine, argument);
+HOOK(thread, int, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attributes, void *(*routine)(void *),
+      void *argument),
+     (thread, attributes, routine, argument)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   thread_start_t *start = start_take(routine, argument);
   const int result = start ? real_pthread_create(thread, attributes, thread_begin, start)
@@ -92,8 +93,7 @@ bool thread_arm_end(void) {
 
 // A join that may wait. Not under the guard: it frees the memory of the thread.
 #define JOINER(name, parameters, arguments)                                                        \
-  HOOK int name parameters {                                                                       \
-    if (!recorder_families.thread) return real_##name arguments;                                   \
+  HOOK(thread, int, name, parameters, arguments) {                                                 \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_THREAD_JOIN);                                         \
     if (!lane) return real_##name arguments;                                                       \
@@ -119,8 +119,7 @@ JOINER(pthread_clockjoin_np,
        (pthread_t thread, void **result, clockid_t clock, const struct timespec *limit),
        (thread, result, clock, limit))
 
-HOOK int pthread_detach(pthread_t thread) {
-  if (!recorder_families.thread) return real_pthread_detach(thread);
+HOOK(thread, int, pthread_detach, (pthread_t thread), (thread)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   const int result = real_pthread_detach(thread);
   lane_t *lane = lane_enter(&origin, TRACE_THREAD_DETACH);
@@ -130,8 +129,7 @@ HOOK int pthread_detach(pthread_t thread) {
   return result;
 }
 
-HOOK int pthread_setname_np(pthread_t thread, const char *name) {
-  if (!recorder_families.thread) return real_pthread_setname_np(thread, name);
+HOOK(thread, int, pthread_setname_np, (pthread_t thread, const char *name), (thread, name)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   const int result = real_pthread_setname_np(thread, name);
   lane_t *lane = result == 0 ? lane_enter(&origin, TRACE_THREAD_NAME) : NULL;

@@ -109,16 +109,21 @@ static uint64_t pair_start(uint64_t table, uint64_t index, uint64_t base) {
 }
 
 // Bisects for the last pair that starts at or before `pc`; address of its entry, or 0.
-static uint64_t table_search(uint64_t table, uint64_t count, uint64_t base, uint64_t pc) {
-  uint64_t low = 0, high = count;
+static cfi_result_t table_search(const cfi_source_t *source, uint64_t table, uint64_t count,
+                                 uint64_t pc, uint64_t *entry) {
+  uint64_t low = 0, high = count, base = source->image->frame_header;
   while (low < high) {
     uint64_t middle = low + (high - low) / 2;
+    if (!image_readable(source->image, table + middle * PAIR_SIZE, PAIR_SIZE, source->memory))
+      return CFI_ODD;
     if (pair_start(table, middle, base) <= pc)
       low = middle + 1;
     else
       high = middle;
   }
-  return low ? pair_start(table + 4, low - 1, base) : 0;
+  if (!low) return CFI_NONE;
+  *entry = pair_start(table + 4, low - 1, base);
+  return CFI_FOUND;
 }
 
 // Without a table every entry is looked at in turn.
@@ -148,12 +153,10 @@ static cfi_result_t entry_find(const cfi_source_t *source, uint64_t pc, cfi_entr
     return section_search(source, section, pc, entry);
   uint64_t count = reader_pointer(&reader, count_encoding, base);
   if (reader.failed) return CFI_ODD;
-  uint64_t table = reader.at;
-  if (count > (UINT32_MAX / PAIR_SIZE) ||
-      !image_readable(source->image, table, count * PAIR_SIZE, source->memory))
-    return CFI_ODD;
-  uint64_t at = table_search(table, count, base, pc);
-  if (!at) return CFI_NONE;
+  uint64_t at;
+  if (count > UINT32_MAX / PAIR_SIZE) return CFI_ODD;
+  cfi_result_t result = table_search(source, reader.at, count, pc, &at);
+  if (result != CFI_FOUND) return result;
   if (!entry_read(source, at, entry)) return CFI_ODD;
   return entry_covers(entry, pc) ? CFI_FOUND : CFI_NONE;
 }

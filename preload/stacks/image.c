@@ -10,11 +10,22 @@
 #include <fcntl.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 static char program_path[IMAGE_PATH_MAX];
 static char start_folder[IMAGE_PATH_MAX];
 
+// Program headers, and the address of the entry point (0: none).
+typedef struct {
+  const Elf64_Phdr *headers;
+  size_t count;
+  uint64_t entry;
+} segments_t;
+static segments_t program_segments;
+
 void image_start(void) {
+  program_segments = (segments_t){(const Elf64_Phdr *)getauxval(AT_PHDR), getauxval(AT_PHNUM),
+                                  getauxval(AT_ENTRY)};
   long length = system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program_path,
                             sizeof program_path - 1);
   if (length < 0) program_path[0] = '\0';
@@ -24,18 +35,38 @@ void image_start(void) {
 
 static const void *pointer(uint64_t address) { return (const void *)(uintptr_t)address; }
 
-// The header stands at the start of the first segment in all but odd files; those have their
+// A library's header stands at the start of its mapping in all but odd files; those have their
 // unwind information found, but no build id, and every page of it is asked for.
-static const Elf64_Ehdr *header_find(const image_t *image, memory_t *memory) {
+static segments_t library_segments(const image_t *image, memory_t *memory) {
+  const segments_t none = {NULL};
   const Elf64_Ehdr *header = pointer(image->start);
   if (image->end - image->start < sizeof *header || !memory_probe(memory, image->start))
-    return NULL;
+    return none;
   if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
       header->e_phentsize != sizeof(Elf64_Phdr))
-    return NULL;
-  uint64_t size = (uint64_t)header->e_phnum * sizeof(Elf64_Phdr);
-  if (header->e_phoff > image->end - image->start - size) return NULL;
-  return memory_probe_bytes(memory, image->start + header->e_phoff, size) ? header : NULL;
+    return none;
+  uint64_t at = image->start + header->e_phoff, size = header->e_phnum * sizeof(Elf64_Phdr);
+  if (header->e_phoff > image->end - image->start || size > image->end - at ||
+      !memory_probe_bytes(memory, at, size))
+    return none;
+  return (segments_t){pointer(at), header->e_phnum,
+                      header->e_entry ? image->bias + header->e_entry : 0};
+}
+
+// The loader has the program's segments one by one where there are gaps between them.
+static void extent_widen(image_t *image, const segments_t *segments) {
+  for (size_t i = 0; i < segments->count; i++) {
+    const Elf64_Phdr *segment = &segments->headers[i];
+    if (segment->p_type != PT_LOAD) continue;
+    uint64_t low = (image->bias + segment->p_vaddr) & ~UINT64_C(0xfff);
+    uint64_t high = image->bias + segment->p_vaddr + segment->p_memsz;
+    if (low < image->start) image->start = low;
+    if (high > image->end) image->end = high;
+  }
+}
+
+static bool is_program(const struct link_map *link_map) {
+  return !link_map->l_prev && link_map->l_name && !*link_map->l_name && program_segments.headers;
 }
 
 static uint64_t padded(uint64_t size) { return (size + 3) & ~UINT64_C(3); }
@@ -77,11 +108,11 @@ bool image_find(image_t *image, uint64_t address, memory_t *memory) {
                      .frame_header = (uintptr_t)found.dlfo_eh_frame,
                      .link_map = found.dlfo_link_map};
   image->bias = image->link_map->l_addr;
-  const Elf64_Ehdr *header = header_find(image, memory);
-  if (!header) return true;
-  if (header->e_entry) image->entry = image->bias + header->e_entry;
-  const Elf64_Phdr *segments = pointer(image->start + header->e_phoff);
-  for (unsigned i = 0; i < header->e_phnum; i++) segment_take(image, &segments[i], memory);
+  segments_t segments =
+      is_program(image->link_map) ? program_segments : library_segments(image, memory);
+  if (is_program(image->link_map)) extent_widen(image, &segments);
+  image->entry = segments.entry;
+  for (size_t i = 0; i < segments.count; i++) segment_take(image, &segments.headers[i], memory);
   return true;
 }
 
@@ -92,11 +123,12 @@ bool image_exists(uint64_t address) {
 
 bool image_stands(const image_t *image, uint64_t address) {
   struct dl_find_object found;
-  return _dl_find_object((void *)(uintptr_t)address, &found) == 0 &&
-         (uintptr_t)found.dlfo_map_start == image->start &&
-         (uintptr_t)found.dlfo_map_end == image->end &&
+  if (_dl_find_object((void *)(uintptr_t)address, &found) != 0)
+    return is_program(image->link_map);  // in a gap between its segments
+  return found.dlfo_link_map == image->link_map &&
          (uintptr_t)found.dlfo_eh_frame == image->frame_header &&
-         found.dlfo_link_map == image->link_map;
+         (uintptr_t)found.dlfo_map_start >= image->start &&
+         (uintptr_t)found.dlfo_map_end <= image->end;
 }
 
 bool image_readable(const image_t *image, uint64_t address, uint64_t size, memory_t *memory) {

@@ -116,11 +116,9 @@ static void facts_of_host(stream_t *stream) {
 }
 
 static void facts_of_run(stream_t *stream, const session_files_t *files) {
-  char text[TRACE_PATH_MAX];
   fact_number(stream, TRACE_KEY_VERSION, TRACE_VERSION);
   stream_fact_text(stream, TRACE_KEY_RECORDER, INSPECT_VERSION);
-  if (process_executable(stream->pid, text, sizeof text))
-    stream_fact_text(stream, TRACE_KEY_PROGRAM, text);
+  stream_fact_text(stream, TRACE_KEY_PROGRAM, files->program);
   facts_of_arguments(stream);
   fact_number(stream, TRACE_KEY_PID, stream->pid);
   const uint32_t parent = atomic_load(&stream->process->parent);
