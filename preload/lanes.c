@@ -2,6 +2,7 @@
 // Claiming and releasing rings.
 #include "preload/lanes.h"
 
+#include "preload/hooks/hooks.h"
 #include "preload/system.h"
 
 #include <linux/futex.h>
@@ -92,7 +93,7 @@ static void lanes_attach(uint32_t index) {
 
 lane_t *lanes_claim(uint64_t routine) {
   const int process = recorder_process();
-  if (process < 0) return NULL;
+  if (process < 0 || !thread_arm_end()) return NULL;
   const uint32_t ready = atomic_load_explicit(&recorder_session->rings_ready, memory_order_acquire);
   int64_t index = lanes_find_released(ready, (uint32_t)process);
   if (index < 0) index = lanes_find_free(ready);

@@ -104,8 +104,8 @@ static void start_recording(void) {
   recorder_backtraces = settings.backtraces;
   recorder_may_wait = settings.mode != SETTINGS_PRODUCTION;
   recorder_session = files.session;
-  start_main_lane();
   thread_key_create();
+  start_main_lane();
   on_exit(at_exit, NULL);  // the first to be registered: the last to run
   start_families();
 }

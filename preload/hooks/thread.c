@@ -40,7 +40,6 @@ static void *thread_begin(void *from) {
   const thread_start_t start = *(thread_start_t *)from;
   start_release(from);
   if (!lane_current) lanes_claim((uintptr_t)start.routine);
-  thread_arm_end();
   return start.routine(start.argument);
 }
 

@@ -71,6 +71,15 @@ static bool is_program(const struct link_map *link_map) {
 
 static uint64_t padded(uint64_t size) { return (size + 3) & ~UINT64_C(3); }
 
+// 0 where it cannot be read.
+static uint64_t identity_read(const image_t *image, memory_t *memory) {
+  uint64_t identity = 0;
+  if (image->build_id_length >= sizeof identity &&
+      memory_probe_bytes(memory, image->build_id, sizeof identity))
+    memcpy(&identity, pointer(image->build_id), sizeof identity);
+  return identity;
+}
+
 static void build_id_find(image_t *image, const Elf64_Phdr *segment, memory_t *memory) {
   uint64_t at = image->bias + segment->p_vaddr, end = at + segment->p_memsz;
   if (segment->p_memsz > (16 << 10) || !memory_probe_bytes(memory, at, segment->p_memsz)) return;
@@ -83,6 +92,7 @@ static void build_id_find(image_t *image, const Elf64_Phdr *segment, memory_t *m
         memcmp(pointer(name), "GNU", 4) == 0 && note->n_descsz <= IMAGE_BUILD_ID_MAX) {
       image->build_id = bytes;
       image->build_id_length = note->n_descsz;
+      image->identity = identity_read(image, memory);
       return;
     }
     at = next;
@@ -121,14 +131,15 @@ bool image_exists(uint64_t address) {
   return _dl_find_object((void *)(uintptr_t)address, &found) == 0;
 }
 
-bool image_stands(const image_t *image, uint64_t address) {
+bool image_stands(const image_t *image, uint64_t address, memory_t *memory) {
   struct dl_find_object found;
   if (_dl_find_object((void *)(uintptr_t)address, &found) != 0)
     return is_program(image->link_map);  // in a gap between its segments
   return found.dlfo_link_map == image->link_map &&
          (uintptr_t)found.dlfo_eh_frame == image->frame_header &&
          (uintptr_t)found.dlfo_map_start >= image->start &&
-         (uintptr_t)found.dlfo_map_end <= image->end;
+         (uintptr_t)found.dlfo_map_end <= image->end &&
+         identity_read(image, memory) == image->identity;
 }
 
 bool image_readable(const image_t *image, uint64_t address, uint64_t size, memory_t *memory) {

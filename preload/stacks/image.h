@@ -26,8 +26,8 @@ typedef struct {
 bool image_find(image_t *image, uint64_t address, memory_t *memory);
 // Whether there is one. Lock-free, signal-safe.
 bool image_exists(uint64_t address);
-// Whether the loader still says the same of `address` as `image`.
-bool image_stands(const image_t *image, uint64_t address);
+// Whether `address` is still in the module that `image` describes, as far as can be told.
+bool image_stands(const image_t *image, uint64_t address, memory_t *memory);
 // Whether [address, address + size) of the image's unwind information can be read.
 bool image_readable(const image_t *image, uint64_t address, uint64_t size, memory_t *memory);
 // Tells `sink` of it. `scratch` has IMAGE_PATH_MAX bytes.

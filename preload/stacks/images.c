@@ -33,7 +33,7 @@ image_t *images_get(images_t *images, uint64_t address, memory_t *memory) {
 
 image_t *images_verify(images_t *images, uint64_t address, memory_t *memory) {
   image_t *known = known_find(images, address);
-  if (known && !image_stands(known, address)) images->changed = true;
+  if (known && !image_stands(known, address, memory)) images->changed = true;
   return known ? known : images_get(images, address, memory);
 }
 

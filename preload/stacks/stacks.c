@@ -24,6 +24,15 @@ static uint64_t stack_hash(const walk_t *walk) {
   return mix(hash) | !mix(hash);
 }
 
+// Whether all frames are in the modules they are believed to be in. Here, where a stack is met for
+// the first time, it shows where one has gone without a word: glibc unloads modules of its own
+// (character sets, name services) past the dlclose that is interposed.
+static bool modules_stand(walk_t *walk) {
+  for (uint32_t i = 0; i < walk->count && !walk->images.changed; i++)
+    images_verify(&walk->images, walk->frames[i] - 1, &walk->memory);
+  return !walk->images.changed;
+}
+
 static void modules_define(stacks_t *stacks, const stacks_sink_t *sink) {
   walk_t *walk = &stacks->walk;
   for (uint32_t i = 0; i < walk->count; i++) {
@@ -58,24 +67,25 @@ void stacks_forget(stacks_t *stacks) { stacks->generation = 0; }
 
 void stacks_modules_changed(void) { rules_forget(); }
 
-// Walks; once more where a module turns out to have gone without a word, which glibc's own
-// dlclose (of character sets, name services) does.
-static void stack_walk(stacks_t *stacks, const stacks_origin_t *origin) {
-  for (int attempt = 0; attempt < 2; attempt++) {
+// Walks; again where a module turns out to have changed. Returns the number the stack has, or 0.
+static uint32_t stack_walk(stacks_t *stacks, const stacks_origin_t *origin, uint64_t *hash) {
+  for (int attempt = 0; attempt < 3; attempt++) {
     uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_acquire);
     if (stacks->generation != generation) stacks_renew(stacks, generation);
     walk_take(&stacks->walk, origin, generation);
-    if (!stacks->walk.images.changed) return;
+    *hash = stack_hash(&stacks->walk);
+    uint32_t number = numbers_find(&stacks->numbers, *hash);
+    if (!stacks->walk.images.changed && (number || modules_stand(&stacks->walk))) return number;
     rules_forget();
   }
+  return 0;
 }
 
 static __attribute__((noinline)) uint32_t
 number_walked(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
+  uint64_t hash;
   if (!stacks_ready()) return 0;
-  stack_walk(stacks, origin);
-  uint64_t hash = stack_hash(&stacks->walk);
-  uint32_t number = numbers_find(&stacks->numbers, hash);
+  uint32_t number = stack_walk(stacks, origin, &hash);
   if (!number) number = stack_define(stacks, hash, sink);
   memo_keep(&stacks->memo, origin, &stacks->walk, number, hash, stacks->numbers.evictions);
   return number;
