@@ -16,7 +16,7 @@ static const char *value_of(const char *property, const char *key) {
                                                                         : NULL;
 }
 
-static const char *property_find(const reader_t *reader, const char *key) {
+const char *reading_facts_property(const reader_t *reader, const char *key) {
   for (size_t i = 0; i < reader->properties.count; i++) {
     const char *value = value_of(reader->properties.lines[i], key);
     if (value) return value;
@@ -25,12 +25,12 @@ static const char *property_find(const reader_t *reader, const char *key) {
 }
 
 static uint64_t property_number(const reader_t *reader, const char *key) {
-  const char *value = property_find(reader, key);
+  const char *value = reading_facts_property(reader, key);
   return value ? strtoull(value, NULL, 10) : 0;
 }
 
 static double property_decimal(const reader_t *reader, const char *key, double missing) {
-  const char *value = property_find(reader, key);
+  const char *value = reading_facts_property(reader, key);
   return value ? strtod(value, NULL) : missing;
 }
 
@@ -83,10 +83,10 @@ void reading_facts_note_early(reader_t *reader, const trace_record_t *record) {
 
 void reading_facts_summarize(reader_t *reader) {
   reader_summary_t *summary = &reader->summary;
-  const char *program = property_find(reader, TRACE_KEY_PROGRAM);
-  const char *mode = property_find(reader, TRACE_KEY_MODE);
-  const char *clock = property_find(reader, TRACE_KEY_CLOCK);
-  const char *rings = property_find(reader, TRACE_KEY_RINGS);
+  const char *program = reading_facts_property(reader, TRACE_KEY_PROGRAM);
+  const char *mode = reading_facts_property(reader, TRACE_KEY_MODE);
+  const char *clock = reading_facts_property(reader, TRACE_KEY_CLOCK);
+  const char *rings = reading_facts_property(reader, TRACE_KEY_RINGS);
   summary->program = program ? program : "?";
   summary->mode = mode ? mode : "?";
   summary->version = (uint32_t)property_number(reader, TRACE_KEY_VERSION);

@@ -25,6 +25,7 @@ typedef struct {
   trace_block_place_t place;
   uint8_t file;
   bool reported;  // its damage has been warned of
+  bool refused;   // it has no place in a lane
 } reading_block_t;
 
 typedef struct {

@@ -86,9 +86,12 @@ static void writer_await(reader_t *reader) {
   }
 }
 
+// A moment that the trace itself does not have.
 static void moment_add(reader_t *reader, uint64_t ticks, uint64_t monotonic, uint64_t realtime) {
-  if (ticks || monotonic)
-    reading_clock_add(&reader->clock, &(reading_moment_t){ticks, monotonic, realtime});
+  if (!ticks && !monotonic) return;
+  reading_moment_t *moment = &reader->own_moments[reader->own_moment_count++];
+  *moment = (reading_moment_t){ticks, monotonic, realtime};
+  reading_clock_add(&reader->clock, moment);
 }
 
 static uint64_t clock_now(clockid_t clock) {
@@ -153,9 +156,10 @@ static void lanes_make(reader_t *reader) {
   for (size_t i = 0; i < files->block_count; i++) {
     reading_block_t *block = &files->blocks[i];
     uint32_t number = block->place.block.lane;
-    if (number > TRACE_RINGS_MAX ||
-        !reading_lanes_add_block(lane_get(reader, number), &block->place.block, (uint32_t)i))
-      reading_files_report(files, block, TRACE_ERROR_HEADER, &reader->warnings);
+    block->refused =
+        number > TRACE_RINGS_MAX ||
+        !reading_lanes_add_block(lane_get(reader, number), &block->place.block, (uint32_t)i);
+    if (block->refused) reading_files_report(files, block, TRACE_ERROR_HEADER, &reader->warnings);
   }
   for (size_t i = 0; i < reader->rings.count; i++) {
     reading_lane_t *lane = lane_get(reader, reader->rings.rings[i].lane);
@@ -183,6 +187,10 @@ static void summary_of_files(reader_t *reader) {
     if (!reader->files.files[i].complete) complete = false;
   }
   summary->blocks = reader->files.block_count;
+  summary->files = (uint32_t)reader->files.file_count;
+  summary->rings = (uint32_t)reader->rings.count;
+  summary->seek_table = complete;
+  summary->damaged = reader->files.damaged;
   summary->complete = complete && summary->end_how >= 0 && !summary->running;
 }
 

@@ -83,6 +83,9 @@ typedef struct {
   uint64_t unwind_truncated;  // stacks marked truncated
   uint64_t writer_cpu_ns, waits, waited_ns;
   uint64_t file_bytes, blocks;
+  uint32_t files;            // 2: TRACE.new goes on where TRACE ends
+  uint32_t rings;            // rings of the process that were found beside the trace
+  bool seek_table;           // the file ends with one
   double stall_ms, wait_ms;  // thresholds it was recorded with
 } reader_summary_t;
 

@@ -15,6 +15,8 @@ struct reader {
   reading_files_t files;
   reading_rings_t rings;
   reading_clock_t clock;
+  reading_moment_t own_moments[2];  // of the session, and of now where the process runs
+  size_t own_moment_count;
   reading_stacks_t stacks;
   reading_modules_t modules;
   reading_threads_t threads;
@@ -48,6 +50,9 @@ void reading_facts_note_event(reader_t *reader, reading_lane_t *lane);
 void reading_facts_note_quiet(reader_t *reader, reading_lane_t *lane);
 // The summary's strings, once the properties are known.
 void reading_facts_summarize(reader_t *reader);
+
+// The value of the first property with that key, NULL without.
+const char *reading_facts_property(const reader_t *reader, const char *key);
 
 // Copies of the rings, files and their index, whether the process lives. False with `error`.
 bool reading_look(reader_t *reader, const char *path, char *error, size_t size);
