@@ -55,6 +55,12 @@ static void lane_end_abandoned(lane_t *lane) {
   }
 }
 
+// What an allocator other than libc's does inside a malloc (jemalloc takes mutexes there) is its own
+// affair, and no loss.
+static bool lane_is_allocator(uint64_t ip) {
+  return ip - recorder_allocator_start < recorder_allocator_size;
+}
+
 lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
   lane_t *lane = lane_current;
   if (!lane || !lane->ring) {
@@ -63,7 +69,7 @@ lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
   }
   if (lane->guard) {
     if (lane_is_nested(origin->cfa, lane->guard)) {
-      lane_count_lost(lane, kind);
+      if (!lane_is_allocator(origin->ip)) lane_count_lost(lane, kind);
       return NULL;
     }
     lane->guard = 0;

@@ -28,6 +28,9 @@ extern trace_session_t *recorder_session;  // NULL: this process is not recorded
 extern bool recorder_backtraces;           // INSPECT_BACKTRACES
 extern bool recorder_may_wait;             // a full ring: wait for the writer (else drop)
 
+// Where the code of the allocator behind malloc is, if it is not libc's; size 0 if it is.
+extern uint64_t recorder_allocator_start, recorder_allocator_size;
+
 // Index of this process in recorder_session->processes. Registers a forked child the first time
 // it is called there. -1: no place was left, or recording is off. Signal-safe, no syscalls but
 // getpid the first time.

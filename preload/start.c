@@ -14,6 +14,7 @@
 #include "preload/system.h"
 #include "preload/writer/writer.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
@@ -24,6 +25,7 @@ recorder_families_t recorder_families;
 trace_session_t *recorder_session;
 bool recorder_backtraces;
 bool recorder_may_wait;
+uint64_t recorder_allocator_start, recorder_allocator_size;
 
 // "PATH: what: why; recording is off", in one line.
 static void start_failed(const char *path, const char *what, int result) {
@@ -57,6 +59,16 @@ static bool start_writer(session_files_t *files) {
   }
   atomic_store(&files->session->writer_pid, (uint32_t)child);
   return true;
+}
+
+// Finds the module of the real malloc, unless that is libc itself.
+static void start_allocator(void) {
+  struct dl_find_object allocator, libc;
+  if (_dl_find_object((void *)real_malloc, &allocator) != 0 ||
+      _dl_find_object((void *)on_exit, &libc) != 0 || allocator.dlfo_map_start == libc.dlfo_map_start)
+    return;
+  recorder_allocator_start = (uint64_t)allocator.dlfo_map_start;
+  recorder_allocator_size = (uint64_t)allocator.dlfo_map_end - recorder_allocator_start;
 }
 
 static void start_families(void) {
@@ -106,6 +118,7 @@ static void start_recording(void) {
   recorder_session = files.session;
   thread_key_create();
   start_main_lane();
+  start_allocator();
   on_exit(at_exit, NULL);  // the first to be registered: the last to run
   start_families();
 }

@@ -16,7 +16,8 @@ typedef struct {
   uint64_t entry;         // address of the ELF entry point; 0: none
   uint64_t frame_header;  // .eh_frame_hdr; 0: none
   uint64_t low, high;     // the readable segment that holds it
-  uint64_t build_id;      // address of its bytes
+  uint64_t build_id;      // address of its bytes; 0: none
+  uint64_t identity;      // the first of them
   uint32_t build_id_length;
   bool announced;
   const struct link_map *link_map;
