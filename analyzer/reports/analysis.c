@@ -49,27 +49,22 @@ void analysis_close(analysis_t *analysis) {
   *analysis = (analysis_t){0};
 }
 
+// A function's name without what libc puts before it inside: __GI__IO_file_doallocate.
+static const char *plain_name(const char *function) {
+  while (*function == '_' || !strncmp(function, "GI_", 3)) function += *function == '_' ? 1 : 3;
+  return function;
+}
+
 // What libc and the loader keep for themselves when a program calls these: buffers of streams,
-// blocks of threads, tables of modules, locales and time zones.
+// blocks of threads, tables of modules, locales and time zones. Beginnings of plain names.
 static bool function_keeps_blocks(const char *function) {
-  static const char *const keepers[] = {"_IO_file_doallocate",
-                                        "setlocale",
-                                        "tzset",
-                                        "__tzset",
-                                        "localtime",
-                                        "localtime_r",
-                                        "strftime",
-                                        "mktime",
-                                        "pthread_create",
-                                        "atexit",
-                                        "__cxa_atexit",
-                                        "on_exit",
-                                        "getpwnam",
-                                        "getgrnam",
-                                        "getaddrinfo",
-                                        "syslog"};
-  for (size_t i = 0; function && i < sizeof keepers / sizeof *keepers; i++)
-    if (!strcmp(function, keepers[i])) return true;
+  static const char *const keepers[] = {
+      "IO_file_doallocate", "setlocale",   "tzset",      "localtime", "strftime",   "mktime",
+      "pthread_create",     "atexit",      "cxa_atexit", "on_exit",   "new_exitfn", "getpwnam",
+      "getgrnam",           "getaddrinfo", "vsyslog",    "openlog"};
+  const char *plain = function ? plain_name(function) : "";
+  for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++)
+    if (!strncmp(plain, keepers[i], strlen(keepers[i]))) return true;
   return false;
 }
 
@@ -91,6 +86,28 @@ bool analysis_stack_is_runtime(const analysis_t *analysis, uint32_t stack) {
       return false;
   }
   return i > 0;
+}
+
+bool analysis_warning(const analysis_t *analysis, size_t index, analysis_warning_t *warning) {
+  const warnings_t *found = analysis->warnings;
+  *warning = (analysis_warning_t){.id = index + 1};
+  if (index < found->count) {
+    warning->severity = found->items[index].severity;
+    warning->text = found->items[index].text;
+    warning->where = found->items[index].where;
+    return true;
+  }
+  warning->severity = WARNING_SEVERITY_INFO;
+  warning->text = symbols_warning(analysis->symbols, index - found->count);
+  warning->where = "symbols";
+  return warning->text != NULL;
+}
+
+size_t analysis_warning_count(const analysis_t *analysis) {
+  analysis_warning_t warning;
+  size_t count = 0;
+  while (analysis_warning(analysis, count, &warning)) count++;
+  return count;
 }
 
 const char *analysis_property(const analysis_t *analysis, const char *key, const char *prefix) {

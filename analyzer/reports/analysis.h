@@ -33,6 +33,15 @@ void analysis_close(analysis_t *analysis);
 // C++ library's, for what it sets up at start), or the inner ones are those of a function that
 // keeps blocks for itself. False for what libc allocates and hands over (strdup, getline).
 bool analysis_stack_is_runtime(const analysis_t *analysis, uint32_t stack);
+// The findings' warnings, then those of the symbols, of which there are the more the more has been
+// resolved: a report asks for them last.
+typedef struct {
+  size_t id;  // 1, 2, ...
+  warning_severity_t severity;
+  const char *text, *where;
+} analysis_warning_t;
+bool analysis_warning(const analysis_t *analysis, size_t index, analysis_warning_t *warning);
+size_t analysis_warning_count(const analysis_t *analysis);
 // Value of the first property "key=..." whose value begins with `prefix` (may be ""), or NULL.
 const char *analysis_property(const analysis_t *analysis, const char *key, const char *prefix);
 // Why there is nothing of a family (TRACE_FAMILY_*): what the recorder said, or that no call of it

@@ -102,13 +102,12 @@ json_t *json_coverage(const analysis_t *analysis) {
 
 json_t *json_warnings(const analysis_t *analysis) {
   json_t *list = json_array();
-  for (size_t i = 0; i < analysis->warnings->count; i++) {
-    const warning_t *warning = &analysis->warnings->items[i];
+  analysis_warning_t warning;
+  for (size_t i = 0; analysis_warning(analysis, i, &warning); i++)
     json_array_append_new(
-        list, json_pack("{s:o, s:o, s:o, s:o}", "id", json_number(warning->id), "severity",
-                        json_text(warning_severity_name(warning->severity)), "text",
-                        json_text(warning->text), "where", json_text(warning->where)));
-  }
+        list, json_pack("{s:o, s:o, s:o, s:o}", "id", json_number(warning.id), "severity",
+                        json_text(warning_severity_name(warning.severity)), "text",
+                        json_text(warning.text), "where", json_text(warning.where)));
   return list;
 }
 

@@ -54,8 +54,9 @@ static json_t *frame_value(const symbols_frame_t *frame) {
 json_t *json_stack(const analysis_t *analysis, uint32_t stack) {
   json_t *list = json_array();
   const symbols_stack_t *all = stack ? symbols_resolve_stack(analysis->symbols, stack) : NULL;
-  for (size_t i = all ? names_frames_recorder(all) : 0; all && i < all->count; i++)
-    json_array_append_new(list, frame_value(&all->frames[i]));
+  for (size_t i = 0; all && i < all->count; i++)
+    if (!names_frame_is_recorder(&all->frames[i]))
+      json_array_append_new(list, frame_value(&all->frames[i]));
   return list;
 }
 

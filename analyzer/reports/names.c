@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct {
+  symbols_frame_t *frames;
+  size_t count;
+} shown_t;
+
 struct names {
   const models_t *models;
   const reader_t *reader;
@@ -19,6 +24,7 @@ struct names {
   const char **threads;  // by index
   const char **labels;   // by index
   const char **sites;    // by stack
+  shown_t *shown;        // by stack; frames NULL: not asked for yet
   const char **sorted;   // all lock names, made by the first names_lock_unique
   size_t sorted_count;
 };
@@ -46,12 +52,15 @@ names_t *names_open(const models_t *models, symbols_t *symbols) {
   names->threads = memory_new(threads_limit(models_threads(models)) + 1, sizeof *names->threads);
   names->labels = memory_new(threads_limit(models_threads(models)) + 1, sizeof *names->labels);
   names->sites = memory_new(reader_stack_count(names->reader) + 1, sizeof *names->sites);
+  names->shown = memory_new(reader_stack_count(names->reader) + 1, sizeof *names->shown);
   return names;
 }
 
 void names_close(names_t *names) {
   if (!names) return;
   memory_lines_free(&names->kept);
+  for (size_t i = 0; i < reader_stack_count(names->reader); i++) free(names->shown[i].frames);
+  free(names->shown);
   free(names->locks);
   free(names->threads);
   free(names->labels);
@@ -65,7 +74,7 @@ static bool begins(const char *text, const char *prefix) {
   return text && !strncmp(text, prefix, strlen(prefix));
 }
 
-static bool frame_is_recorder(const symbols_frame_t *frame) {
+bool names_frame_is_recorder(const symbols_frame_t *frame) {
   return begins(frame->module, "libinspect.so");
 }
 
@@ -95,23 +104,29 @@ const symbols_frame_t *names_frame(names_t *names, uint32_t stack) {
   return count ? frames : NULL;
 }
 
-size_t names_frames_recorder(const symbols_stack_t *stack) {
-  size_t count = 0;
-  while (count < stack->count && frame_is_recorder(&stack->frames[count])) count++;
-  return count;
+// Index behind the last frame to show: cuts what starts a thread or calls main. Where nothing else
+// would be left, that is better than nothing.
+static size_t frames_end(const symbols_stack_t *all) {
+  size_t end = all->count;
+  if (end > 1 && symbols_frame_is_runtime(&all->frames[end - 2]) &&
+      (!all->frames[end - 1].function || !strcmp(all->frames[end - 1].function, "_start")))
+    end--;
+  while (end && symbols_frame_is_runtime(&all->frames[end - 1])) end--;
+  return end ? end : all->count;
 }
 
 const symbols_frame_t *names_frames_shown(names_t *names, uint32_t stack, size_t *count) {
-  const symbols_stack_t *all = stack ? symbols_resolve_stack(names->symbols, stack) : NULL;
-  size_t first = all ? names_frames_recorder(all) : 0, end = all ? all->count : 0;
-  size_t last = end;
-  while (last > first &&
-         (symbols_frame_is_runtime(&all->frames[last - 1]) ||
-          (all->frames[last - 1].function && !strcmp(all->frames[last - 1].function, "_start"))))
-    last--;
-  if (last == first) last = end;  // nothing else is there: better the runtime's than none
-  *count = last - first;
-  return all ? all->frames + first : NULL;
+  *count = 0;
+  if (!stack || stack >= reader_stack_count(names->reader)) return NULL;
+  shown_t *shown = &names->shown[stack];
+  if (!shown->frames) {
+    const symbols_stack_t *all = symbols_resolve_stack(names->symbols, stack);
+    shown->frames = memory_new(all->count + 1, sizeof *shown->frames);
+    for (size_t i = 0, end = frames_end(all); i < end; i++)
+      if (!names_frame_is_recorder(&all->frames[i])) shown->frames[shown->count++] = all->frames[i];
+  }
+  *count = shown->count;
+  return shown->frames;
 }
 
 // The last two parts of a path: enough to find the file, short enough to read.
@@ -125,10 +140,12 @@ static const char *path_tail(const char *path) {
 
 const char *names_frame_text(names_t *names, const symbols_frame_t *frame) {
   const char *module = frame->module ? frame->module : "[unknown]";
-  if (!frame->function) return names_keep(names, "%s+0x%" PRIx64, module, frame->offset);
+  const char *function = frame->function;
+  if (!function) return names_keep(names, "%s+0x%" PRIx64, module, frame->offset);
+  if (begins(function, "__GI_")) function += strlen("__GI_");  // libc's name for its own use
   if (!frame->file)
-    return names_keep(names, "%s (%s+0x%" PRIx64 ")", frame->function, module, frame->offset);
-  return names_keep(names, "%s (%s:%u)", frame->function, path_tail(frame->file), frame->line);
+    return names_keep(names, "%s (%s+0x%" PRIx64 ")", function, module, frame->offset);
+  return names_keep(names, "%s (%s:%u)", function, path_tail(frame->file), frame->line);
 }
 
 const char *names_site(names_t *names, uint32_t stack) {

@@ -35,10 +35,10 @@ const symbols_frame_t *names_frame(names_t *names, uint32_t stack);
 const char *names_site(names_t *names, uint32_t stack);
 // "session_new (session.c:42)", "zmalloc (redis-server+0x4f2a1)", "redis-server+0x4f2a1".
 const char *names_frame_text(names_t *names, const symbols_frame_t *frame);
-// How many frames at the inner end of a stack are the recorder's own.
-size_t names_frames_recorder(const symbols_stack_t *stack);
-// Frames to show: without the recorder's own at the inner end and what starts every thread at the
-// outer one: `*count` of them, innermost first.
+// True for the recorder's own frames, which no report shows.
+bool names_frame_is_recorder(const symbols_frame_t *frame);
+// Frames to show: without the recorder's own, and without what starts every thread at the outer
+// end. `*count` of them, innermost first; NULL and 0 for no stack.
 const symbols_frame_t *names_frames_shown(names_t *names, uint32_t stack, size_t *count);
 // "outer;...;inner": the shown frames' functions as one line, as flame graphs take them.
 const char *names_folded(names_t *names, uint32_t stack);

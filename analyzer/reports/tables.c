@@ -145,6 +145,17 @@ static void deadlock_row(const analysis_t *analysis, const deadlock_t *deadlock,
   csv_row_end(csv);
 }
 
+static void all_deadlocks_rows(const analysis_t *analysis, csv_t *csv) {
+  for (size_t i = 0; i < analysis->deadlocks->count; i++)
+    deadlock_row(analysis, &analysis->deadlocks->items[i], csv);
+}
+
+static void deadlocks_rows(const analysis_t *analysis, csv_t *csv) {
+  for (size_t i = 0; i < analysis->deadlocks->count; i++)
+    if (analysis->deadlocks->items[i].verdict != DEADLOCK_BENIGN)
+      deadlock_row(analysis, &analysis->deadlocks->items[i], csv);
+}
+
 static void loops_rows(const analysis_t *analysis, csv_t *csv) {
   const loops_t *loops = models_loops(analysis->models);
   for (uint32_t i = 0; i < loops_count(loops); i++) {
@@ -231,12 +242,12 @@ static void histograms_rows(const analysis_t *analysis, csv_t *csv) {
 }
 
 static void warnings_rows(const analysis_t *analysis, csv_t *csv) {
-  for (size_t i = 0; i < analysis->warnings->count; i++) {
-    const warning_t *warning = &analysis->warnings->items[i];
-    csv_number(csv, warning->id);
-    csv_text(csv, warning_severity_name(warning->severity));
-    csv_text(csv, warning->text);
-    csv_text(csv, warning->where);
+  analysis_warning_t warning;
+  for (size_t i = 0; analysis_warning(analysis, i, &warning); i++) {
+    csv_number(csv, warning.id);
+    csv_text(csv, warning_severity_name(warning.severity));
+    csv_text(csv, warning.text);
+    csv_text(csv, warning.where);
     csv_row_end(csv);
   }
 }
@@ -244,38 +255,42 @@ static void warnings_rows(const analysis_t *analysis, csv_t *csv) {
 #define LOCK_TIMES(what)                                                                           \
 #what "_total_ns," #what "_p50_ns," #what "_p95_ns," #what "_p99_ns," #what "_max_ns"
 
-// `rows` is NULL for a table that has none, or whose rows need more than the analysis.
+typedef void rows_t(const analysis_t *analysis, csv_t *csv);
+
+// `rows` is NULL for a table that has none; `all_rows` writes what --all adds, too.
 static const struct {
   const char *file, *header;
-  void (*rows)(const analysis_t *analysis, csv_t *csv);
+  rows_t *rows, *all_rows;
 } table_list[] = {
     {"tasks.csv",
      "id,name,state,created_at_ms,duration_ms,poll_count,run_time_ms,parent_id,kind,scheduled_ns,"
      "idle_ns,blocked_ns,max_poll_ns,site",
-     tasks_rows},
+     tasks_rows, tasks_rows},
     {"threads.csv",
      "id,tid,name,creator_id,created_in,started_ns,ended_ns,state,since_ns,joined_by_id,running_ns,"
      "lock_ns,condition_ns,epoll_ns,join_ns,read_ns,write_ns,accept_ns,barrier_ns,sleep_ns,"
      "lock_waits,longest_lock_wait_ns,events,events_lost",
-     threads_rows},
+     threads_rows, threads_rows},
     {"locks.csv",
      "id,kind,name,address,acquisitions,contended," LOCK_TIMES(wait) "," LOCK_TIMES(hold) ",site",
-     locks_rows},
+     locks_rows, locks_rows},
     {"lock_edges.csv", "from_id,to_id,from_name,to_name,count,threads,from_site,to_site",
-     edges_rows},
+     edges_rows, edges_rows},
+    {"deadlocks.csv", "id,verdict,kind,cycle,threads,reason", deadlocks_rows, all_deadlocks_rows},
     {"loops.csv",
      "id,threads,turns,events,busy_ns,idle_ns,lag_p50_ns,lag_p95_ns,lag_p99_ns,lag_max_ns,stalls",
-     loops_rows},
+     loops_rows, loops_rows},
     {"pools.csv",
      "id,threads,waits_on,jobs,queue_p50_ns,queue_p95_ns,queue_p99_ns,queue_max_ns,job_p50_ns,"
      "job_p95_ns,job_p99_ns,job_max_ns,utilization,stuck",
-     NULL},
+     NULL, NULL},
     {"allocations.csv",
      "site_id,function,file,line,allocations,bytes,live_blocks,live_bytes,peak_bytes,temporary,"
      "stack",
-     allocations_rows},
-    {"histograms.csv", "metric,object_id,object,low_ns,high_ns,count", histograms_rows},
-    {"warnings.csv", "id,severity,text,where", warnings_rows},
+     allocations_rows, allocations_rows},
+    {"histograms.csv", "metric,object_id,object,low_ns,high_ns,count", histograms_rows,
+     histograms_rows},
+    {"warnings.csv", "id,severity,text,where", warnings_rows, warnings_rows},
 };
 _Static_assert(THREAD_STATE_COUNT == 10, "threads.csv has a column for each state");
 
@@ -286,23 +301,14 @@ bool tables_end(csv_t *csv, char *error, size_t size) {
   return code == 0;
 }
 
-static bool deadlocks_write(const analysis_t *analysis, const char *folder, bool all, char *error,
-                            size_t size) {
-  csv_t csv;
-  if (csv_open(&csv, folder, "deadlocks.csv", "id,verdict,kind,cycle,threads,reason"))
-    for (size_t i = 0; i < analysis->deadlocks->count; i++)
-      if (all || analysis->deadlocks->items[i].verdict != DEADLOCK_BENIGN)
-        deadlock_row(analysis, &analysis->deadlocks->items[i], &csv);
-  return tables_end(&csv, error, size);
-}
-
 bool tables_write(const analysis_t *analysis, const char *folder, bool all, char *error,
                   size_t size) {
   for (size_t i = 0; i < sizeof table_list / sizeof *table_list; i++) {
     csv_t csv;
-    if (csv_open(&csv, folder, table_list[i].file, table_list[i].header) && table_list[i].rows)
-      table_list[i].rows(analysis, &csv);
+    rows_t *rows = all ? table_list[i].all_rows : table_list[i].rows;
+    if (csv_open(&csv, folder, table_list[i].file, table_list[i].header) && rows)
+      rows(analysis, &csv);
     if (!tables_end(&csv, error, size)) return false;
   }
-  return deadlocks_write(analysis, folder, all, error, size);
+  return true;
 }

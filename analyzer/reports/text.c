@@ -40,26 +40,21 @@ void text_more(const text_t *text, size_t count) {
 }
 
 void text_warnings(const text_t *text) {
-  const warnings_t *warnings = text->analysis->warnings;
-  if (!warnings->count) {
-    page_heading(text->page, "WARNINGS", "none");
-    return;
-  }
-  page_heading(text->page, "WARNINGS", "");
-  char line[1024];
-  size_t shown = text_rows(text, warnings->count);
+  static const page_style_t styles[] = {[WARNING_SEVERITY_INFO] = PAGE_PLAIN,
+                                        [WARNING_SEVERITY_WARNING] = PAGE_DOUBTFUL,
+                                        [WARNING_SEVERITY_ERROR] = PAGE_BAD};
+  size_t count = analysis_warning_count(text->analysis), shown = text_rows(text, count);
+  page_heading(text->page, "WARNINGS", count ? "" : "none");
   for (size_t i = 0; i < shown; i++) {
-    const warning_t *warning = &warnings->items[i];
-    static const page_style_t styles[] = {[WARNING_SEVERITY_INFO] = PAGE_PLAIN,
-                                          [WARNING_SEVERITY_WARNING] = PAGE_DOUBTFUL,
-                                          [WARNING_SEVERITY_ERROR] = PAGE_BAD};
+    analysis_warning_t warning;
+    char line[1024];
+    analysis_warning(text->analysis, i, &warning);
     fputs("  ", text->page->stream);
-    page_print(text->page, styles[warning->severity], "%s",
-               warning_severity_name(warning->severity));
-    fprintf(text->page->stream, ": %s: %s\n", warning->where,
-            page_clean(line, sizeof line, warning->text, 0));
+    page_print(text->page, styles[warning.severity], "%s", warning_severity_name(warning.severity));
+    fprintf(text->page->stream, ": %s: %s\n", warning.where,
+            page_clean(line, sizeof line, warning.text, 0));
   }
-  text_more(text, warnings->count);
+  text_more(text, count);
 }
 
 // Sections after the summary. Those in which one of `kinds` was found come first, in this order.

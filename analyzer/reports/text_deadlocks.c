@@ -15,14 +15,14 @@ static const char *mode_note(const text_t *text, uint32_t lock, lock_mode_t mode
   return !rwlock ? "" : mode == LOCK_MODE_SHARED ? " for reading" : " for writing";
 }
 
-static void wanted_print(const text_t *text, const deadlock_leg_t *leg) {
+static void wanted_print(const text_t *text, const deadlock_leg_t *leg, const char *verb) {
   names_t *names = text->analysis->names;
   FILE *stream = text->page->stream;
   if (leg->wants)
-    fprintf(stream, "waits for %s%s", names_lock_unique(names, leg->wants),
+    fprintf(stream, "%s %s%s", verb, names_lock_unique(names, leg->wants),
             mode_note(text, leg->wants, leg->wants_mode));
   else if (leg->wants_thread)
-    fprintf(stream, "waits for the end of %s", names_thread_label(names, leg->wants_thread));
+    fprintf(stream, "%s the end of %s", verb, names_thread_label(names, leg->wants_thread));
 }
 
 // "worker (12) waits for lock_b, held by other (13), for 9.2 s since 0.3 s"
@@ -32,7 +32,7 @@ static void actual_leg(const text_t *text, const deadlock_t *deadlock, uint32_t 
   names_t *names = text->analysis->names;
   FILE *stream = text->page->stream;
   fprintf(stream, "     %s ", names_thread_label(names, leg->thread));
-  wanted_print(text, leg);
+  wanted_print(text, leg, "waits for");
   if (deadlock->kind == DEADLOCK_KIND_ORPHAN)
     fprintf(stream, ", held by %s%s when it ended",
             deadlock->ended_thread ? names_thread_label(names, deadlock->ended_thread) : "a thread",
@@ -51,10 +51,10 @@ static void possible_leg(const text_t *text, const deadlock_leg_t *leg) {
   fprintf(stream, "     %s", names_thread_label(text->analysis->names, leg->thread));
   if (leg->thread_count > 1) fprintf(stream, " and %u more", leg->thread_count - 1);
   if (leg->holds)
-    fprintf(stream, " holds %s%s and", names_lock_unique(text->analysis->names, leg->holds),
+    fprintf(stream, " held %s%s and", names_lock_unique(text->analysis->names, leg->holds),
             mode_note(text, leg->holds, leg->holds_mode));
   fputc(' ', stream);
-  wanted_print(text, leg);
+  wanted_print(text, leg, "asked for");
   fprintf(stream, ", %s time%s", quantity_count(leg->count, QUANTITY), quantity_plural(leg->count));
   if (leg->count > 1)
     fprintf(stream, ", first at %s, last at %s\n", quantity_time(leg->first_ns, QUANTITY),

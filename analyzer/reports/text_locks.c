@@ -160,7 +160,8 @@ static void conditions_print(const text_t *text) {
 
 static void note_write(const text_t *text, const ranking_t *ranking, char *note, size_t size) {
   size_t contended = 0;
-  for (size_t i = 0; i < ranking->count; i++) contended += lock_at(text, ranking, i)->contended > 0;
+  for (size_t i = 0; i < ranking->count; i++)
+    contended += lock_at(text, ranking, i)->wait_ns.count > 0;
   snprintf(note, size, "%s lock%s, %s waited for", quantity_count(ranking->count, QUANTITY),
            quantity_plural(ranking->count),
            contended ? quantity_count(contended, QUANTITY) : "none");

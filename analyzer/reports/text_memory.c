@@ -30,12 +30,15 @@ static void totals_print(const text_t *text, const heap_totals_t *totals) {
 
 static void site_print(const text_t *text, const heap_site_t *site) {
   FILE *stream = text->page->stream;
-  fprintf(stream, "\n  %s live in %s block%s", quantity_bytes(site->live_bytes, QUANTITY),
-          quantity_count(site->live_blocks, QUANTITY), quantity_plural(site->live_blocks));
-  fprintf(stream, "; peak %s, allocated %s in %s, %s temporary\n",
-          quantity_bytes(site->peak_bytes, QUANTITY), quantity_bytes(site->bytes, QUANTITY),
-          quantity_count(site->allocations, QUANTITY),
+  fprintf(stream, "\n  allocated %s in %s block%s", quantity_bytes(site->bytes, QUANTITY),
+          quantity_count(site->allocations, QUANTITY), quantity_plural(site->allocations));
+  fprintf(stream, "; peak %s; %s temporary; ", quantity_bytes(site->peak_bytes, QUANTITY),
           quantity_share(site->temporary, site->allocations, QUANTITY));
+  if (site->live_blocks)
+    fprintf(stream, "live at the end %s in %s\n", quantity_bytes(site->live_bytes, QUANTITY),
+            quantity_count(site->live_blocks, QUANTITY));
+  else
+    fputs("nothing live at the end\n", stream);
   text_stack(text, "      ", site->stack, SITE_FRAMES);
 }
 
@@ -89,19 +92,21 @@ static const char *sort_title(options_sort_t sort) {
   case OPTIONS_SORT_TEMPORARY:
     return "most temporary allocations";
   case OPTIONS_SORT_NAME:
-    return "by name";
+    return "in order of names, the";
   case OPTIONS_SORT_ID:
-    return "by number";
+    return "in order of numbers, the";
   default:
     return "most live bytes";
   }
 }
 
-static void sites_print(const text_t *text) {
+// By live bytes; where these are leaks and were listed already, by peak.
+static void sites_print(const text_t *text, bool leaks_known) {
   const heap_t *heap = models_heap(text->analysis->models);
-  ranking_t ranking = ranking_sites(text->analysis, text->options->sort);
-  fprintf(text->page->stream, "\n  Where it was allocated, %s first\n",
-          sort_title(text->options->sort));
+  options_sort_t sort = text->options->sort;
+  if (sort == OPTIONS_SORT_DEFAULT && leaks_known) sort = OPTIONS_SORT_PEAK;
+  ranking_t ranking = ranking_sites(text->analysis, sort);
+  fprintf(text->page->stream, "\n  Where it was allocated, %s first\n", sort_title(sort));
   for (size_t i = 0; i < text_rows(text, ranking.count); i++)
     site_print(text, heap_site(heap, ranking.ids[i]));
   text_more(text, ranking.count);
@@ -122,5 +127,5 @@ void text_memory(const text_t *text) {
                leaks_known ? "" : "the process did not end by itself: what is live is no leak");
   totals_print(text, heap_totals(models_heap(analysis->models)));
   if (leaks_known) leaks_print(text);
-  sites_print(text);
+  sites_print(text, leaks_known);
 }

@@ -112,8 +112,9 @@ static void actual_write(FILE *stream, const analysis_t *analysis, const deadloc
     verdict_cycle(stream, analysis, deadlock);
   }
   uint64_t end = models_end_ns(analysis->models);
-  fprintf(stream, ", for %s now",
-          quantity_time(end > leg->first_ns ? end - leg->first_ns : 0, QUANTITY));
+  fprintf(stream, ", for %s%s",
+          quantity_time(end > leg->first_ns ? end - leg->first_ns : 0, QUANTITY),
+          reader_summary(analysis->reader)->running ? " now" : " at the end");
 }
 
 static void order_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
@@ -265,8 +266,10 @@ static void also_write(FILE *stream, const analysis_t *analysis, fail_on_kind_t 
   if (possible) gap = ", ";
   if (hazards) fprintf(stream, "%s%zu hazard%s", gap, hazards, quantity_plural(hazards));
   if (hazards) gap = ", ";
+  uint32_t rest = analysis->found & ~(1u << first);
+  if (first == FAIL_ON_DEADLOCK) rest &= ~(1u << FAIL_ON_CONTENTION);  // the same waits
   for (int kind = 0; kind < FAIL_ON_COUNT; kind++)
-    if (brief[kind] && kind != (int)first && analysis->found >> kind & 1) {
+    if (brief[kind] && rest >> kind & 1) {
       fprintf(stream, "%s%s", gap, brief[kind]);
       gap = ", ";
     }
