@@ -6,6 +6,7 @@
 static pthread_mutex_t account_a = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t account_b = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int step;
+static volatile int rounds_out = 3, rounds_back = 2;  // unknown to the compiler: one call site each
 
 static NOINLINE void lock_both(pthread_mutex_t *first, pthread_mutex_t *second) {
   pthread_mutex_lock(first);
@@ -19,7 +20,7 @@ static NOINLINE void transfer_back(void) { lock_both(&account_b, &account_a); }
 
 static void *out_main(void *unused) {
   pthread_setname_np(pthread_self(), "transfer-out");
-  for (int i = 0; i < 3; i++) transfer_out();
+  for (int i = 0; i < rounds_out; i++) transfer_out();
   atomic_store(&step, 1);
   await_step(&step, 2);
   return unused;
@@ -28,7 +29,7 @@ static void *out_main(void *unused) {
 static void *back_main(void *unused) {
   pthread_setname_np(pthread_self(), "transfer-back");
   await_step(&step, 1);
-  for (int i = 0; i < 2; i++) transfer_back();
+  for (int i = 0; i < rounds_back; i++) transfer_back();
   atomic_store(&step, 2);
   return unused;
 }

@@ -17,12 +17,12 @@ for _ in range(3):
 print(len(text), hash(len(text)))
 """
 ENVIRONMENT = {"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-COMMAND = ["python3", "-I", "-S", "-c", SCRIPT]
+COMMAND = ["python3", "-S", "-s", "-c", SCRIPT]
 
 
 def heaptrack_counts(t):
     """(calls to allocation functions, leaked bytes are not compared)"""
-    run = t.run([t.command("heaptrack"), "--record-only", "-o", f"{t.folder}/heap", *t.resolve(COMMAND)],
+    run = t.run([t.command("heaptrack"), "-o", f"{t.folder}/heap", *t.resolve(COMMAND)],
                 env=ENVIRONMENT, recorded=False, limit=120)
     recorded = glob.glob(f"{t.folder}/heap*")
     check(len(recorded) == 1, f"heaptrack wrote {recorded}: {run.stdout[-300:]}")

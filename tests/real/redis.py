@@ -58,6 +58,7 @@ def test_whole_benchmark(t):
     report = t.report(t.trace("redis.zst"))
     check(report.trace.complete, "complete")
     check(report.coverage.events > 10000, f"{report.coverage.events} events")
+    check_equal(report.coverage.events_lost, 0, f"events lost ({report.coverage.lost_by_kind})")
     check_equal(report.memory.live_blocks, report.memory.allocations - report.memory.frees, "blocks")
     check(len([task for task in report.tasks if task.kind == "thread"]) >= 4, "redis has 4 threads")
     connections = int(info["total_connections_received"])
