@@ -5,6 +5,7 @@
 #include "analyzer/symbols/lines.h"
 #include "analyzer/symbols/names.h"
 
+#include <libelf.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ symbols_t *symbols_open(const reader_t *reader) {
   // libdwfl would ask servers for debug information if the environment names some. What a trace
   // holds is nobody else's business, and the same trace gives the same report everywhere.
   unsetenv("DEBUGINFOD_URLS");
+  elf_version(EV_CURRENT);  // libelf refuses every file until it is told
   symbols_t *symbols = memory_new(1, sizeof *symbols);
   symbols->reader = reader;
   return symbols;
