@@ -4,6 +4,7 @@
 #include "tools/demo/demo.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -11,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 16 };
+enum { EVENTS_MAX = 16, REPORT_SIZE = 512 };
 
 typedef struct {
   int descriptor;
@@ -53,17 +54,20 @@ static void session_end(server_t *server, session_t *session) {
     free(session);
 }
 
-static void answer_send(int descriptor) {
-  const char answer = DEMO_DONE;
+static void answer_send(int descriptor, char answer) {
   if (write(descriptor, &answer, 1) != 1) demo_fail("write");
 }
 
-// Stands for a query that takes its time.
+// Puts the report together: a line, and a pause that stands for a query that takes its time.
 static void report_make(server_t *server, int descriptor) {
   struct timespec pause = {0, DEMO_REPORT_MS * 1000000L};
+  char *report = malloc(REPORT_SIZE);
+  if (!report) demo_fail("malloc");
   nanosleep(&pause, NULL);
+  snprintf(report, REPORT_SIZE, "%c%d transfers", DEMO_DONE, server->totals.transfers);
   server->totals.reports++;
-  answer_send(descriptor);
+  answer_send(descriptor, report[0]);
+  free(report);
 }
 
 static void transfer_request(server_t *server, session_t *session) {
@@ -98,7 +102,7 @@ static void answers_send(server_t *server) {
   if (read(server->wake_up, &count, sizeof count) < 0) demo_fail("eventfd");
   for (job_t *job = jobs_finished(), *next; job; job = next) {
     next = job->next;
-    answer_send(job->descriptor);
+    answer_send(job->descriptor, DEMO_DONE);
     free(job);
   }
 }
