@@ -25,11 +25,12 @@ static const lock_t *lock_at(const text_t *text, const ranking_t *ranking, size_
 }
 
 static void waits_table(const text_t *text, const ranking_t *ranking, size_t rows) {
-  static const table_column_t columns[] = {{"lock", true, true},       {"kind", true, false},
-                                           {"acquired", false, false}, {"contended", false, false},
-                                           {"waited", false, false},   {"p50", false, false},
-                                           {"p95", false, false},      {"p99", false, false},
-                                           {"max", false, false},      {"waiters", false, false}};
+  static const table_column_t columns[] = {
+      {"lock", true, true},           {"kind", true, false},
+      {"acquired", false, false},     {"contended", false, false, true},
+      {"waited", false, false, true}, {"p50", false, false, true},
+      {"p95", false, false, true},    {"p99", false, false, true},
+      {"max", false, false, true},    {"waiters", false, false, true}};
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);
   for (size_t i = 0; i < rows; i++) {

@@ -62,7 +62,7 @@ static void leaks_print(const text_t *text) {
     *(runtime ? &runtime_blocks : &own_blocks) += site->live_blocks;
     own_sites += site->live_blocks && !runtime;
   }
-  fprintf(text->page->stream, "\n  Leaked at exit: %s in %s block%s from %zu site%s",
+  fprintf(text->page->stream, "\n  Left at exit: %s in %s block%s from %zu site%s",
           quantity_bytes(own_bytes, QUANTITY), quantity_count(own_blocks, QUANTITY),
           quantity_plural(own_blocks), own_sites, quantity_plural(own_sites));
   if (runtime_blocks)
@@ -70,6 +70,9 @@ static void leaks_print(const text_t *text) {
             quantity_bytes(runtime_bytes, QUANTITY), quantity_count(runtime_blocks, QUANTITY),
             quantity_plural(runtime_blocks));
   fputc('\n', text->page->stream);
+  if (own_sites)
+    page_print(text->page, PAGE_FAINT,
+               "  (never freed; a trace cannot tell what the program could still have reached)\n");
   size_t shown = 0;
   for (size_t i = 0; i < ranking.count && shown < text_rows(text, own_sites); i++) {
     const heap_site_t *site = heap_site(heap, ranking.ids[i]);
@@ -123,8 +126,10 @@ void text_memory(const text_t *text) {
     return;
   }
   bool leaks_known = fail_on_leaks_known(analysis->models);
-  page_heading(text->page, "MEMORY",
-               leaks_known ? "" : "the process did not end by itself: what is live is no leak");
+  const char *note = reader_summary(analysis->reader)->running
+                         ? "the process still runs: what is live is no leak"
+                         : "the process did not end by itself: what is live is no leak";
+  page_heading(text->page, "MEMORY", leaks_known ? "" : note);
   totals_print(text, heap_totals(models_heap(analysis->models)));
   if (leaks_known) leaks_print(text);
   sites_print(text, leaks_known);

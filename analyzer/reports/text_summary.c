@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first lines: what this is, how much of it was seen, what is wrong.
+#include "analyzer/reading/memory.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
 #include "analyzer/reports/text.h"
@@ -8,11 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMMAND_COLUMNS = 70, WAITING_LINES = 4 };
+enum { COMMAND_COLUMNS = 70, WAITING_LINES = 3 };
 
 static const char *base_name(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash && slash[1] ? slash + 1 : path;
+}
+
+// What the program was called by: several names may stand for one file (redis-server is a link to
+// redis-check-rdb). A login shell has a dash before its own.
+static const char *program_name(const reader_summary_t *summary) {
+  const char *called = summary->argument_count ? base_name(summary->arguments[0]) : "";
+  called += *called == '-';
+  return *called ? called : base_name(summary->program);
 }
 
 // The command line, its program without the folder, cut to a sensible length.
@@ -21,7 +30,7 @@ static void command_print(FILE *stream, const reader_summary_t *summary) {
   size_t length;
   FILE *memory = open_memstream(&line, &length);
   if (!memory) return;
-  fputs(base_name(summary->program), memory);
+  fputs(program_name(summary), memory);
   for (size_t i = 1; i < summary->argument_count; i++)
     fprintf(memory, " %s", summary->arguments[i]);
   fclose(memory);
@@ -107,47 +116,57 @@ static void verdict_line(const text_t *text) {
   fputc('\n', text->page->stream);
 }
 
-// What a hanging process hangs in, where it is no deadlock: who waits at the end, the longest
-// first.
-static int pending_compare(const void *left, const void *right) {
-  const thread_account_t *a = *(const thread_account_t *const *)left;
-  const thread_account_t *b = *(const thread_account_t *const *)right;
-  if (a->pending.since_ns != b->pending.since_ns)
-    return a->pending.since_ns < b->pending.since_ns ? -1 : 1;
-  return a < b ? -1 : a > b;  // elements of one array: by index
+// A thread that waits when the record ends.
+typedef struct {
+  uint32_t index;
+  unsigned rank;  // what tells most of a hang comes first: locks and joins, then the main thread
+  uint64_t since_ns;
+} waiting_t;
+
+static int waiting_compare(const void *left, const void *right) {
+  const waiting_t *a = left, *b = right;
+  if (a->rank != b->rank) return a->rank < b->rank ? -1 : 1;
+  if (a->since_ns != b->since_ns) return a->since_ns < b->since_ns ? -1 : 1;
+  return a->index < b->index ? -1 : a->index > b->index;
 }
 
-static bool pending_matters(uint32_t what) {
-  return what == TRACE_PENDING_LOCK || what == TRACE_PENDING_JOIN ||
-         what == TRACE_PENDING_CONDITION || what == TRACE_PENDING_BARRIER ||
-         what == TRACE_PENDING_EPOLL || what == TRACE_PENDING_READ;
+static unsigned waiting_rank(const text_t *text, uint32_t index, const thread_pending_t *pending) {
+  const reader_thread_t *thread = reader_thread(text->analysis->reader, index);
+  if (pending->what == TRACE_PENDING_LOCK || pending->what == TRACE_PENDING_JOIN ||
+      pending->what == TRACE_PENDING_BARRIER)
+    return 0;
+  return thread && thread->main ? 1 : 2;
 }
 
-static void waiting_line(const text_t *text, uint32_t index, const thread_account_t *thread) {
+static void waiting_line(const text_t *text, const waiting_t *waiting) {
   FILE *stream = text->page->stream;
+  const thread_account_t *thread =
+      threads_get(models_threads(text->analysis->models), waiting->index);
   uint64_t end = models_end_ns(text->analysis->models);
   const char *site = names_site(text->analysis->names, thread->pending.stack);
-  fprintf(
-      stream, "  at the end %s was %s for %s", names_thread_label(text->analysis->names, index),
-      thread_state_text(thread->state),
-      quantity_time(end > thread->pending.since_ns ? end - thread->pending.since_ns : 0, QUANTITY));
+  bool running = reader_summary(text->analysis->reader)->running;
+  fprintf(stream, "  %s %s %s for %s", names_thread_label(text->analysis->names, waiting->index),
+          running ? "is" : "was", thread_state_text(thread->state),
+          quantity_time(end > waiting->since_ns ? end - waiting->since_ns : 0, QUANTITY));
   if (*site) fprintf(stream, ", in %s", site);
   fputc('\n', stream);
 }
 
+// What a hanging process hangs in, where it is no deadlock.
 static void waiting_lines(const text_t *text) {
   const threads_t *threads = models_threads(text->analysis->models);
   uint32_t limit = threads_limit(threads), count = 0;
-  const thread_account_t **waiting = calloc(limit + 1, sizeof *waiting);
-  for (uint32_t i = 1; waiting && i < limit; i++)
-    if (!threads_get(threads, i)->ended && pending_matters(threads_get(threads, i)->pending.what))
-      waiting[count++] = threads_get(threads, i);
-  if (count) qsort(waiting, count, sizeof *waiting, pending_compare);
-  for (uint32_t i = 0; i < count && i < WAITING_LINES; i++)
-    for (uint32_t index = 1; index < limit; index++)
-      if (threads_get(threads, index) == waiting[i]) waiting_line(text, index, waiting[i]);
+  waiting_t *waiting = memory_new(limit + 1, sizeof *waiting);
+  for (uint32_t i = 1; i < limit && i < reader_thread_count(text->analysis->reader); i++) {
+    const thread_account_t *thread = threads_get(threads, i);
+    if (thread->ended || !thread->pending.what) continue;
+    waiting[count++] =
+        (waiting_t){i, waiting_rank(text, i, &thread->pending), thread->pending.since_ns};
+  }
+  if (count) qsort(waiting, count, sizeof *waiting, waiting_compare);
+  for (uint32_t i = 0; i < count && i < WAITING_LINES; i++) waiting_line(text, &waiting[i]);
   if (count > WAITING_LINES)
-    fprintf(text->page->stream, "  and %u more waited, see THREADS\n", count - WAITING_LINES);
+    fprintf(text->page->stream, "  and %u more wait, see THREADS\n", count - WAITING_LINES);
   free(waiting);
 }
 

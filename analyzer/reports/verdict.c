@@ -185,15 +185,6 @@ static void leak_write(FILE *stream, const analysis_t *analysis) {
   if (*from) fprintf(stream, ", most from %s", from);
 }
 
-static void lost_write(FILE *stream, const analysis_t *analysis) {
-  const reader_summary_t *summary = reader_summary(analysis->reader);
-  if (summary->lost)
-    fprintf(stream, "%s event%s lost", quantity_count(summary->lost, QUANTITY),
-            quantity_plural(summary->lost));
-  else
-    fputs("the trace is damaged", stream);
-}
-
 // Nothing is claimed of what was not recorded.
 static void nothing_write(FILE *stream, const analysis_t *analysis) {
   const models_t *models = analysis->models;
@@ -212,6 +203,17 @@ static void nothing_write(FILE *stream, const analysis_t *analysis) {
     gap = ", ";
   }
   if (gap[0] == ' ') fputs(" no locks, event loops or heap were recorded to the end", stream);
+}
+
+static void lost_write(FILE *stream, const analysis_t *analysis) {
+  nothing_write(stream, analysis);
+  fputs("; but ", stream);
+  const reader_summary_t *summary = reader_summary(analysis->reader);
+  if (summary->lost)
+    fprintf(stream, "%s event%s missing", quantity_count(summary->lost, QUANTITY),
+            summary->lost == 1 ? " is" : "s are");
+  else
+    fputs("the trace is damaged", stream);
 }
 
 static void kind_write(FILE *stream, const analysis_t *analysis, fail_on_kind_t kind) {
