@@ -67,8 +67,7 @@ size_t trace_text_pack(uint64_t *payload, size_t limit, uint64_t id, const char 
 
 bool trace_text_unpack(const uint64_t *payload, size_t count, uint64_t *id, const char **text,
                        size_t *length) {
-  if (count < TEXT_HEAD || payload[1] > count * 8) return false;
-  if (words_of_bytes((size_t)payload[1]) != count - TEXT_HEAD) return false;
+  if (count < TEXT_HEAD || words_of_bytes((size_t)payload[1]) != count - TEXT_HEAD) return false;
   *id = payload[0];
   *length = (size_t)payload[1];
   *text = (const char *)(payload + TEXT_HEAD);

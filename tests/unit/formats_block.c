@@ -114,12 +114,13 @@ START_TEST(mixed_records_round_trip) {
 END_TEST
 
 START_TEST(the_longest_numbers_fit) {
-  static uint64_t words[WORDS];
+  enum { MANY = 200000 };
+  static uint64_t words[MANY];
   size_t count = 0;
-  for (uint64_t i = 0; count + 5 <= WORDS; i++) {
+  for (uint64_t i = 0; count + 5 <= MANY; i++) {
     words[count++] = trace_header(TRACE_PENDING, true, TRACE_STACK_LIMIT - 1, TRACE_ARG_LONG - 1);
-    words[count++] = i % 2 ? 0 : INT64_MIN;
-    words[count++] = i % 2 ? INT64_MIN : 0;
+    words[count++] = (uint64_t)INT64_MIN;
+    words[count++] = 0;
     words[count++] = UINT64_MAX;
     words[count++] = i % 2 ? INT64_MAX : UINT64_MAX;
   }
@@ -341,6 +342,19 @@ START_TEST(stack_numbers_are_bounded) {
 }
 END_TEST
 
+START_TEST(payloads_are_bounded) {
+  static uint8_t content[24 + TRACE_PAYLOAD_MAX + 1];
+  static const uint8_t head[] = {
+      1,    3,   0, 0, 1, TRACE_PROPERTY, 1, 2, TRACE_PROPERTY, 7, 0x81, 0x20, TRACE_PROPERTY,
+      0x81, 0x20};  // 0x81, 0x20: 4097
+  const trace_block_t block = {.records = 1};
+  memcpy(content, head, sizeof(head));
+  ck_assert_int_eq(read_all(&block, content, sizeof(head) + TRACE_PAYLOAD_MAX + 1), -1);
+  content[10] = content[13] = 0x80;
+  ck_assert_int_eq(read_all(&block, content, sizeof(head) + TRACE_PAYLOAD_MAX), 0);
+}
+END_TEST
+
 START_TEST(no_part_of_a_content_is_one) {
   static uint64_t words[400];
   formats_random_t random = 31;
@@ -437,6 +451,7 @@ static TCase *refusal_case(void) {
   tcase_add_test(refusal, half_a_record_is_refused);
   tcase_add_test(refusal, malformed_contents_are_refused);
   tcase_add_test(refusal, stack_numbers_are_bounded);
+  tcase_add_test(refusal, payloads_are_bounded);
   tcase_add_test(refusal, no_part_of_a_content_is_one);
   tcase_add_test(refusal, flipped_bits_do_no_harm);
   return refusal;
