@@ -26,7 +26,7 @@ def fresh_report(t):
     run = t.run([t.built("tools/inspect-run"), "--no-report", "-o", "demo.zst", "--", demo],
                 recorded=False)
     check("4 sessions forgotten" in run.stdout, run.stdout)
-    return t.analyze("demo.zst").stdout
+    return t.analyze("--top", "4", "demo.zst").stdout
 
 
 def test(t):
@@ -48,7 +48,7 @@ def test(t):
 def test_demonstration_is_found_out(t):
     """Everything that is wrong with the demonstration on purpose is in its report."""
     fresh_report(t)
-    report = t.report("demo.zst")
+    report = t.report("demo.zst", arguments=("--top", "0"))
     [deadlock] = report.deadlocks
     check_equal(sorted(deadlock.cycle), ["account_a", "account_b"], "cycle")
     check(deadlock.verdict in ("potential", "feasible"), deadlock.verdict)

@@ -38,6 +38,7 @@ typedef struct job {
   struct job *next;
   int descriptor;  // of the session that asked
   int64_t amount;
+  char entry[232];  // what the journal will say of it
 } job_t;
 
 // Starts the workers. Finished jobs are announced on the eventfd `wake_up`.

@@ -72,13 +72,16 @@ static int server_main(void) {
     fprintf(stderr, "inspect-demo: the client failed\n");
     return EXIT_FAILURE;
   }
-  printf("inspect-demo: %d connections, %d transfers, %d audits, %d reports that blocked the loop, "
-         "%d sessions forgotten\n",
-         totals.connections, totals.transfers, DEMO_AUDITS, totals.reports, totals.forgotten);
+  dprintf(
+      STDOUT_FILENO,
+      "inspect-demo: %d connections, %d transfers, %d audits, %d reports that blocked the loop, "
+      "%d sessions forgotten\n",
+      totals.connections, totals.transfers, DEMO_AUDITS, totals.reports, totals.forgotten);
   return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "--client") == 0) return client_run((uint16_t)atoi(argv[2]));
+  setvbuf(stdout, NULL, _IONBF, 0);  // a buffer of stdio's would be in the report
   return server_main();
 }

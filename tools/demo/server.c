@@ -76,6 +76,7 @@ static void transfer_request(server_t *server, session_t *session) {
   *job = (job_t){.descriptor = session->descriptor, .amount = 1};
   session->transferred++;
   server->totals.transfers++;
+  snprintf(job->entry, sizeof job->entry, "transfer %d", server->totals.transfers);
   jobs_submit(job);
 }
 
