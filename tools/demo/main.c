@@ -72,11 +72,9 @@ static int server_main(void) {
     fprintf(stderr, "inspect-demo: the client failed\n");
     return EXIT_FAILURE;
   }
-  dprintf(
-      STDOUT_FILENO,
-      "inspect-demo: %d connections, %d transfers, %d audits, %d reports that blocked the loop, "
-      "%d sessions forgotten\n",
-      totals.connections, totals.transfers, DEMO_AUDITS, totals.reports, totals.forgotten);
+  printf("inspect-demo: %d connections, %d transfers, %d audits, %d reports that blocked the loop, "
+         "%d sessions forgotten\n",
+         totals.connections, totals.transfers, DEMO_AUDITS, totals.reports, totals.forgotten);
   return EXIT_SUCCESS;
 }
 
