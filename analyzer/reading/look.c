@@ -127,6 +127,7 @@ static void rings_look(reader_t *reader) {
 
 // A process that lives, and whose trace has not come to its end.
 static void running_find(reader_t *reader) {
+  if (reading_facts_property(reader, READING_RECOVERED_KEY)) return;
   if (!reading_process_lives(reader->summary.pid, reader->start_time)) return;
   bool active = reader->rings.map &&
                 atomic_load(&reading_rings_process(&reader->rings)->state) == TRACE_PROCESS_ACTIVE;
@@ -211,7 +212,8 @@ static const char *emptiness_fault(const reader_t *reader) {
 bool reading_look(reader_t *reader, const char *path, char *error, size_t size) {
   if (!reading_files_open(&reader->files, path, error, size)) return false;
   properties_peek(reader);
-  if (!reader->options.no_rings) rings_find(reader, path);
+  bool alone = reader->options.no_rings || reading_facts_property(reader, READING_RECOVERED_KEY);
+  if (!alone) rings_find(reader, path);
   rings_look(reader);
   // Anew: the writer may have completed or replaced the file.
   reading_files_close(&reader->files);

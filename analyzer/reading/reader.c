@@ -93,7 +93,8 @@ static bool lane_advance(reader_t *reader, reading_lane_t *lane) {
     unsigned kind = lane->record.kind;
     if (kind_is_fact(kind)) {
       reading_facts_note(reader, lane, time);
-      if (time > reader->summary.duration_ns && kind == TRACE_END)
+      // The writer's own facts say until when it saw the process.
+      if (lane->number == 0 && time > reader->summary.duration_ns)
         reader->summary.duration_ns = time;
     }
     if (!kind_is_given(reader, kind)) continue;

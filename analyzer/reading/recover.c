@@ -84,7 +84,6 @@ static void property_put(recover_t *state, const char *key, const char *format, 
 // A trace whose first block is gone, or that never had one: what the session knows of the process.
 static void identity_write(recover_t *state) {
   const reader_t *reader = state->reader;
-  if (reading_facts_property(reader, TRACE_KEY_VERSION)) return;
   property_put(state, TRACE_KEY_VERSION, "%d", TRACE_VERSION);
   property_put(state, TRACE_KEY_PID, "%" PRIu32, reader->summary.pid);
   property_put(state, TRACE_KEY_START_TICKS, "%" PRIu64, reader->start_ticks);
@@ -106,8 +105,22 @@ static bool block_is_whole(recover_t *state, reading_block_t *block) {
   return result == 0;
 }
 
+static void recovered_write(recover_t *state) {
+  property_put(state, READING_RECOVERED_KEY, "%s", INSPECT_VERSION);
+  facts_flush(state, 0, 0);
+}
+
+static bool block_is_identity(const recover_t *state, const reading_block_t *block) {
+  return block == state->reader->files.blocks && block->place.block.lane == 0 && !block->reported &&
+         reading_facts_property(state->reader, TRACE_KEY_VERSION);
+}
+
 static void blocks_copy(recover_t *state) {
   reading_files_t *files = &state->reader->files;
+  if (files->block_count == 0 || !block_is_identity(state, files->blocks)) {
+    identity_write(state);
+    recovered_write(state);
+  }
   for (size_t i = 0; i < files->block_count && state->failure == 0; i++) {
     reading_block_t *block = &files->blocks[i];
     const trace_block_t *header = &block->place.block;
@@ -115,6 +128,7 @@ static void blocks_copy(recover_t *state) {
     if (block_is_whole(state, block)) {
       block_write(state, header, state->content, block->place.content_size);
       state->recovery->blocks++;
+      if (block_is_identity(state, block)) recovered_write(state);
       continue;
     }
     state->recovery->damaged_blocks++;
@@ -174,7 +188,6 @@ static void end_write(recover_t *state) {
     uint64_t words[] = {moment->ticks, moment->monotonic_ns, moment->realtime_ns};
     fact_put(state, TRACE_CLOCK, 0, 0, words, 3);
   }
-  property_put(state, "recovered", "%s", INSPECT_VERSION);
   bool known = reader->summary.end_how >= 0 && !reader->summary.running;
   int how = known                     ? reader->summary.end_how
             : reader->summary.running ? TRACE_END_LIMIT
@@ -187,7 +200,6 @@ static void end_write(recover_t *state) {
 static int trace_write(recover_t *state, int fd) {
   state->failure = trace_writer_open(&state->writer, fd, TRACE_BLOCK_MAX, LEVEL);
   if (state->failure) return state->failure;
-  identity_write(state);
   blocks_copy(state);
   rings_write(state);
   end_write(state);

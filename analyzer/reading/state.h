@@ -8,6 +8,9 @@
 #include "analyzer/reading/reader.h"
 #include "analyzer/reading/threads.h"
 
+// Property that `recover` adds: the file stands for itself, whatever is found beside it.
+#define READING_RECOVERED_KEY "recovered"
+
 struct reader {
   reader_options_t options;
   reader_summary_t summary;

@@ -146,6 +146,15 @@ void trace_builder_finish(trace_builder_t *builder, int how, int status) {
   ck_assert_int_eq(trace_writer_finish(&builder->writer), 0);
 }
 
+void trace_builder_pad(trace_builder_t *builder, uint32_t lane) {
+  const builder_lane_t *it = &builder->lanes[lane];
+  uint64_t left = TRACE_RING_WORDS - (it->flushed + it->count) % TRACE_RING_WORDS;
+  builder_lane_t *padded = builder_lane(builder, lane, left);
+  memset(padded->words + padded->count, 0, left * sizeof *padded->words);
+  padded->words[padded->count] = trace_header(0, false, 0, (uint32_t)left - 1);
+  padded->count += left;
+}
+
 static void builder_unmap(trace_builder_t *builder) {
   if (builder->map) munmap(builder->map, builder->map_size);
   builder->map = NULL;

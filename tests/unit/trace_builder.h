@@ -50,6 +50,8 @@ void trace_builder_flush(trace_builder_t *builder, uint32_t lane);
 void trace_builder_repeat(trace_builder_t *builder, uint32_t lane);
 // All lanes are flushed, END (TRACE_END_*, exit status) and the seek table written. The last call.
 void trace_builder_finish(trace_builder_t *builder, int how, int status);
+// Fills the ring of `lane` with padding up to its end, so that the next record begins it again.
+void trace_builder_pad(trace_builder_t *builder, uint32_t lane);
 // What was not flushed stays in a session file beside the trace, as ring lane - 1 of process slot 0
 // with this pid and start time (name the file in the property "rings"; new traces do). May be
 // called again after more records. Lane 0 is flushed.
