@@ -25,7 +25,7 @@ HOOK(process, pid_t, fork, (void), ()) {
   const int place = recorder_fork_prepare();
   const pid_t child = real_fork();
   if (child == 0) {
-    recorder_fork_child(place);
+    recorder_fork_child();
     return child;
   }
   recorder_fork_parent(place, child);
