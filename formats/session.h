@@ -97,6 +97,12 @@ typedef struct {
   char trace_path[TRACE_PATH_MAX]; // absolute; terminated; set by the writer (slot 0: at start)
 } trace_process_t;
 
+// A process as one number: pids have 22 bits (PID_MAX_LIMIT), the start time has the rest. It stands
+// as `from` and `to` in the headers of lane 0, so that whose a trace is can be told without decoding.
+static inline uint64_t trace_process_identity(uint32_t pid, uint64_t start_time) {
+  return start_time << 22 | (pid & ((1u << 22) - 1));
+}
+
 typedef struct {
   uint64_t magic;
   uint32_t version;

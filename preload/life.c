@@ -21,6 +21,10 @@ typedef struct {
 } life_t;
 static life_t *life;
 
+// The place that this thread took for the child it is forking, + 1; 0: none. In the child it is
+// still there, and counts from its first hook on: handlers of pthread_atfork may call some.
+static __thread int fork_place __attribute__((tls_model("initial-exec")));
+
 bool life_reserve(void) {
   const long result = system_call(SYS_mmap, NULL, LIFE_PAGE, PROT_READ | PROT_WRITE,
                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -67,16 +71,21 @@ static void place_fill(int place, uint32_t pid, uint32_t parent) {
 int recorder_process(void) {
   if (likely(life && life->known > 0)) return life->known - 1;
   if (!recorder_session || life->known < 0) return -1;
-  // A child of a fork that we were not called for.
-  const int place = place_take();
+  // A forked child; without a place where we were not called for the fork.
+  const int place = fork_place ? fork_place - 1 : place_take();
   life_begin(place);
   if (place >= 0) place_fill(place, life->pid, (uint32_t)system_call(SYS_getppid));
   return place;
 }
 
-int recorder_fork_prepare(void) { return recorder_session ? place_take() : -1; }
+int recorder_fork_prepare(void) {
+  const int place = recorder_session ? place_take() : -1;
+  fork_place = place + 1;
+  return place;
+}
 
 void recorder_fork_parent(int place, pid_t child) {
+  fork_place = 0;
   if (place < 0) return;
   if (child < 0)
     atomic_store(&recorder_session->processes[place].state, TRACE_PROCESS_FREE);
@@ -84,10 +93,9 @@ void recorder_fork_parent(int place, pid_t child) {
     place_fill(place, (uint32_t)child, life->pid);
 }
 
-void recorder_fork_child(int place) {
-  if (!recorder_session) return;
-  life_begin(place);
-  if (place >= 0) place_fill(place, life->pid, (uint32_t)system_call(SYS_getppid));
+void recorder_fork_child(void) {
+  recorder_process();
+  fork_place = 0;
 }
 
 // ---- the writer --------------------------------------------------------------------------------

@@ -39,9 +39,10 @@ int recorder_process(void);
 // Around fork: prepare takes a place for the child (-1: none) before it, so that the writer waits
 // for it even if the parent ends at once; the parent tells which process has it (a negative `child`:
 // fork failed), the child takes it, so that its trace exists even if it never calls anything.
+// Prepare and what follows run in one thread.
 int recorder_fork_prepare(void);
 void recorder_fork_parent(int place, pid_t child);
-void recorder_fork_child(int place);
+void recorder_fork_child(void);
 // The process ends: asks the writer to complete the trace and waits for it, 50 ms at most.
 void recorder_finish(int status, unsigned how);
 // An exec is about to happen (true), or has failed (false).

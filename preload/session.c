@@ -87,18 +87,24 @@ static void session_fill(session_files_t *files) {
   session->magic = TRACE_SESSION_MAGIC;
 }
 
-// TRACE.rings, or TRACE.PID.rings where an image before this one still has the former.
+// TRACE.rings, or TRACE.PID.rings, TRACE.PID.1.rings ... where writers of images before this one
+// still have those.
 static long session_open_rings(session_files_t *files) {
-  char other[TRACE_PATH_MAX];
-  if (!naming_append(files->rings_path, TRACE_PATH_MAX, files->trace_path, SESSION_RINGS_SUFFIX))
-    return -ENAMETOOLONG;
+  char stem[TRACE_PATH_MAX], other[TRACE_PATH_MAX];
   const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-  const long file = system_call(SYS_openat, AT_FDCWD, files->rings_path, flags, 0600);
-  if (file != -EEXIST) return file;
-  if (!naming_insert(other, sizeof other, files->trace_path, (uint64_t)system_call(SYS_getpid)) ||
-      !naming_append(files->rings_path, TRACE_PATH_MAX, other, SESSION_RINGS_SUFFIX))
-    return -ENAMETOOLONG;
-  return system_call(SYS_openat, AT_FDCWD, files->rings_path, flags, 0600);
+  strcpy(other, files->trace_path);
+  for (uint64_t n = 0; n < 64; n++) {
+    if (!naming_append(files->rings_path, TRACE_PATH_MAX, other, SESSION_RINGS_SUFFIX)) break;
+    const long file = system_call(SYS_openat, AT_FDCWD, files->rings_path, flags, 0600);
+    if (file != -EEXIST) return file;
+    if (n == 0) {
+      if (!naming_insert(stem, sizeof stem, other, (uint64_t)system_call(SYS_getpid))) break;
+      strcpy(other, stem);
+    } else if (!naming_insert(other, sizeof other, stem, n)) {
+      break;
+    }
+  }
+  return -EEXIST;
 }
 
 static int session_make_rings(session_files_t *files) {

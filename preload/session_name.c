@@ -46,22 +46,48 @@ static bool process_writes(const trace_process_t *process) {
          process_lives(atomic_load(&process->pid), atomic_load(&process->start_time));
 }
 
-// Moves the trace that this process wrote before its exec out of the way: NAME.PID.N.
+// `path` with .PID in it, as a process has it that does not stand alone. A name that has it already
+// is left as it is.
+static bool name_with_pid(char stem[TRACE_PATH_MAX], const char *path, uint32_t pid) {
+  char ending[32] = ".";
+  naming_digits(ending + 1, pid);
+  strcat(ending, ".zst");
+  const size_t length = strlen(path), size = strlen(ending);
+  if (length > size && strcmp(path + length - size, ending) == 0) {
+    strcpy(stem, path);
+    return true;
+  }
+  return naming_insert(stem, TRACE_PATH_MAX, path, pid);
+}
+
+// Moves the trace that this process wrote before its exec out of the way: NAME.PID.N. Tells its
+// writer (`before`, NULL where that has ended) where it is now.
 static void name_move_aside(trace_process_t *before, const char *path, uint32_t pid) {
   char stem[TRACE_PATH_MAX], target[TRACE_PATH_MAX];
-  if (!naming_insert(stem, sizeof stem, path, pid)) return;
+  if (!name_with_pid(stem, path, pid)) return;
   for (uint64_t n = 1; n < NAME_TRIES; n++) {
     if (!naming_insert(target, sizeof target, stem, n)) return;
     if (system_failed(system_call(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, target,
                                   RENAME_NOREPLACE)))
       continue;
-    strcpy(before->trace_path, target);  // where its writer will find it
+    if (before) strcpy(before->trace_path, target);
     char from[TRACE_PATH_MAX], to[TRACE_PATH_MAX];
     if (naming_append(from, sizeof from, path, SESSION_NEW_SUFFIX) &&
         naming_append(to, sizeof to, target, SESSION_NEW_SUFFIX))
       system_call(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
     return;
   }
+}
+
+// The first block of a trace, or nothing: a file that is not one.
+static bool name_first_block(const char *path, trace_block_header_t *header) {
+  const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (system_failed(file)) return false;
+  const long length = system_call(SYS_read, file, header, sizeof *header);
+  system_call(SYS_close, file);
+  if (length == 0) memset(header, 0, sizeof *header);
+  return length == 0 || (length == sizeof *header && header->magic == TRACE_BLOCK_MAGIC &&
+                         header->inner == TRACE_INNER_MAGIC);
 }
 
 // Looks at one session file beside the trace.
@@ -81,7 +107,8 @@ static void name_look_at_session(name_search_t *search, const char *rings_path) 
     trace_process_t *process = &session->processes[i];
     process->trace_path[TRACE_PATH_MAX - 1] = 0;
     if (!process_writes(process)) continue;
-    if (atomic_load(&process->pid) == search->pid) {
+    if (atomic_load(&process->pid) == search->pid &&
+        atomic_load(&process->start_time) == search->self.start_time) {
       atomic_store(&process->exec_pending, UINT32_MAX);  // tells its writer that the exec happened
       if (strcmp(process->trace_path, search->path) == 0) {
         name_move_aside(process, search->path, search->pid);
@@ -145,17 +172,6 @@ static bool ended_before(const char *path, const process_identity_t *self) {
   return S_ISREG(status.st_mode) && ended < started_at(self) + NAME_SLACK_NS;
 }
 
-// A trace, or a file that nothing was written to yet. Somebody's other file is never replaced.
-static bool is_trace(const char *path) {
-  uint32_t head[3];
-  const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (system_failed(file)) return false;
-  const long length = system_call(SYS_read, file, head, sizeof head);
-  system_call(SYS_close, file);
-  return length == 0 || (length == sizeof head && head[0] == TRACE_BLOCK_MAGIC &&
-                         head[2] == TRACE_INNER_MAGIC);
-}
-
 static void name_remove(const char *path) {
   char beside[TRACE_PATH_MAX];
   system_call(SYS_unlinkat, AT_FDCWD, path, 0);
@@ -178,12 +194,19 @@ int session_claim_name(char path[TRACE_PATH_MAX]) {
     search.state = NAME_FREE;
     name_look_around(&search);
     if (search.state == NAME_OURS) continue;  // it was moved aside
-    if (search.state == NAME_FREE && ended_before(path, &search.self) && is_trace(path)) {
+    trace_block_header_t first;
+    const bool is_trace = name_first_block(path, &first);
+    if (is_trace && first.from == trace_process_identity(search.pid, search.self.start_time)) {
+      name_move_aside(NULL, path, search.pid);  // its writer has ended already
+      continue;
+    }
+    if (is_trace && search.state == NAME_FREE && ended_before(path, &search.self)) {
       name_remove(path);
       continue;
     }
     // In use: NAME.PID, then NAME.PID.1 ...
-    if (!naming_insert(path, TRACE_PATH_MAX, plain, suffix == 0 ? search.pid : suffix))
+    if (suffix == 0 ? !name_with_pid(path, plain, search.pid)
+                    : !naming_insert(path, TRACE_PATH_MAX, plain, suffix))
       return -ENAMETOOLONG;
     if (suffix++ == 0) strcpy(plain, path);
   }

@@ -72,7 +72,9 @@ static void fact_decimal(stream_t *stream, const char *key, double number) {
 
 void stream_flush_facts(stream_t *stream, const stream_memory_t *memory) {
   if (stream->facts_used == 0 || !stream->open) return;
-  trace_block_t block = {.lane = 0};
+  const uint64_t identity =
+      trace_process_identity(stream->pid, stream->identity.start_time);
+  trace_block_t block = {.lane = 0, .from = identity, .to = identity};
   const size_t size = trace_block_encode(stream->facts, stream->facts_used, memory->scratch,
                                          memory->content, &block);
   stream->facts_used = 0;
