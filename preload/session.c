@@ -65,8 +65,7 @@ static uint32_t session_rings_max(void) {
 
 static void session_fill(session_files_t *files) {
   trace_session_t *session = files->session;
-  process_identity_t self = {0};
-  process_identify(0, &self);
+  process_identify(0, &files->identity);
   session->version = TRACE_SESSION_VERSION;
   session->header_size = TRACE_SESSION_SIZE;
   session->ring_stride = TRACE_RING_STRIDE;
@@ -79,7 +78,7 @@ static void session_fill(session_files_t *files) {
   session->realtime_ns = clock_realtime();
   trace_process_t *first = &session->processes[0];
   atomic_store(&first->pid, (uint32_t)system_call(SYS_getpid));
-  atomic_store(&first->start_time, self.start_time);
+  atomic_store(&first->start_time, files->identity.start_time);
   atomic_store(&first->start_ticks, session->ticks);
   strcpy(first->trace_path, files->trace_path);
   atomic_store(&session->rings_ready, SESSION_RINGS_FIRST);

@@ -93,9 +93,10 @@ static void at_exit(int status, void *unused) {
   recorder_finish(status, TRACE_EXIT_NORMAL);
 }
 
-static void start_recording(void) {
+static void start_recording(char *const arguments[]) {
   static session_files_t files;  // the writer keeps a copy; too large for a small stack
   const char *what;
+  files.arguments = arguments;
   if (!start_path(&files)) {
     start_failed("INSPECT_OUTPUT", "not to be made an absolute path", -ENAMETOOLONG);
     return;
@@ -126,10 +127,9 @@ static void start_recording(void) {
 __attribute__((constructor(101))) static void start(int count, char **arguments,
                                                     char **environment) {
   (void)count;
-  (void)arguments;
   message_open();
   real_resolve();
   if (!settings_read(&settings, environment) || !settings.enabled) return;
   clock_choose();
-  start_recording();
+  start_recording(arguments);
 }

@@ -95,8 +95,13 @@ void stream_note_costs(stream_t *stream) {
   stream_fact(stream, TRACE_OVERHEAD, 0, 3, costs);
 }
 
-// /proc/PID/cmdline: arguments, each ended by a zero.
-static void facts_of_arguments(stream_t *stream) {
+static void fact_argument(stream_t *stream, size_t index, const char *argument) {
+  stream_fact_text(stream, TRACE_KEY_ARGUMENT, settings.redact && index > 0 ? "..." : argument);
+}
+
+// A forked child may have given itself another title: /proc/PID/cmdline has its arguments, each
+// ended by a zero.
+static void facts_of_title(stream_t *stream) {
   char path[64] = "/proc/", text[4096];
   naming_digits(path + 6, stream->pid);
   strcat(path, "/cmdline");
@@ -107,7 +112,15 @@ static void facts_of_arguments(stream_t *stream) {
   if (length <= 0) return;
   text[length] = 0;
   for (long at = 0; at < length; at += (long)strlen(text + at) + 1)
-    stream_fact_text(stream, TRACE_KEY_ARGUMENT, settings.redact && at > 0 ? "..." : text + at);
+    fact_argument(stream, (size_t)at, text + at);
+}
+
+static void facts_of_arguments(stream_t *stream, const session_files_t *files) {
+  if (stream->slot > 0) {
+    facts_of_title(stream);
+    return;
+  }
+  for (size_t i = 0; files->arguments[i]; i++) fact_argument(stream, i, files->arguments[i]);
 }
 
 static void facts_of_host(stream_t *stream) {
@@ -121,7 +134,7 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
   fact_number(stream, TRACE_KEY_VERSION, TRACE_VERSION);
   stream_fact_text(stream, TRACE_KEY_RECORDER, INSPECT_VERSION);
   stream_fact_text(stream, TRACE_KEY_PROGRAM, files->program);
-  facts_of_arguments(stream);
+  facts_of_arguments(stream, files);
   fact_number(stream, TRACE_KEY_PID, stream->pid);
   const uint32_t parent = atomic_load(&stream->process->parent);
   if (parent) fact_number(stream, TRACE_KEY_PARENT, parent);
@@ -195,7 +208,8 @@ bool stream_open(stream_t *stream, const session_files_t *files, uint32_t slot, 
   }
   strcpy(stream->process->trace_path, stream->path);
   stream->pidfd = (int)system_call(SYS_pidfd_open, stream->pid, 0);
-  process_identify(stream->pid, &stream->identity);
+  if (slot == 0) stream->identity = files->identity;  // from before any exec
+  else process_identify(stream->pid, &stream->identity);
   if (!atomic_load(&stream->process->start_time))
     atomic_store(&stream->process->start_time, stream->identity.start_time);
   stream->open = true;

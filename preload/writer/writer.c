@@ -228,7 +228,10 @@ static void process_end(uint32_t slot, int how) {
   atomic_store(&process->state, slot == 0 ? TRACE_PROCESS_ENDED : TRACE_PROCESS_FREE);
 }
 
+// How a process that is gone has ended. One that died with an exec under way did so as another
+// image (a failed exec takes its announcement back).
 static int end_kind(const trace_process_t *process) {
+  if (atomic_load(&process->exec_pending)) return TRACE_END_EXEC;
   return atomic_load(&process->exit_known) ? TRACE_END_EXIT : TRACE_END_DIED;
 }
 
