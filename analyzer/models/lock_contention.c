@@ -26,11 +26,17 @@ struct lock_history {
   uint32_t hold_size, wait_size;
 };
 
+static void remember(struct lock_history *history, const lock_holder_t *holder, uint64_t until) {
+  history->holds[history->hold_count++ % history->hold_size] =
+      (past_hold_t){holder->stack, holder->thread, holder->since_ns, until};
+}
+
 void lock_history_begin(lock_t *lock) {
   struct lock_history *history = array_zeroed(1, sizeof *history);
   history->hold_size = RING_FIRST;
   history->holds = array_zeroed(RING_FIRST, sizeof *history->holds);
   lock->history = history;
+  if (lock->last_holder.thread) remember(history, &lock->last_holder, lock->last_hold_until);
 }
 
 void lock_history_free(lock_t *lock) {
@@ -42,10 +48,10 @@ void lock_history_free(lock_t *lock) {
 }
 
 void lock_history_hold(lock_t *lock, const held_lock_t *held, uint32_t thread, uint64_t until) {
-  struct lock_history *history = lock->history;
-  if (!history) return;
-  history->holds[history->hold_count++ % history->hold_size] =
-      (past_hold_t){held->stack, thread, held->since_ns, until};
+  lock->last_holder =
+      (lock_holder_t){.thread = thread, .stack = held->stack, .since_ns = held->since_ns};
+  lock->last_hold_until = until;
+  if (lock->history) remember(lock->history, &lock->last_holder, until);
 }
 
 static uint64_t oldest(uint64_t count, uint32_t size) { return count > size ? count - size : 0; }

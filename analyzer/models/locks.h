@@ -65,10 +65,13 @@ typedef struct lock {
   lock_holder_t owner;         // exclusive holder; thread 0: none
   lock_holder_t *readers;      // shared holders
   uint32_t reader_count, reader_capacity;
-  // Private. Exclusive holders whose release was not read before the next acquire; recent holds and
-  // waits, once more than one thread came; the next lock in the page; findings that name it.
+  // Private. Exclusive holders whose release was not read before the next acquire; the last hold
+  // that ended; recent holds and waits, once more than one thread came; the next lock in the page;
+  // findings that name it.
   lock_holder_t *displaced;
   uint32_t displaced_count, displaced_capacity;
+  lock_holder_t last_holder;
+  uint64_t last_hold_until;
   struct lock_history *history;
   struct lock *next_in_page;
   uint32_t references;

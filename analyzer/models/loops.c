@@ -403,12 +403,16 @@ void loops_step(loops_t *loops, const reader_event_t *event) {
 
 // ---- end ---------------------------------------------------------------------------------------
 
-// Of the batch that the trace ends in: the last one begun runs or is blocked, later ones wait.
+// Of the batch that the trace ends in: the last one seen to begin runs or is blocked (the first,
+// where none was), those without a call still wait.
 static void set_states(loops_t *loops, const turn_t *turn) {
+  uint32_t present = 0;
+  for (uint32_t at = 0; at < turn->share_count; ++at)
+    if (turn->shares[at].known) present = at;
   for (uint32_t at = 0; at < turn->share_count; ++at) {
     task_t *task = tasks_find(loops->tasks, turn->shares[at].task);
     if (!task || !task->registrations) continue;
-    if (at + 1 == turn->share_count)
+    if (at == present)
       task->state = turn->pending ? TASK_STATE_BLOCKED : TASK_STATE_RUNNING;
     else if (!turn->shares[at].known)
       task->state = TASK_STATE_SCHEDULED;

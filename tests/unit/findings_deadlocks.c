@@ -548,6 +548,7 @@ START_TEST(plain_condition_wait_is_none) {
 }
 END_TEST
 
+Suite *findings_deadlocks_suite(void);
 Suite *findings_deadlocks_suite(void) {
   const struct {
     const char *name;

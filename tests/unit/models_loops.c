@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event loops and descriptor tasks from turns whose times are known.
+#include "analyzer/models/loops.h"
+
+#include "tests/unit/models_feed.h"
+
+#include <check.h>
+#include <errno.h>
+#include <sys/epoll.h>
+
+enum { EPOLL = 3, LISTENER = 4, ONE = 5, TWO = 6, THREE = 7, MS = 1000000 };
+
+static feed_t feed;
+
+static void control(int operation, int descriptor, uint64_t token, uint32_t stack) {
+  feed_event(&feed, 1, TRACE_EPOLL_CTL, stack, (uint64_t)operation,
+             trace_pair(EPOLL, (uint32_t)descriptor), token, trace_pair(EPOLLIN, 0));
+}
+
+// Thread 1 returns from a wait of `wait` ns at `time` with the tokens; 8 were asked for.
+static void turn(uint64_t time, uint64_t wait, const uint64_t *tokens, unsigned count) {
+  feed_at(&feed, time);
+  feed_event(&feed, 1, TRACE_EPOLL_WAIT, 50, trace_zigzag(count), trace_pair(EPOLL, 8), wait,
+             trace_zigzag(-1));
+  for (unsigned at = 0; at < count; ++at) {
+    feed_at(&feed, time);
+    feed_event(&feed, 1, TRACE_READY, 0, EPOLLIN, tokens[at], 0, 0);
+  }
+}
+
+// A read that ends at `time` and took `duration`.
+static void read_from(uint64_t time, int descriptor, int64_t result, uint64_t duration) {
+  feed_at(&feed, time);
+  feed_event(&feed, 1, TRACE_READ, 0, (uint64_t)descriptor, trace_zigzag(result), duration, 0);
+}
+
+static void setup(void) {
+  feed = feed_begin();
+  feed_start(&feed, 1);
+  feed_at(&feed, 1 * MS);
+  feed_event(&feed, 1, TRACE_EPOLL_CREATE, 40, EPOLL, 0, 0, 0);
+  control(EPOLL_CTL_ADD, ONE, 101, 41);
+  control(EPOLL_CTL_ADD, TWO, 102, 42);
+  control(EPOLL_CTL_ADD, THREE, 103, 43);
+}
+static void teardown(void) { feed_free(&feed); }
+
+static const loop_t *loop(void) { return loops_get(models_loops(feed.models), 0); }
+
+static const task_t *task(int descriptor) {
+  const tasks_t *tasks = models_tasks(feed.models);
+  for (uint32_t at = tasks_count(tasks); at-- > 0;)
+    if (tasks_get(tasks, at)->descriptor == descriptor) return tasks_get(tasks, at);
+  ck_abort_msg("no task of descriptor %d", descriptor);
+  return NULL;
+}
+
+static void expect_sum(const task_t *one) {
+  ck_assert_uint_eq(one->running_ns + one->scheduled_ns + one->blocked_ns + one->idle_ns,
+                    one->ended_ns - one->created_ns);
+}
+
+START_TEST(turns_batches_busy_and_idle) {
+  turn(10 * MS, 4 * MS, (uint64_t[]){101, 102}, 2);
+  turn(20 * MS, 7 * MS, (uint64_t[]){101}, 1);  // the turn before lasted from 10 to 13
+  turn(30 * MS, 9 * MS, NULL, 0);               // 20 to 21
+  turn(40 * MS, 10 * MS, NULL, 0);              // 30 to 30
+  feed_at(&feed, 42 * MS);
+  feed_pending(&feed, 1, TRACE_PENDING_EPOLL, EPOLL, 0, 50, 41 * MS);
+  feed_at(&feed, 50 * MS);
+  feed_start(&feed, 2);
+  feed_end(&feed);
+  ck_assert_uint_eq(loops_count(models_loops(feed.models)), 1);
+  ck_assert_uint_eq(loop()->site, 40);
+  ck_assert_uint_eq(loop()->thread_count, 1);
+  ck_assert_uint_eq(loop()->waits, 4);
+  ck_assert_uint_eq(loop()->turns, 4);
+  ck_assert_uint_eq(loop()->events, 3);
+  ck_assert_uint_eq(loop()->empty, 2);
+  ck_assert_uint_eq(loop()->batch.max, 2);
+  ck_assert_uint_eq(loop()->busy_ns, (3 + 1 + 0 + 1) * MS);
+  ck_assert_uint_eq(loop()->idle_ns, (4 + 7 + 9 + 10 + 9) * MS);
+  ck_assert_uint_eq(loop()->saturated, 0);
+  ck_assert_uint_eq(loop()->stall_count, 0);
+  ck_assert_uint_eq(loop()->max_registered, 3);
+}
+END_TEST
+
+START_TEST(batch_as_large_as_asked_is_saturated) {
+  turn(10 * MS, 0, (uint64_t[]){101, 102, 103, 101, 102, 103, 101, 102}, 8);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->saturated, 1);
+}
+END_TEST
+
+START_TEST(lag_is_until_the_first_call_on_the_descriptor) {
+  turn(10 * MS, 0, (uint64_t[]){101, 102, 103}, 3);
+  read_from(10 * MS + 1000, ONE, 100, 1000);  // begins at 10 ms: no lag
+  read_from(12 * MS, TWO, 100, 0);            // 2 ms
+  read_from(13 * MS, ONE, 100, 0);            // not its first
+  read_from(15 * MS, THREE, 100, 0);          // 5 ms
+  turn(20 * MS, 4 * MS, NULL, 0);             // the turn ended at 16
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->lag_ns.count, 3);
+  ck_assert_uint_eq(loop()->lag_ns.total, 7 * MS);
+  ck_assert_uint_eq(loop()->lag_ns.max, 5 * MS);
+  ck_assert_uint_eq(loop()->lags_estimated, 0);
+  ck_assert_uint_eq(task(ONE)->running_ns, 2 * MS);
+  ck_assert_uint_eq(task(TWO)->running_ns, 3 * MS);
+  ck_assert_uint_eq(task(TWO)->scheduled_ns, 2 * MS);
+  ck_assert_uint_eq(task(THREE)->running_ns, 1 * MS);
+  ck_assert_uint_eq(task(THREE)->max_poll_ns, 1 * MS);
+  ck_assert_uint_eq(task(ONE)->bytes_in, 200);
+  expect_sum(task(ONE));
+  expect_sum(task(TWO));
+  expect_sum(task(THREE));
+}
+END_TEST
+
+START_TEST(lag_without_a_call_is_interpolated_and_said_to_be) {
+  turn(10 * MS, 0, (uint64_t[]){101, 102, 103}, 3);
+  read_from(14 * MS, THREE, 100, 0);
+  turn(20 * MS, 4 * MS, NULL, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->lags_estimated, 2);
+  ck_assert_uint_eq(task(ONE)->scheduled_ns, 0);       // first of its batch
+  ck_assert_uint_eq(task(TWO)->scheduled_ns, 2 * MS);  // half way to the third
+  ck_assert_uint_eq(task(THREE)->scheduled_ns, 4 * MS);
+}
+END_TEST
+
+START_TEST(long_turn_is_a_stall_with_its_task_and_stack) {
+  turn(10 * MS, 0, (uint64_t[]){101, 102}, 2);
+  read_from(11 * MS, ONE, 1, 0);
+  feed_at(&feed, 12 * MS);
+  feed_allocate(&feed, 1, 0x10000, 64, 77);  // the last seen before the silence
+  feed_at(&feed, 50 * MS);
+  feed_release_block(&feed, 1, 0x10000);
+  read_from(51 * MS, TWO, 1, 0);
+  turn(60 * MS, 8 * MS, NULL, 0);  // 10 to 52
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->stall_count, 1);
+  ck_assert_uint_eq(loop()->stalls[0].at_ns, 10 * MS);
+  ck_assert_uint_eq(loop()->stalls[0].duration_ns, 42 * MS);
+  ck_assert_uint_eq(loop()->stalls[0].task, task(ONE)->id);
+  ck_assert_uint_eq(loop()->stalls[0].stack, 77);
+  ck_assert_uint_eq(loop()->stalls[0].thread, 1);
+}
+END_TEST
+
+START_TEST(turn_of_exactly_the_threshold_is_no_stall) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  turn(20 * MS, 0, NULL, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->stall_count, 0);
+}
+END_TEST
+
+START_TEST(blocking_call_in_a_turn_is_counted_by_site) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  read_from(10 * MS, ONE, 1, 0);
+  feed_at(&feed, 40 * MS);
+  feed_waited(&feed, 1, 0x9000, FEED_MUTEX, 66, 25 * MS);
+  turn(50 * MS, 5 * MS, NULL, 0);  // 10 to 45
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->blocking.count, 1);
+  ck_assert_uint_eq(loop()->blocking.items[0].kind, TRACE_LOCK_WAIT);
+  ck_assert_uint_eq(loop()->blocking.items[0].stack, 66);
+  ck_assert_uint_eq(loop()->blocking.items[0].total_ns, 25 * MS);
+  ck_assert_uint_eq(task(ONE)->blocked_ns, 25 * MS);
+  ck_assert_uint_eq(task(ONE)->running_ns, 10 * MS);
+  ck_assert_uint_eq(loop()->stalls[0].blocked_kind, TRACE_LOCK_WAIT);
+  ck_assert_uint_eq(loop()->stalls[0].stack, 66);
+  expect_sum(task(ONE));
+}
+END_TEST
+
+START_TEST(handler_that_never_returns_is_a_stall) {
+  turn(10 * MS, 0, (uint64_t[]){101, 102}, 2);
+  read_from(10 * MS + 1, ONE, 1, 0);
+  feed_at(&feed, 90 * MS);
+  feed_pending(&feed, 1, TRACE_PENDING_LOCK, 0x9000, FEED_MUTEX, 66, 15 * MS);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->stall_count, 1);
+  ck_assert_uint_eq(loop()->stalls[0].duration_ns, 80 * MS);
+  ck_assert_uint_eq(loop()->stalls[0].stack, 66);
+  ck_assert_uint_eq(loop()->stalls[0].blocked_kind, TRACE_LOCK_WAIT);
+}
+END_TEST
+
+START_TEST(accepted_descriptor_has_its_listener_as_parent) {
+  control(EPOLL_CTL_ADD, LISTENER, 100, 44);
+  turn(10 * MS, 0, (uint64_t[]){100}, 1);
+  feed_event(&feed, 1, TRACE_ACCEPT, 45, LISTENER, trace_zigzag(9), 10, 0);
+  control(EPOLL_CTL_ADD, 9, 109, 46);
+  feed_end(&feed);
+  ck_assert(task(LISTENER)->listener);
+  ck_assert_uint_eq(task(LISTENER)->accepts, 1);
+  ck_assert_uint_eq(task(9)->parent, task(LISTENER)->id);
+  ck_assert_uint_eq(task(9)->site, 46);
+  ck_assert_int_eq(task(9)->state, TASK_STATE_PENDING);
+  ck_assert_uint_eq(task(ONE)->parent, 0);
+}
+END_TEST
+
+START_TEST(closed_descriptor_and_its_number_used_again_are_two_tasks) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  read_from(11 * MS, ONE, -ECONNRESET, 0);
+  feed_at(&feed, 12 * MS);
+  feed_event(&feed, 1, TRACE_CLOSE, 0, ONE, 0, 0, 0);
+  uint32_t tasks_before = 3;
+  control(EPOLL_CTL_ADD, ONE, 101, 47);
+  turn(20 * MS, 0, (uint64_t[]){101}, 1);
+  feed_end(&feed);
+  const tasks_t *tasks = models_tasks(feed.models);
+  ck_assert_uint_eq(tasks_count(tasks), tasks_before + 1);
+  const task_t *first = tasks_get(tasks, 0);
+  ck_assert_int_eq(first->descriptor, ONE);
+  ck_assert_int_eq(first->state, TASK_STATE_FAILED);
+  ck_assert_uint_eq(first->ended_ns, 12 * MS);
+  ck_assert_uint_eq(first->polls, 1);
+  ck_assert_uint_eq(first->running_ns, 1 * MS);  // from its read to its close
+  expect_sum(first);
+  ck_assert_uint_ne(task(ONE)->id, first->id);
+  ck_assert_uint_eq(task(ONE)->polls, 1);
+}
+END_TEST
+
+START_TEST(removed_descriptor_is_completed) {
+  control(EPOLL_CTL_DEL, TWO, 0, 0);
+  feed_end(&feed);
+  ck_assert_int_eq(task(TWO)->state, TASK_STATE_COMPLETED);
+  ck_assert_int_eq(task(THREE)->state, TASK_STATE_PENDING);
+}
+END_TEST
+
+START_TEST(changed_token_still_means_the_task) {
+  control(EPOLL_CTL_MOD, TWO, 222, 0);
+  turn(10 * MS, 0, (uint64_t[]){222, 102}, 2);
+  feed_end(&feed);
+  ck_assert_uint_eq(task(TWO)->polls, 1);
+  ck_assert_uint_eq(loop()->events, 2);
+}
+END_TEST
+
+START_TEST(failed_registration_is_none) {
+  feed_event(&feed, 1, TRACE_EPOLL_CTL, 0, EPOLL_CTL_ADD, trace_pair(EPOLL, 12), 5,
+             trace_pair(EPOLLIN, EBADF));
+  feed_end(&feed);
+  ck_assert_uint_eq(tasks_count(models_tasks(feed.models)), 3);
+}
+END_TEST
+
+START_TEST(epoll_closed_and_made_again_is_another_loop) {
+  feed_event(&feed, 1, TRACE_CLOSE, 0, EPOLL, 0, 0, 0);
+  feed_event(&feed, 1, TRACE_EPOLL_CREATE, 48, EPOLL, 0, 0, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(loops_count(models_loops(feed.models)), 2);
+  ck_assert_uint_ne(loop()->closed_ns, UINT64_MAX);
+  ck_assert_uint_eq(loops_get(models_loops(feed.models), 1)->closed_ns, UINT64_MAX);
+}
+END_TEST
+
+START_TEST(task_the_trace_ends_in_is_running_and_later_ones_scheduled) {
+  turn(10 * MS, 0, (uint64_t[]){101, 102, 103}, 3);
+  read_from(11 * MS, ONE, 1, 0);
+  read_from(12 * MS, TWO, 1, 0);
+  feed_end(&feed);
+  ck_assert_int_eq(task(ONE)->state, TASK_STATE_IDLE);
+  ck_assert_int_eq(task(TWO)->state, TASK_STATE_RUNNING);
+  ck_assert_int_eq(task(THREE)->state, TASK_STATE_SCHEDULED);
+}
+END_TEST
+
+START_TEST(ended_tasks_beyond_the_limit_are_dropped_and_counted) {
+  for (int at = 0; at < TASKS_ENDED_MAX + 10; ++at) {
+    control(EPOLL_CTL_ADD, 9, 109, 46);
+    feed_event(&feed, 1, TRACE_CLOSE, 0, 9, 0, 0, 0);
+  }
+  feed_end(&feed);
+  ck_assert_uint_eq(tasks_dropped(models_tasks(feed.models)), 10);
+  ck_assert_uint_eq(tasks_count(models_tasks(feed.models)), TASKS_ENDED_MAX + 3);
+}
+END_TEST
+
+Suite *models_loops_suite(void);
+Suite *models_loops_suite(void) {
+  const TTest *tests[] = {turns_batches_busy_and_idle,
+                          batch_as_large_as_asked_is_saturated,
+                          lag_is_until_the_first_call_on_the_descriptor,
+                          lag_without_a_call_is_interpolated_and_said_to_be,
+                          long_turn_is_a_stall_with_its_task_and_stack,
+                          turn_of_exactly_the_threshold_is_no_stall,
+                          blocking_call_in_a_turn_is_counted_by_site,
+                          handler_that_never_returns_is_a_stall,
+                          accepted_descriptor_has_its_listener_as_parent,
+                          closed_descriptor_and_its_number_used_again_are_two_tasks,
+                          removed_descriptor_is_completed,
+                          changed_token_still_means_the_task,
+                          failed_registration_is_none,
+                          epoll_closed_and_made_again_is_another_loop,
+                          task_the_trace_ends_in_is_running_and_later_ones_scheduled,
+                          ended_tasks_beyond_the_limit_are_dropped_and_counted};
+  Suite *suite = suite_create("models_loops");
+  TCase *loops = tcase_create("loops");
+  tcase_add_checked_fixture(loops, setup, teardown);
+  for (size_t at = 0; at < sizeof tests / sizeof *tests; ++at) tcase_add_test(loops, tests[at]);
+  suite_add_tcase(suite, loops);
+  return suite;
+}
