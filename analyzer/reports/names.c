@@ -85,7 +85,6 @@ static bool function_is_allocator(const char *function) {
       "PyMem_",       "PyObject_Malloc", "PyObject_Calloc", "_PyMem_",    "_PyObject_Malloc",
       "operator new", "std::",           "__gnu_cxx::",     "void std::", "alloc::alloc::"};
   enum { PREFIX_MAX = 4 };
-  if (!function) return false;
   for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
     if (begins(function, prefixes[i])) return true;
   for (size_t i = 0; i < sizeof stems / sizeof *stems; i++) {
@@ -95,12 +94,51 @@ static bool function_is_allocator(const char *function) {
   return false;
 }
 
+// A function without its list of parameters, which makes C++ names unreadable: up to the last
+// balanced pair of parentheses, if that stands at the end.
+static int function_length(const char *function) {
+  int length = (int)strlen(function), end = length, depth = 0;
+  static const char *const tails[] = {" const", " &", " &&"};
+  for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+    int tail = (int)strlen(tails[i]);
+    if (end > tail && !strcmp(function + end - tail, tails[i])) end -= tail;
+  }
+  if (!end || function[end - 1] != ')') return length;
+  for (int at = end; at-- > 0;) {
+    depth += function[at] == ')' ? 1 : function[at] == '(' ? -1 : 0;
+    if (depth) continue;
+    bool is_name = at == 0 || (at >= 8 && !strncmp(function + at - 8, "operator", 8));
+    return is_name ? length : at;
+  }
+  return length;
+}
+
+// port::Mutex::Lock, Monitor::Wait: a method that wraps a call on a lock, so that its callers tell
+// more.
+static bool function_wraps_lock(const char *function) {
+  static const char *const methods[] = {
+      "::lock",     "::Lock",      "::unlock",  "::Unlock",    "::TryLock",    "::try_lock",
+      "::ReadLock", "::WriteLock", "::Acquire", "::acquire",   "::wait",       "::Wait",
+      "::Mutex",    "::RWMutex",   "::CondVar", "::MutexLock", "::MutexLocker"};
+  int length = function_length(function);
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+    int tail = (int)strlen(methods[i]);
+    if (length >= tail && !strncmp(function + length - tail, methods[i], (size_t)tail)) return true;
+  }
+  return false;
+}
+
+static bool frame_tells(const symbols_frame_t *frame) {
+  if (symbols_frame_is_runtime(frame)) return false;
+  return !frame->function ||
+         (!function_is_allocator(frame->function) && !function_wraps_lock(frame->function));
+}
+
 const symbols_frame_t *names_frame(names_t *names, uint32_t stack) {
   size_t count;
   const symbols_frame_t *frames = names_frames_shown(names, stack, &count);
   for (size_t i = 0; i < count; i++)
-    if (!symbols_frame_is_runtime(&frames[i]) && !function_is_allocator(frames[i].function))
-      return &frames[i];
+    if (frame_tells(&frames[i])) return &frames[i];
   return count ? frames : NULL;
 }
 
@@ -122,8 +160,11 @@ const symbols_frame_t *names_frames_shown(names_t *names, uint32_t stack, size_t
   if (!shown->frames) {
     const symbols_stack_t *all = symbols_resolve_stack(names->symbols, stack);
     shown->frames = memory_new(all->count + 1, sizeof *shown->frames);
-    for (size_t i = 0, end = frames_end(all); i < end; i++)
-      if (!names_frame_is_recorder(&all->frames[i])) shown->frames[shown->count++] = all->frames[i];
+    for (size_t i = 0, end = frames_end(all); i < end; i++) {
+      bool wrapper = shown->count == 0 && begins(all->frames[i].function, "operator new");
+      if (!wrapper && !names_frame_is_recorder(&all->frames[i]))
+        shown->frames[shown->count++] = all->frames[i];
+    }
   }
   *count = shown->count;
   return shown->frames;
@@ -144,8 +185,10 @@ const char *names_frame_text(names_t *names, const symbols_frame_t *frame) {
   if (!function) return names_keep(names, "%s+0x%" PRIx64, module, frame->offset);
   if (begins(function, "__GI_")) function += strlen("__GI_");  // libc's name for its own use
   if (!frame->file)
-    return names_keep(names, "%s (%s+0x%" PRIx64 ")", function, module, frame->offset);
-  return names_keep(names, "%s (%s:%u)", function, path_tail(frame->file), frame->line);
+    return names_keep(names, "%.*s (%s+0x%" PRIx64 ")", function_length(function), function, module,
+                      frame->offset);
+  return names_keep(names, "%.*s (%s:%u)", function_length(function), function,
+                    path_tail(frame->file), frame->line);
 }
 
 const char *names_site(names_t *names, uint32_t stack) {
@@ -176,29 +219,26 @@ const char *names_folded(names_t *names, uint32_t stack) {
 }
 
 // ---- locks -------------------------------------------------------------------------------------
+static const char *block_name(names_t *names, const char *kind, uint64_t address,
+                              const heap_block_t *block) {
+  const symbols_frame_t *frame = names_frame(names, block->stack);
+  const char *from = !frame            ? ""
+                     : frame->function ? frame->function
+                                       : names_frame_text(names, frame);
+  return names_keep(names, "%s at +%" PRIu64 " in %" PRIu64 "-byte block%s%.*s", kind,
+                    address - block->address, block->size, *from ? " from " : "",
+                    function_length(from), from);
+}
+
 const char *names_address(names_t *names, const char *kind, uint64_t address) {
   const char *variable = symbols_variable(names->symbols, address);
   if (variable) return names_keep(names, "%s", variable);
   heap_block_t block;
-  if (heap_find(models_heap(names->models), address, &block)) {
-    const symbols_frame_t *frame = names_frame(names, block.stack);
-    return names_keep(names, "%s at +%" PRIu64 " in %" PRIu64 "-byte block%s%s", kind,
-                      address - block.address, block.size, frame && frame->function ? " from " : "",
-                      frame && frame->function ? frame->function : "");
-  }
+  if (heap_find(models_heap(names->models), address, &block))
+    return block_name(names, kind, address, &block);
   const char *place = symbols_place(names->symbols, address);
   if (place) return names_keep(names, "%s at %s", kind, place);
   return names_keep(names, "%s at 0x%" PRIx64, kind, address);
-}
-
-static const char *block_lock_name(names_t *names, const lock_t *lock) {
-  const heap_block_t *block = &lock->block;
-  const symbols_frame_t *frame = names_frame(names, block->stack);
-  const char *from =
-      frame ? frame->function ? frame->function : names_frame_text(names, frame) : "";
-  return names_keep(names, "%s at +%" PRIu64 " in %" PRIu64 "-byte block%s%s",
-                    lock_kind_name(lock->bits), lock->address - block->address, block->size,
-                    *from ? " from " : "", from);
 }
 
 const char *names_lock(names_t *names, uint32_t id) {
@@ -207,7 +247,7 @@ const char *names_lock(names_t *names, uint32_t id) {
   if (names->locks[id]) return names->locks[id];
   const char *name;
   if (lock->block.size)
-    name = block_lock_name(names, lock);
+    name = block_name(names, lock_kind_name(lock->bits), lock->address, &lock->block);
   else if ((name = symbols_variable(names->symbols, lock->address)))
     name = names_keep(names, "%s", name);
   else

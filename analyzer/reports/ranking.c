@@ -184,3 +184,14 @@ ranking_t ranking_loops(const analysis_t *analysis, options_sort_t sort) {
   }
   return rows_rank(&rows);
 }
+
+ranking_t ranking_conditions(const analysis_t *analysis, options_sort_t sort) {
+  const locks_t *locks = models_locks(analysis->models);
+  rows_t rows = {0};
+  for (uint32_t i = 0; i < locks_condition_count(locks); i++) {
+    row_t *row = row_add(&rows, i);
+    row->first = sort == OPTIONS_SORT_ID ? id_key(i) : locks_condition(locks, i)->wait_ns.total;
+    row->second = locks_condition(locks, i)->waits;
+  }
+  return rows_rank(&rows);
+}

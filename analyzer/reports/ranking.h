@@ -24,6 +24,8 @@ ranking_t ranking_sites(const analysis_t *analysis, options_sort_t sort);
 ranking_t ranking_tasks(const analysis_t *analysis, options_sort_t sort);
 // Loops (indices for loops_get) by stalls' time, then events.
 ranking_t ranking_loops(const analysis_t *analysis, options_sort_t sort);
+// Conditions (indices for locks_condition) by total wait, then waits.
+ranking_t ranking_conditions(const analysis_t *analysis, options_sort_t sort);
 void ranking_free(ranking_t *ranking);
 
 #endif

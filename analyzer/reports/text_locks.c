@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // LOCKS: who waited and for how long, how long they were held, and by whom meanwhile.
+#include "analyzer/reading/memory.h"
 #include "analyzer/reports/chart.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
@@ -7,6 +8,7 @@
 #include "analyzer/reports/table.h"
 #include "analyzer/reports/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { BLAMED_LOCKS = 3, BLAMED_SITES = 3, BUCKETS_MAX = 4096 };
@@ -25,12 +27,17 @@ static const lock_t *lock_at(const text_t *text, const ranking_t *ranking, size_
 }
 
 static void waits_table(const text_t *text, const ranking_t *ranking, size_t rows) {
-  static const table_column_t columns[] = {
-      {"lock", true, true},           {"kind", true, false},
-      {"acquired", false, false},     {"contended", false, false, true},
-      {"waited", false, false, true}, {"p50", false, false, true},
-      {"p95", false, false, true},    {"p99", false, false, true},
-      {"max", false, false, true},    {"waiters", false, false, true}};
+  static const table_column_t columns[] = {{"lock", true, true},
+                                           {"kind", true, false},
+                                           {"acquired", false, false},
+                                           {"contended", false, false, true},
+                                           {"waited", false, false, true},
+                                           {"p50", false, false, true},
+                                           {"p95", false, false, true},
+                                           {"p99", false, false, true},
+                                           {"max", false, false, true},
+                                           {"waiters", false, false, true},
+                                           {"made or first used in", true, true, true}};
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);
   for (size_t i = 0; i < rows; i++) {
@@ -42,6 +49,8 @@ static void waits_table(const text_t *text, const ranking_t *ranking, size_t row
     table_put(&table, quantity_time(lock->wait_ns.total, QUANTITY));
     quantiles_put(&table, &lock->wait_ns);
     table_put(&table, quantity_count(lock->max_waiters, QUANTITY));
+    table_put(&table, names_site(text->analysis->names,
+                                 lock->init_stack ? lock->init_stack : lock->first_stack));
   }
   table_print(&table, text->page);
   table_close(&table);
@@ -83,24 +92,58 @@ static void holds_table(const text_t *text, const ranking_t *ranking, size_t row
                "estimated from these)\n");
 }
 
-static void sites_print(const text_t *text, const char *title, const site_table_t *unsorted,
+// A site as it is shown: several stacks may have one name.
+typedef struct {
+  const char *name;
+  uint64_t total_ns;
+} named_site_t;
+
+static int name_compare(const void *left, const void *right) {
+  return strcmp(((const named_site_t *)left)->name, ((const named_site_t *)right)->name);
+}
+
+static int total_compare(const void *left, const void *right) {
+  const named_site_t *a = left, *b = right;
+  if (a->total_ns != b->total_ns) return a->total_ns > b->total_ns ? -1 : 1;
+  return strcmp(a->name, b->name);
+}
+
+static const char *site_name(const text_t *text, uint32_t stack, bool holders) {
+  const char *name = names_site(text->analysis->names, stack);
+  if (*name) return name;
+  if (stack) return "(its frames are unknown)";
+  return holders ? "(hand-over, or a holder that was not seen)" : "(no stack)";
+}
+
+// Fills `named` (room for all sites), most first. Returns their number.
+static size_t sites_name(const text_t *text, const site_table_t *sites, bool holders,
+                         named_site_t *named) {
+  size_t count = 0;
+  for (uint32_t i = 0; i < sites->count; i++)
+    named[i] =
+        (named_site_t){site_name(text, sites->items[i].stack, holders), sites->items[i].total_ns};
+  qsort(named, sites->count, sizeof *named, name_compare);
+  for (uint32_t i = 0; i < sites->count; i++)
+    if (count && !strcmp(named[count - 1].name, named[i].name))
+      named[count - 1].total_ns += named[i].total_ns;
+    else
+      named[count++] = named[i];
+  qsort(named, count, sizeof *named, total_compare);
+  return count;
+}
+
+static void sites_print(const text_t *text, const char *title, const site_table_t *sites,
                         bool holders) {
-  site_table_t sites = {0};
+  named_site_t *named = memory_new(sites->count + 1, sizeof *named);
+  size_t count = sites->count ? sites_name(text, sites, holders, named) : 0;
   uint64_t total = 0;
-  site_table_merge(&sites, unsorted);
-  site_table_sort(&sites);
-  for (uint32_t i = 0; i < sites.count; i++) total += sites.items[i].total_ns;
+  for (size_t i = 0; i < count; i++) total += named[i].total_ns;
   if (total) fprintf(text->page->stream, "    %s\n", title);
-  for (uint32_t i = 0; total && i < sites.count && i < BLAMED_SITES; i++) {
-    const site_total_t *site = &sites.items[i];
-    const char *name = names_site(text->analysis->names, site->stack);
-    if (!*name && site->stack) name = "(its frames are unknown)";
-    if (!*name) name = holders ? "(hand-over, or a holder that was not seen)" : "(no stack)";
+  for (size_t i = 0; total && i < count && i < BLAMED_SITES; i++)
     fprintf(text->page->stream, "      %6s  %8s  %s\n",
-            quantity_share(site->total_ns, total, QUANTITY),
-            quantity_time(site->total_ns, QUANTITY), name);
-  }
-  site_table_clear(&sites);
+            quantity_share(named[i].total_ns, total, QUANTITY),
+            quantity_time(named[i].total_ns, QUANTITY), named[i].name);
+  free(named);
 }
 
 static void histogram_print(const text_t *text, const histogram_t *histogram) {
@@ -142,8 +185,9 @@ static void conditions_print(const text_t *text) {
                                            {"max", false, false}};
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);
-  for (uint32_t i = 0; i < text_rows(text, count); i++) {
-    const condition_t *condition = locks_condition(locks, i);
+  ranking_t ranking = ranking_conditions(text->analysis, text->options->sort);
+  for (size_t i = 0; i < text_rows(text, count); i++) {
+    const condition_t *condition = locks_condition(locks, ranking.ids[i]);
     table_put(&table, names_address(text->analysis->names, "condition", condition->address));
     table_put(&table, quantity_count(condition->waits, QUANTITY));
     table_put(&table, quantity_count(condition->signals, QUANTITY));
@@ -157,6 +201,7 @@ static void conditions_print(const text_t *text) {
   table_print(&table, text->page);
   table_close(&table);
   text_more(text, count);
+  ranking_free(&ranking);
 }
 
 static void note_write(const text_t *text, const ranking_t *ranking, char *note, size_t size) {
