@@ -138,5 +138,5 @@ const char *analysis_absence(const analysis_t *analysis, unsigned family) {
     const char *setting = analysis_property(analysis, TRACE_KEY_SETTING, "INSPECT_ALLOCATIONS=");
     if (setting) return setting;
   }
-  return "no call of it was recorded";
+  return "no such call was recorded";
 }

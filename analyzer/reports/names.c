@@ -80,7 +80,8 @@ bool names_frame_is_recorder(const symbols_frame_t *frame) {
 
 // zmalloc, xrealloc, g_malloc, je_calloc, ztrymalloc_usable: names that every block would have.
 static bool function_is_allocator(const char *function) {
-  static const char *const stems[] = {"malloc", "calloc", "realloc", "trymalloc", "strdup"};
+  static const char *const stems[] = {"malloc",    "calloc",   "realloc",
+                                      "trymalloc", "memalign", "strdup"};
   static const char *const prefixes[] = {
       "PyMem_",       "PyObject_Malloc", "PyObject_Calloc", "_PyMem_",    "_PyObject_Malloc",
       "operator new", "std::",           "__gnu_cxx::",     "void std::", "alloc::alloc::"};
@@ -91,7 +92,9 @@ static bool function_is_allocator(const char *function) {
     const char *found = strstr(function, stems[i]);
     if (found && found - function <= PREFIX_MAX) return true;
   }
-  return false;
+  size_t length = strlen(function);  // ngx_alloc, but not alloc_session
+  return length <= PREFIX_MAX + strlen("alloc") && length >= strlen("alloc") &&
+         !strcmp(function + length - strlen("alloc"), "alloc");
 }
 
 // A function without its list of parameters, which makes C++ names unreadable: up to the last

@@ -154,13 +154,14 @@ static size_t family_mark(siblings_t *siblings) {
   return found;
 }
 
-void siblings_print(const page_t *page, const analysis_t *analysis) {
+void siblings_print(const page_t *page, const analysis_t *analysis, size_t top) {
   siblings_t siblings = folder_read(analysis->path);
-  if (family_mark(&siblings)) page_heading(page, "OTHER TRACES OF THIS RUN", "");
+  size_t found = family_mark(&siblings), shown = 0;
+  if (found) page_heading(page, "OTHER TRACES OF THIS RUN", "");
   for (size_t i = 0; i < siblings.count; i++) {
     const sibling_t *sibling = &siblings.items[i];
     char file[300], program[300];
-    if (sibling->related && !sibling->ours)
+    if (sibling->related && !sibling->ours && shown++ < top)
       fprintf(page->stream, "  %s  %s, pid %u, about %s events\n",
               page_clean(file, sizeof file, sibling->file, 0),
               page_clean(program, sizeof program, sibling->program, 0), sibling->pid,
@@ -168,4 +169,5 @@ void siblings_print(const page_t *page, const analysis_t *analysis) {
     free(siblings.items[i].file);
   }
   free(siblings.items);
+  if (found > top) fprintf(page->stream, "  ... and %zu more (--top 0 for all)\n", found - top);
 }

@@ -7,7 +7,7 @@
 #include "analyzer/reports/page.h"
 
 // Looks at every trace in the folder: only headers and the first block of facts are read. Prints
-// nothing where there is none.
-void siblings_print(const page_t *page, const analysis_t *analysis);
+// nothing where there is none, and at most `top` of them.
+void siblings_print(const page_t *page, const analysis_t *analysis, size_t top);
 
 #endif

@@ -82,5 +82,6 @@ void text_report(const text_t *text) {
       if (text->options->sections & section_table[i].section &&
           !!(section_table[i].kinds & text->analysis->found) == found)
         section_table[i].print(text);
-  if (text->options->sections & OPTIONS_SECTION_SUMMARY) siblings_print(text->page, text->analysis);
+  if (text->options->sections & OPTIONS_SECTION_SUMMARY)
+    siblings_print(text->page, text->analysis, text->options->top);
 }

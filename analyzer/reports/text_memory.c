@@ -19,9 +19,9 @@ static void totals_print(const text_t *text, const heap_totals_t *totals) {
   fprintf(stream, "  at the end %s in %s block%s\n", quantity_bytes(totals->live_bytes, QUANTITY),
           quantity_count(totals->live_blocks, QUANTITY), quantity_plural(totals->live_blocks));
   if (totals->unknown_frees)
-    fprintf(stream, "  %s block%s freed that was not seen to be allocated\n",
+    fprintf(stream, "  freed without their allocation being seen: %s block%s\n",
             quantity_count(totals->unknown_frees, QUANTITY),
-            totals->unknown_frees == 1 ? " was" : "s were");
+            quantity_plural(totals->unknown_frees));
   if (totals->lost)
     page_print(text->page, PAGE_BAD,
                "  %s heap events are missing: what is live is an upper bound\n",
@@ -62,9 +62,13 @@ static void leaks_print(const text_t *text) {
     *(runtime ? &runtime_blocks : &own_blocks) += site->live_blocks;
     own_sites += site->live_blocks && !runtime;
   }
-  fprintf(text->page->stream, "\n  Left at exit: %s in %s block%s from %zu site%s",
-          quantity_bytes(own_bytes, QUANTITY), quantity_count(own_blocks, QUANTITY),
-          quantity_plural(own_blocks), own_sites, quantity_plural(own_sites));
+  if (own_sites)
+    fprintf(text->page->stream, "\n  Left at exit: %s in %s block%s from %s site%s",
+            quantity_bytes(own_bytes, QUANTITY), quantity_count(own_blocks, QUANTITY),
+            quantity_plural(own_blocks), quantity_count(own_sites, QUANTITY),
+            quantity_plural(own_sites));
+  else
+    fputs("\n  Left at exit: nothing of the program's own", text->page->stream);
   if (runtime_blocks)
     fprintf(text->page->stream, "; besides, the loader and libc keep %s in %s block%s of their own",
             quantity_bytes(runtime_bytes, QUANTITY), quantity_count(runtime_blocks, QUANTITY),

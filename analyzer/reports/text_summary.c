@@ -24,14 +24,15 @@ static const char *program_name(const reader_summary_t *summary) {
   return *called ? called : base_name(summary->program);
 }
 
-// The command line, its program without the folder, cut to a sensible length.
+// The command line, its program without the folder, cut to a sensible length. A forked child has
+// its parent's, over which it may have written a title of its own: only the program is sure.
 static void command_print(FILE *stream, const reader_summary_t *summary) {
   char *line = NULL, clean[512];
   size_t length;
   FILE *memory = open_memstream(&line, &length);
   if (!memory) return;
-  fputs(program_name(summary), memory);
-  for (size_t i = 1; i < summary->argument_count; i++)
+  fputs(summary->parent ? base_name(summary->program) : program_name(summary), memory);
+  for (size_t i = 1; i < summary->argument_count && !summary->parent; i++)
     fprintf(memory, " %s", summary->arguments[i]);
   fclose(memory);
   fputs(page_clean(clean, sizeof clean, line, COMMAND_COLUMNS), stream);
@@ -60,6 +61,7 @@ static void program_line(const text_t *text, const reader_summary_t *summary) {
   command_print(stream, summary);
   page_style(text->page, PAGE_PLAIN);
   fprintf(stream, ", pid %u, ", summary->pid);
+  if (summary->parent) fprintf(stream, "forked by %u, ", summary->parent);
   ending_print(stream, summary);
   fprintf(stream, "; %s mode", summary->mode ? summary->mode : "unknown");
   if (summary->sampling < 1) fprintf(stream, ", sampling %g %%", summary->sampling * 100);

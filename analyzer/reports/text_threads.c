@@ -90,8 +90,10 @@ void text_threads(const text_t *text) {
       {"at the end", true, false},  {"for", false, false, true},   {"what", true, true, true}};
   ranking_t ranking = ranking_threads(text->analysis, text->options->sort);
   char note[120];
-  snprintf(note, sizeof note, "%s thread%s; running includes waiting for a processor",
-           quantity_count(ranking.count, QUANTITY), quantity_plural(ranking.count));
+  snprintf(
+      note, sizeof note,
+      "%s thread%s; running includes waiting for a processor, and in calls that are not recorded",
+      quantity_count(ranking.count, QUANTITY), quantity_plural(ranking.count));
   page_heading(text->page, "THREADS", note);
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);

@@ -34,13 +34,28 @@ void verdict_threads(FILE *stream, const analysis_t *analysis, const deadlock_t 
             names_thread_label(analysis->names, deadlock->legs[i].thread));
 }
 
+static bool frames_equal(const symbols_frame_t *a, const symbols_frame_t *b) {
+  return a->offset == b->offset && a->line == b->line && !strcmp(a->module, b->module);
+}
+
+// The innermost frame of `stack` that `other` does not share: where both go through one helper, its
+// caller is what tells them apart.
+static const char *telling_site(names_t *names, uint32_t stack, uint32_t other) {
+  size_t count, other_count;
+  const symbols_frame_t *frames = names_frames_shown(names, stack, &count);
+  const symbols_frame_t *others = names_frames_shown(names, other, &other_count);
+  for (size_t i = 0; i < count && i < other_count; i++)
+    if (!frames_equal(&frames[i], &others[i])) return names_frame_text(names, &frames[i]);
+  return names_site(names, stack);
+}
+
 static void order_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *first = &deadlock->legs[0],
                        *last = &deadlock->legs[deadlock->leg_count - 1];
-  const char *site = names_site(analysis->names, last->wants_stack);
+  const char *site = telling_site(analysis->names, last->wants_stack, first->wants_stack);
   fprintf(stream, "take %s always before %s", names_lock_unique(analysis->names, first->holds),
           names_lock_unique(analysis->names, first->wants));
-  if (*site) fprintf(stream, "; %s is where it is done the other way round", site);
+  if (*site) fprintf(stream, "; %s does it the other way round", site);
   fprintf(stream, "; or take both under one lock of their own");
 }
 
