@@ -100,7 +100,7 @@ def test_dump(t):
     lines = t.analyze("dump", trace).stdout.splitlines()
     events = [parse(line) for line in t.analyze("dump", "--format", "json", trace).stdout.splitlines()]
     check_equal(len(lines), len(events), "lines")
-    acquires = [event for event in events if event.kind == "lock-acquire"]
+    acquires = [event for event in events if event.event == "lock-acquire"]
     check(len(acquires) >= 10, f"{len(acquires)} lock-acquire")
     times = [event.time_ns for event in events]
     check_equal(times, sorted(times), "events are in time order")

@@ -23,7 +23,10 @@ static void *alpha_main(void *unused) {
   return unused;
 }
 
-static void *beta_main(void *unused) { pthread_exit(unused); }
+static void *beta_main(void *unused) {
+  pthread_setname_np(pthread_self(), "beta");
+  pthread_exit(unused);
+}
 
 static void *delta_main(void *unused) {
   sleep_ms(20);

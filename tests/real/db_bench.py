@@ -46,7 +46,7 @@ def test_threads_against_strace(t):
     t.settle()
     with open(strace) as file:
         started = sum("CLONE_THREAD" in line and " = " in line for line in file)
-    created = sum(event.kind == "thread-create" and event.result == 0
+    created = sum(event.event == "thread-create" and event.result == 0
                   for event in t.events(t.trace("db.zst")))
     # a call that strace splits over two lines says CLONE_THREAD in the first and its result in the other
     with open(strace) as file:

@@ -40,7 +40,7 @@ def test_under_wrk(t):
     events = t.events(trace)
     check(report.trace.complete, "complete")
     lost = report.coverage.lost_by_kind
-    accepted = sum(event.kind == "accept" and event.result >= 0 for event in events)
+    accepted = sum(event.event == "accept" and event.result >= 0 for event in events)
     check_between(accepted + lost.get("accept", 0), accepts, accepts, "accepts against stub_status")
     with open(f"{t.folder}/access.log") as file:
         logged = sum(1 for _ in file)

@@ -2,6 +2,7 @@
 """python3 with malloc as its allocator: allocations against heaptrack's, on a script that does the
 same each time."""
 import glob
+import os
 import re
 import subprocess
 
@@ -48,10 +49,13 @@ def test_allocations_against_heaptrack(t):
 
 
 def test_twice_the_same(t):
-    """The same script allocates the same, to the block."""
+    """The same script at the same addresses allocates the same, to the block."""
     counts = []
+    empty = f"{t.folder}/empty"  # python lists the folder that it is started in
+    os.mkdir(empty)
     for number in range(2):
-        t.run(COMMAND, env={**ENVIRONMENT, "INSPECT_OUTPUT": f"p{number}.zst"}, limit=100)
+        t.run([t.command("setarch"), "-R", *t.resolve(COMMAND)], limit=100, cwd=empty,
+              env={**ENVIRONMENT, "INSPECT_OUTPUT": f"{t.folder}/p{number}.zst"})
         t.settle()
         memory = t.report(t.trace(f"p{number}.zst")).memory
         counts.append((memory.allocations, memory.frees, memory.bytes_allocated))

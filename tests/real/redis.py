@@ -13,13 +13,9 @@ QUIET = {"INSPECT_ALLOCATIONS": "0"}
 
 
 def transfers(t, trace, kind):
-    """(transfers that moved bytes, bytes) of one kind: read or write."""
-    number = total = 0
-    for event in t.events(trace):
-        if event.kind == kind and event.result > 0:
-            number += 1
-            total += event.result
-    return number, total
+    """(calls, bytes) of one kind, read or write; a read of 0 is the end of a connection."""
+    results = [event.result for event in t.events(trace) if event.event == kind]
+    return len(results), sum(result for result in results if result > 0)
 
 
 def test_commands(t):

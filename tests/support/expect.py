@@ -86,7 +86,7 @@ def own_leaks(report):
 
 
 def count(events, kind):
-    return sum(event.kind == kind for event in events)
+    return sum(event.event == kind for event in events)
 
 
 HELPERS = {function.__name__: function for function in
