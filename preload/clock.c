@@ -23,3 +23,15 @@ static uint64_t clock_read(clockid_t which) {
 
 uint64_t clock_monotonic(void) { return clock_read(CLOCK_MONOTONIC); }
 uint64_t clock_realtime(void) { return clock_read(CLOCK_REALTIME); }
+
+// CPUID 15H (Intel SDM): crystal frequency and ratio; 40000010H (VMware, KVM): kHz of the counter.
+double clock_khz(void) {
+  unsigned a, b, c, d;
+  if (__get_cpuid(0x15, &a, &b, &c, &d) && a && b && c) return (double)c * b / a / 1000;
+  __cpuid(0x40000000, a, b, c, d);
+  if (a >= 0x40000010 && a < 0x40010000) {
+    __cpuid(0x40000010, a, b, c, d);
+    if (a > 100000) return a;
+  }
+  return 2.5e6;
+}

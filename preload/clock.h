@@ -15,6 +15,9 @@ void clock_choose(void);
 uint64_t clock_monotonic(void);  // ns
 uint64_t clock_realtime(void);   // ns since 1970
 
+// The counter's rate as the processor gives it, in kHz, or 2500000 where it does not say.
+double clock_khz(void);
+
 // Ticks now. Signal-safe, does not touch errno.
 static inline uint64_t clock_ticks(void) {
   return __builtin_expect(clock_is_tsc, 1) ? __rdtsc() : clock_monotonic();

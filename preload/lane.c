@@ -263,6 +263,14 @@ uint32_t lane_stack_take(lane_t *lane, const stacks_origin_t *origin) {
 
 // ---- pending -------------------------------------------------------------------------------
 
+// A thread that waits for another may do so for ever: where, is known in every mode. What waits for
+// the outside world usually comes back.
+static uint32_t pend_stack(lane_t *lane, const stacks_origin_t *origin, uint32_t what) {
+  const bool others = what == TRACE_PENDING_LOCK || what == TRACE_PENDING_CONDITION ||
+                      what == TRACE_PENDING_JOIN || what == TRACE_PENDING_BARRIER;
+  return others ? lane_stack_take(lane, origin) : lane_stack(lane, origin);
+}
+
 lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t what,
                          uint64_t object, uint64_t second) {
   trace_ring_t *ring = lane->ring;
@@ -275,7 +283,7 @@ lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t w
       .cfa = lane->pend_cfa,
   };
   atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_release);
-  atomic_store_explicit(&ring->pending_stack, lane_stack(lane, origin), memory_order_relaxed);
+  atomic_store_explicit(&ring->pending_stack, pend_stack(lane, origin, what), memory_order_relaxed);
   atomic_store_explicit(&ring->pending_object, object, memory_order_relaxed);
   atomic_store_explicit(&ring->pending_second, second, memory_order_relaxed);
   atomic_store_explicit(&ring->pending_since, clock_ticks(), memory_order_relaxed);

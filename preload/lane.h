@@ -30,6 +30,8 @@
 #include "preload/recorder.h"
 #include "preload/stacks/stacks.h"
 
+enum { LANE_SITES = 256 };
+
 // Private to the owning thread, in memory that reads as zeros after fork (MADV_WIPEONFORK): a
 // forked child finds ring == NULL and claims a ring of its own.
 typedef struct lane {
@@ -45,6 +47,7 @@ typedef struct lane {
   uint32_t tid;
   uint64_t handle;      // pthread_self()
   bool stacks_stale;    // a definition was dropped: numbers given out so far are void
+  uint32_t known_sites[LANE_SITES];  // lock and call site, hashed: their stack was taken already
 } lane_t;
 
 extern __thread lane_t *lane_current __attribute__((tls_model("initial-exec")));
@@ -93,6 +96,26 @@ static inline void lane_leave(lane_t *lane) {
 // The number of the caller's stack; 0 where stacks are off or cannot be taken.
 static inline uint32_t lane_stack(lane_t *lane, const stacks_origin_t *origin) {
   return recorder_backtraces ? lane_stack_take(lane, origin) : 0;
+}
+
+// The stack of a lock's acquisition. Where stacks are spared, it is taken all the same the first
+// time this lane meets the lock at this call site: the lock graph has its stacks in every mode.
+static inline uint32_t lane_stack_lock(lane_t *lane, const stacks_origin_t *origin,
+                                       uint64_t object) {
+  if (likely(recorder_backtraces)) return lane_stack_take(lane, origin);
+  // Fibonacci hashing (Knuth, TAOCP 6.4).
+  const uint64_t hash = (object ^ origin->ip << 20) * UINT64_C(0x9e3779b97f4a7c15);
+  uint32_t *known = &lane->known_sites[hash >> 56];
+  const uint32_t tag = (uint32_t)(hash >> 16) | 1;
+  if (likely(*known == tag)) return 0;
+  *known = tag;
+  return lane_stack_take(lane, origin);
+}
+
+// The stack of a wait of that many ticks: a long one has its own in every mode.
+static inline uint32_t lane_stack_wait(lane_t *lane, const stacks_origin_t *origin,
+                                       uint64_t ticks) {
+  return recorder_backtraces || ticks >= recorder_wait_ticks ? lane_stack_take(lane, origin) : 0;
 }
 
 // Writes one record of `count` words (a constant), stamped, in order of the calls.

@@ -26,6 +26,7 @@ extern recorder_families_t recorder_families;
 // Set once in the constructor.
 extern trace_session_t *recorder_session;  // NULL: this process is not recorded
 extern bool recorder_backtraces;           // INSPECT_BACKTRACES
+extern uint64_t recorder_wait_ticks;       // INSPECT_WAIT_MS: waits from here on are long
 extern bool recorder_may_wait;             // a full ring: wait for the writer (else drop)
 
 // Where the code of the allocator behind malloc is, if it is not libc's; size 0 if it is.

@@ -30,7 +30,7 @@ static void wait_end(waiting_t *waiting, int result, bool has_mutex) {
   const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
   lane_t *lane = hook_wait_end(wait, waiting->origin);
   if (!lane) return;
-  const uint32_t stack = lane_stack(lane, waiting->origin);
+  const uint32_t stack = lane_stack_lock(lane, waiting->origin, mutex);
   const uint32_t bits = mutex_bits(waiting->mutex) | TRACE_LOCK_BY_CONDITION |
                         (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
   lane_record(lane, TRACE_COND_WAIT, stack, trace_zigzag(-result), wait->now, 3, cond, mutex,
@@ -102,7 +102,7 @@ WAITER(pthread_cond_clockwait,
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_COND_SIGNAL);                                         \
     if (!lane) return real_##name(cond);                                                           \
-    lane_record1(lane, TRACE_COND_SIGNAL, lane_stack(lane, &origin), broadcast, (uintptr_t)cond);  \
+    lane_record1(lane, TRACE_COND_SIGNAL, lane_stack_lock(lane, &origin, (uintptr_t)cond), broadcast, (uintptr_t)cond);  \
     lane_leave(lane);                                                                              \
     return real_##name(cond);                                                                      \
   }
@@ -118,7 +118,7 @@ HOOK(lock, int, pthread_cond_init, (pthread_cond_t * cond, const pthread_condatt
   const int result = real_pthread_cond_init(cond, attributes);
   lane_t *lane = result == 0 ? lane_enter(&origin, TRACE_LOCK_INIT) : NULL;
   if (!lane) return result;
-  lane_record1(lane, TRACE_LOCK_INIT, lane_stack(lane, &origin), condition_bits(cond),
+  lane_record1(lane, TRACE_LOCK_INIT, lane_stack_lock(lane, &origin, 0), condition_bits(cond),
                (uintptr_t)cond);
   lane_leave(lane);
   return result;

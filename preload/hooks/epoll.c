@@ -14,7 +14,7 @@
     const int epoll = real_##name arguments;                                                       \
     lane_t *lane = epoll >= 0 ? lane_enter(&origin, TRACE_EPOLL_CREATE) : NULL;                    \
     if (!lane) return epoll;                                                                       \
-    lane_record0(lane, TRACE_EPOLL_CREATE, lane_stack(lane, &origin), (unsigned)epoll);            \
+    lane_record0(lane, TRACE_EPOLL_CREATE, lane_stack_take(lane, &origin), (unsigned)epoll);            \
     lane_leave(lane);                                                                              \
     return epoll;                                                                                  \
   }
@@ -42,7 +42,7 @@ HOOK(descriptor, int, epoll_ctl,
   lane_t *lane = lane_enter(&origin, TRACE_EPOLL_CTL);
   if (!lane) return result;
   const struct epoll_event asked = event_asked(operation, event, error);
-  lane_record3(lane, TRACE_EPOLL_CTL, lane_stack(lane, &origin), (unsigned)operation,
+  lane_record3(lane, TRACE_EPOLL_CTL, lane_stack_lock(lane, &origin, 0), (unsigned)operation,
                trace_pair((unsigned)epoll, (unsigned)descriptor), asked.data.u64,
                trace_pair(asked.events, (unsigned)error));
   lane_leave(lane);

@@ -30,7 +30,8 @@ static bool has_plain_trylock(uint32_t bits) {
 static inline bool lock_at_once(lane_t *lane, const stacks_origin_t *origin, pthread_mutex_t *mutex,
                                 uint32_t bits) {
   if (!has_plain_trylock(bits) || real_pthread_mutex_trylock(mutex) != 0) return false;
-  lane_record1(lane, TRACE_LOCK_ACQUIRE, lane_stack(lane, origin), bits, (uintptr_t)mutex);
+  lane_record1(lane, TRACE_LOCK_ACQUIRE, lane_stack_lock(lane, origin, (uintptr_t)mutex), bits,
+               (uintptr_t)mutex);
   lane_leave(lane);
   return true;
 }
@@ -64,7 +65,9 @@ static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *orig
   hook_wait_t *wait = &request->wait;
   lane_t *lane = hook_wait_end(wait, origin);
   if (!lane) return result;
-  const uint32_t stack = lane_stack(lane, origin);
+  const uint32_t stack = wait->ticks >= recorder_wait_ticks
+                             ? lane_stack_take(lane, origin)
+                             : lane_stack_lock(lane, origin, (uintptr_t)request->mutex);
   const uint32_t bits = request->bits | (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
   const uintptr_t mutex = (uintptr_t)request->mutex;
   if (result != 0 && result != EOWNERDEAD)
@@ -106,7 +109,8 @@ HOOK(lock, int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex)) {
   const uint32_t bits =
       mutex_bits(mutex) | TRACE_LOCK_TRY | (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
   if (result == 0 || result == EOWNERDEAD)
-    lane_record1(lane, TRACE_LOCK_ACQUIRE, lane_stack(lane, &origin), bits, (uintptr_t)mutex);
+    lane_record1(lane, TRACE_LOCK_ACQUIRE, lane_stack_lock(lane, &origin, (uintptr_t)mutex), bits,
+                 (uintptr_t)mutex);
   else
     lock_failed(lane, &origin, mutex, bits, result);
   lane_leave(lane);
@@ -136,7 +140,7 @@ HOOK(lock, int, pthread_mutex_init,
   const int result = real_pthread_mutex_init(mutex, attributes);
   lane_t *lane = result == 0 ? lane_enter(&origin, TRACE_LOCK_INIT) : NULL;
   if (!lane) return result;
-  lane_record1(lane, TRACE_LOCK_INIT, lane_stack(lane, &origin), mutex_bits(mutex),
+  lane_record1(lane, TRACE_LOCK_INIT, lane_stack_lock(lane, &origin, 0), mutex_bits(mutex),
                (uintptr_t)mutex);
   lane_leave(lane);
   return result;

@@ -55,7 +55,7 @@ HOOK(thread, int, pthread_create,
   if (result != 0 && start) start_release(start);
   lane_t *lane = lane_enter(&origin, TRACE_THREAD_CREATE);
   if (!lane) return result;
-  lane_record2(lane, TRACE_THREAD_CREATE, lane_stack(lane, &origin), trace_zigzag(-result),
+  lane_record2(lane, TRACE_THREAD_CREATE, lane_stack_take(lane, &origin), trace_zigzag(-result),
                result == 0 ? *thread : 0, (uintptr_t)routine);
   lane_leave(lane);
   return result;
@@ -105,7 +105,7 @@ bool thread_arm_end(void) {
 
 static void joined(lane_t *lane, const stacks_origin_t *origin, pthread_t thread, int status,
                    const hook_wait_t *wait) {
-  lane_record(lane, TRACE_THREAD_JOIN, lane_stack(lane, origin), trace_zigzag(-status), wait->now,
+  lane_record(lane, TRACE_THREAD_JOIN, lane_stack_take(lane, origin), trace_zigzag(-status), wait->now,
               2, thread, wait->ticks, 0);
   lane_leave(lane);
 }
@@ -123,7 +123,7 @@ HOOK(thread, int, pthread_detach, (pthread_t thread), (thread)) {
   const int result = real_pthread_detach(thread);
   lane_t *lane = lane_enter(&origin, TRACE_THREAD_DETACH);
   if (!lane) return result;
-  lane_record1(lane, TRACE_THREAD_DETACH, lane_stack(lane, &origin), trace_zigzag(-result), thread);
+  lane_record1(lane, TRACE_THREAD_DETACH, lane_stack_take(lane, &origin), trace_zigzag(-result), thread);
   lane_leave(lane);
   return result;
 }
