@@ -220,7 +220,7 @@ trace_ring_t *trace_builder_ring(trace_builder_t *builder, uint32_t lane) {
   return (trace_ring_t *)(builder->map + offset);
 }
 
-trace_builder_t *trace_builder_bare(void) {
+trace_builder_t *trace_builder_empty(void) {
   trace_builder_t *builder = calloc(1, sizeof *builder);
   ck_assert_ptr_nonnull(builder);
   const char *base = getenv("TMPDIR");
@@ -233,6 +233,11 @@ trace_builder_t *trace_builder_bare(void) {
   ck_assert_int_ge(builder->fd, 0);
   ck_assert_int_eq(
       trace_writer_open(&builder->writer, builder->fd, BUILDER_CONTENT_MAX, BUILDER_LEVEL), 0);
+  return builder;
+}
+
+trace_builder_t *trace_builder_bare(void) {
+  trace_builder_t *builder = trace_builder_empty();
   char version[64];
   snprintf(version, sizeof version, "%s=%d", TRACE_KEY_VERSION, TRACE_VERSION);
   trace_builder_property(builder, version);

@@ -15,6 +15,8 @@ typedef struct trace_builder trace_builder_t;
 trace_builder_t *trace_builder_new(void);
 // The same without any fact but the version: for tests of the facts themselves.
 trace_builder_t *trace_builder_bare(void);
+// Without any record.
+trace_builder_t *trace_builder_empty(void);
 // Removes the folder and what is in it.
 void trace_builder_free(trace_builder_t *builder);
 const char *trace_builder_path(const trace_builder_t *builder);  // of the trace
