@@ -192,7 +192,7 @@ START_TEST(what_is_no_trace_is_named) {
   snprintf(path, sizeof path, "%s/other", trace_builder_folder(builder));
   expect_error(path, "No such file or directory");
   expect_error(trace_builder_folder(builder), "Is a directory");
-  file_write(path, NULL, 0);
+  file_write(path, (const uint8_t *)"", 0);
   expect_error(path, "the file is empty");
   file_write(path, (const uint8_t *)"some text that is longer than a header would be, by far.....",
              60);
