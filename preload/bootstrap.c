@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <string.h>
 
 enum {
   HEADER = 16,  // before each block; its last word holds the length
@@ -21,21 +20,25 @@ size_t bootstrap_size(const void *block) {
   return (*length_word(block) & ~(size_t)GLIBC_IS_MAPPED) - HEADER;
 }
 
-// `alignment` is a power of two.
-void *bootstrap_memalign(size_t alignment, size_t size) {
+// `alignment` is a power of two. NULL where there is no room; errno untouched.
+static void *take(size_t alignment, size_t size) {
   if (alignment < HEADER) alignment = HEADER;
   size_t from = atomic_load_explicit(&used, memory_order_relaxed), at, end;
   do {
     at = (from + HEADER + alignment - 1) & ~(alignment - 1);
-    if (alignment > BOOTSTRAP_SIZE || at > BOOTSTRAP_SIZE || size > BOOTSTRAP_SIZE - at) {
-      errno = ENOMEM;
+    if (alignment > BOOTSTRAP_SIZE || at > BOOTSTRAP_SIZE || size > BOOTSTRAP_SIZE - at)
       return NULL;
-    }
     end = (at + size + HEADER - 1) & ~(size_t)(HEADER - 1);
   } while (!atomic_compare_exchange_weak_explicit(&used, &from, end, memory_order_relaxed,
                                                   memory_order_relaxed));
   void *block = bootstrap_arena + at;
   *length_word(block) = (end - at + HEADER) | GLIBC_IS_MAPPED;
+  return block;
+}
+
+void *bootstrap_memalign(size_t alignment, size_t size) {
+  void *block = take(alignment, size);
+  if (!block) errno = ENOMEM;
   return block;
 }
 
@@ -55,9 +58,7 @@ void *bootstrap_calloc(size_t count, size_t size) {
 }
 
 int bootstrap_posix_memalign(void **block, size_t alignment, size_t size) {
-  const int error = errno;
-  void *given = bootstrap_memalign(alignment, size);
-  errno = error;
+  void *given = take(alignment, size);
   if (!given) return ENOMEM;
   *block = given;
   return 0;
@@ -68,7 +69,10 @@ void *bootstrap_realloc(void *block, size_t size) {
   void *moved = bootstrap_malloc(size);
   if (moved && block) {
     const size_t old = bootstrap_size(block);
-    memcpy(moved, block, old < size ? old : size);
+    // Not memcpy: it cannot be reached before relocation.
+    void *to = moved;
+    size_t left = old < size ? old : size;
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(block), "+c"(left)::"memory");
   }
   return moved;
 }

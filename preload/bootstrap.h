@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Reached before this library is relocated: by its distance from the code, not through a table.
+#pragma GCC visibility push(hidden)
+
 enum { BOOTSTRAP_SIZE = 64 << 10 };
 extern unsigned char bootstrap_arena[BOOTSTRAP_SIZE];
 
@@ -34,5 +37,7 @@ void *bootstrap_memalign(size_t alignment, size_t size);
 void *bootstrap_aligned_alloc(size_t alignment, size_t size);
 void *bootstrap_valloc(size_t size);
 void *bootstrap_pvalloc(size_t size);
+
+#pragma GCC visibility pop
 
 #endif

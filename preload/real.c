@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking up the real functions.
 //
-// Each real_NAME begins as first_NAME, which looks up all of them and then calls on. Nothing found
-// is published before everything is: an allocator that starts up inside the look-up would call
-// hooks whose real function is not known yet.
+// Nothing found is published before everything is: an allocator that starts up inside the look-up
+// would call hooks whose real function is not known yet.
 #include "preload/real.h"
 
 #include "preload/bootstrap.h"
@@ -13,38 +12,53 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define REAL(result, name, parameters, arguments, version)                                         \
-  static result first_##name parameters {                                                          \
-    real_resolve();                                                                                \
-    return real_##name arguments;                                                                  \
-  }                                                                                                \
-  result(*real_##name) parameters = first_##name;
+#define REAL(result, name, parameters, arguments, version) result(*real_##name) parameters;
 REAL_HEAP_TABLE(REAL)
-#undef REAL
-
-// Called by the look-up itself, it would never end: such a call fails instead.
-#define REAL(result, name, parameters, arguments, version)                                         \
-  static result first_##name parameters {                                                          \
-    real_resolve();                                                                                \
-    if (real_##name != first_##name) return real_##name arguments;                                 \
-    errno = ENOSYS;                                                                                \
-    return (result)-1;                                                                             \
-  }                                                                                                \
-  result(*real_##name) parameters = first_##name;
 REAL_TABLE(REAL)
 #undef REAL
-
-#define REAL(name, parameters, arguments)                                                          \
-  static void first_##name parameters {                                                            \
-    real_resolve();                                                                                \
-    if (real_##name != first_##name) real_##name arguments;                                        \
-  }                                                                                                \
-  void(*real_##name) parameters = first_##name;
+#define REAL(name, parameters, arguments) void(*real_##name) parameters;
 REAL_VOID_TABLE(REAL)
 #undef REAL
 
-// What stands in for a function that the C library lacks. They take any arguments and look at
-// none, or at the first: the calling convention allows it.
+// ---- before they are known -----------------------------------------------------------------
+
+static bool resolving_here(void);
+
+// Whether the dynamic linker has relocated this library. Before that nothing of another library,
+// and no thread-local variable, can be reached; only what is addressed relative to the code.
+static bool is_relocated(void) {
+  static const char mark;
+  static const char *const volatile relocated = &mark;
+  return relocated == &mark;
+}
+
+// Whether a real function can be called: false before relocation and inside the look-up.
+static bool can_resolve(void) {
+  if (!is_relocated() || resolving_here()) return false;
+  real_resolve();
+  return true;
+}
+
+#define REAL(result, name, parameters, arguments, version)                                         \
+  result first_##name parameters {                                                                 \
+    return can_resolve() ? real_##name arguments : bootstrap_##name arguments;                     \
+  }
+REAL_HEAP_TABLE(REAL)
+#undef REAL
+#define REAL(result, name, parameters, arguments, version)                                         \
+  result first_##name parameters { return can_resolve() ? real_##name arguments : (result)0; }
+REAL_TABLE(REAL)
+#undef REAL
+#define REAL(name, parameters, arguments)                                                          \
+  void first_##name parameters {                                                                   \
+    if (can_resolve()) real_##name arguments;                                                      \
+  }
+REAL_VOID_TABLE(REAL)
+#undef REAL
+
+// ---- those that the C library lacks --------------------------------------------------------
+
+// They take any arguments and look at none, or at the first: the calling convention allows it.
 static int missing_number(void) {
   errno = ENOSYS;
   return -1;
@@ -55,6 +69,8 @@ static void *missing_block(void) {
 }
 static int missing_pthread(void) { return ENOSYS; }
 static void missing_free(void *block) { real_free(block); }
+
+// ---- looking up ----------------------------------------------------------------------------
 
 typedef void (*function_t)(void);
 typedef struct {
@@ -88,28 +104,18 @@ static function_t find(const row_t *row) {
   return strncmp(row->name, "pthread_", 8) == 0 ? (function_t)missing_pthread : row->missing;
 }
 
-static void publish(const row_t *row, function_t function) {
-  memcpy(row->pointer, &function, sizeof function);
-}
-
-// Until the real ones are there, the family works on the arena.
-static void bootstrap_begin(void) {
-#define REAL(result, name, parameters, arguments, version) real_##name = bootstrap_##name;
-  REAL_HEAP_TABLE(REAL)
-#undef REAL
-}
+static __thread bool resolving __attribute__((tls_model("initial-exec")));
+static bool resolving_here(void) { return resolving; }
 
 void real_resolve(void) {
-  static __thread bool resolving __attribute__((tls_model("initial-exec")));
-  static _Atomic int begun, resolved;
+  static _Atomic bool resolved;
   function_t found[ROWS];
   if (resolved || resolving) return;
-  resolving = true;
-  if (!begun++) bootstrap_begin();
   const int error = errno;
+  resolving = true;
   for (int i = 0; i < ROWS; i++) found[i] = find(&rows[i]);
-  for (int i = 0; i < ROWS; i++) publish(&rows[i], found[i]);
-  resolved = 1;
+  for (int i = 0; i < ROWS; i++) memcpy(rows[i].pointer, &found[i], sizeof found[i]);
+  resolved = true;
   resolving = false;
   dlerror();  // what is missing is no error of the program's
   errno = error;

@@ -2,9 +2,11 @@
 // The functions that this library stands in front of, as the program would have reached them
 // without it: the next definition after ours (RTLD_NEXT), so that another allocator stays in place.
 //
-// real_NAME is a pointer that may be called at any time, also before the constructor: it resolves
-// itself on first use. The tables are the list of what is interposed, together with execl, execlp
-// and execle (hooks/process.c), which go through the real functions without the l.
+// real_NAME is a pointer to it: NULL until real_resolve has run, which the constructor has done
+// before any family of hooks is switched on. A hook that may be called earlier, by the constructor
+// of another library, or while the dynamic linker still relocates us (another library's ifunc
+// resolver), calls REAL_OR_FIRST(NAME). The tables are the list of what is interposed, together
+// with execl, execlp and execle (hooks/process.c), which go through the hooks without the l.
 #ifndef PRELOAD_REAL_H
 #define PRELOAD_REAL_H
 
@@ -116,20 +118,28 @@
   REAL(_Exit, (int status), (status))
 
 #pragma GCC visibility push(hidden)
-#define REAL(result, name, parameters, arguments, version) extern result(*real_##name) parameters;
+#define REAL(result, name, parameters, arguments, version)                                         \
+  extern result(*real_##name) parameters;                                                          \
+  result first_##name parameters;
 REAL_HEAP_TABLE(REAL)
 REAL_TABLE(REAL)
 #undef REAL
-#define REAL(name, parameters, arguments) extern void(*real_##name) parameters;
+#define REAL(name, parameters, arguments)                                                          \
+  extern void(*real_##name) parameters;                                                            \
+  void first_##name parameters;
 REAL_VOID_TABLE(REAL)
 #undef REAL
 #pragma GCC visibility pop
 
+// first_NAME resolves, then calls on. The heap's work on the arena of bootstrap.h where that cannot
+// be: during the look-up, and before this library is relocated. The others then do nothing, and
+// say 0 or fail.
+#define REAL_OR_FIRST(name) (__builtin_expect(real_##name != NULL, 1) ? real_##name : first_##name)
+
 // Resolves all of them at once. Called by the constructor, and by whichever function is called
 // before it. Idempotent, without a lock; two threads may be in it. Not signal-safe (the dynamic
 // linker's lock), so the constructor does it.
-// A function that the C library lacks fails with ENOSYS. While the look-up runs, allocations come
-// from the little arena of bootstrap.h.
+// A function that the C library lacks fails with ENOSYS, or forwards to free.
 void real_resolve(void);
 
 #endif

@@ -59,7 +59,7 @@ HOOK(heap, int, posix_memalign, (void **block, size_t alignment, size_t size),
     if (recorder_families.heap)                                                                    \
       recorded_##name arguments;                                                                   \
     else                                                                                           \
-      real_##name arguments;                                                                       \
+      REAL_OR_FIRST(name) arguments;                                                               \
   }
 
 RELEASER(free, (void *block), (block))
@@ -69,8 +69,9 @@ RELEASER(free_aligned_sized, (void *block, size_t alignment, size_t size), (bloc
 
 // ---- reallocation --------------------------------------------------------------------------
 
-// A block of the arena moves to the real heap; the arena keeps what it has.
+// A block of the arena moves to the real heap, if there is one yet; the arena keeps what it has.
 static void *move_out(void *block, size_t size) {
+  if (!real_malloc) return bootstrap_realloc(block, size);
   if (size == 0) return NULL;
   void *moved = malloc(size);
   const size_t old = bootstrap_size(block);
@@ -96,7 +97,7 @@ static HOOK_BODY void *recorded_realloc(void *block, size_t size) {
 
 HOOK_EXPORT void *realloc(void *block, size_t size) {
   if (unlikely(bootstrap_owns(block))) return move_out(block, size);
-  if (!recorder_families.heap) return real_realloc(block, size);
+  if (!recorder_families.heap) return REAL_OR_FIRST(realloc)(block, size);
   return recorded_realloc(block, size);
 }
 
@@ -106,6 +107,6 @@ HOOK_EXPORT void *reallocarray(void *block, size_t count, size_t size) {
   size_t bytes;
   const bool overflows = __builtin_mul_overflow(count, size, &bytes);
   if (unlikely(bootstrap_owns(block) && !overflows)) return move_out(block, bytes);
-  if (!recorder_families.heap || overflows) return real_reallocarray(block, count, size);
+  if (!recorder_families.heap || overflows) return REAL_OR_FIRST(reallocarray)(block, count, size);
   return recorded_realloc(block, bytes);
 }

@@ -14,7 +14,7 @@
 #define HOOK(family, result, name, parameters, arguments)                                          \
   static HOOK_BODY result recorded_##name parameters;                                              \
   HOOK_EXPORT result name parameters {                                                             \
-    if (!recorder_families.family) return real_##name arguments;                                   \
+    if (!recorder_families.family) return REAL_OR_FIRST(name) arguments;                           \
     return recorded_##name arguments;                                                              \
   }                                                                                                \
   static result recorded_##name parameters

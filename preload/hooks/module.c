@@ -7,7 +7,7 @@
 
 // Whatever is recorded: stacks are taken in every mode.
 HOOK_EXPORT int dlclose(void *handle) {
-  const int result = real_dlclose(handle);
+  const int result = REAL_OR_FIRST(dlclose)(handle);
   stacks_modules_changed();
   return result;
 }

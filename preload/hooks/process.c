@@ -31,7 +31,7 @@ HOOK(process, pid_t, fork, (void), ()) {
   recorder_fork_parent(place, child);
   lane_t *lane = lane_enter(&origin, TRACE_FORK);
   if (!lane) return child;
-  lane_record0(lane, TRACE_FORK, lane_stack(lane, &origin),
+  lane_record0(lane, TRACE_FORK, lane_stack_take(lane, &origin),
                trace_zigzag(child < 0 ? -errno : child));
   lane_leave(lane);
   return child;
@@ -44,7 +44,7 @@ static bool exec_begin(const stacks_origin_t *origin, const char *path) {
   if (!process_is_recorded()) return false;
   lane_t *lane = lane_enter(origin, TRACE_EXEC);
   if (lane) {
-    lane_record_text(lane, TRACE_EXEC, lane_stack(lane, origin), 0, path ? path : "",
+    lane_record_text(lane, TRACE_EXEC, lane_stack_take(lane, origin), 0, path ? path : "",
                      path ? strlen(path) : 0);
     lane_leave(lane);
   }
@@ -135,7 +135,7 @@ static void end(const stacks_origin_t *origin, int status) {
   HOOK_EXPORT void name(int status) {                                                              \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     end(&origin, status);                                                                          \
-    real_##name(status);                                                                           \
+    REAL_OR_FIRST(name)(status);                                                                   \
     __builtin_unreachable();                                                                       \
   }
 
