@@ -26,7 +26,7 @@ static void *take(size_t alignment, size_t size) {
   size_t from = atomic_load_explicit(&used, memory_order_relaxed), at, end;
   do {
     at = (from + HEADER + alignment - 1) & ~(alignment - 1);
-    if (alignment > BOOTSTRAP_SIZE || at > BOOTSTRAP_SIZE || size > BOOTSTRAP_SIZE - at)
+    if (alignment > BOOTSTRAP_SIZE || at >= BOOTSTRAP_SIZE || size > BOOTSTRAP_SIZE - at)
       return NULL;
     end = (at + size + HEADER - 1) & ~(size_t)(HEADER - 1);
   } while (!atomic_compare_exchange_weak_explicit(&used, &from, end, memory_order_relaxed,
