@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands and options of inspect-analyze, as scripts rely on them."""
 import csv
-import json
 import os
-import signal
+import shutil
+import subprocess
 
-from support.expect import one, sites_sum
 from support.outcome import check, check_equal
 from support.recording import parse
 
@@ -177,8 +176,8 @@ def test_first_lines(t):
 
 def test_stripped(t):
     """A stripped program still gives module and offset."""
-    import shutil
-    import subprocess
+
+
     shutil.copy(t.program("leaks"), f"{t.folder}/bare")
     subprocess.run([t.command("strip"), "-s", f"{t.folder}/bare"], check=True)
     t.run([f"{t.folder}/bare"])

@@ -2,6 +2,7 @@
 """What a program can see of itself is what it would see without us."""
 import os
 import stat
+import time
 
 from support.outcome import check, check_equal
 
@@ -52,7 +53,6 @@ def test_trace_exists_from_the_start(t):
 
 def test_exit_is_quick(t):
     """Start and end of a short process cost milliseconds, not the time of a time-out."""
-    import time
     def median(recorded):
         times = []
         for _ in range(15):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module that lands where another was: its stacks are its own."""
 from support.expect import sites_sum
-from support.outcome import check, check_equal
+from support.outcome import check_equal
 
 
 def test(t):

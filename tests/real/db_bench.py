@@ -2,7 +2,7 @@
 """db_bench of RocksDB with four threads: it ends well, and its locks and threads are in the report."""
 import re
 
-from support.outcome import check, check_between, check_equal
+from support.outcome import check, check_equal
 
 LIMIT = 240
 ARGUMENTS = ["--benchmarks=fillrandom,readrandom", "--threads=4", "--compression_type=none",

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """redis-server from Debian: under redis-benchmark, read while it runs, and killed under load."""
-import os
-import signal
 import subprocess
+import threading
 
-from support.expect import count
 from support.outcome import check, check_between, check_equal
 from support.servers import Redis
 
@@ -78,7 +76,6 @@ def load(redis, replies, limit_replies):
 
 def test_killed_under_load(t):
     """kill -9 in the midst of it: every reply that a client got is in the trace as a write."""
-    import threading
     redis = Redis(t, env={"INSPECT_MODE": "development"})
     replies = []
     client = threading.Thread(target=load, args=(redis, replies, 10**7))

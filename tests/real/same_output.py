@@ -2,7 +2,6 @@
 """Everyday programs, bare and recorded: the same output, exit status and files."""
 import hashlib
 import os
-import subprocess
 
 from support.outcome import check, check_equal
 

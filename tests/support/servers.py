@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers and clients of the tests: on loopback or a unix socket in the test's folder."""
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -130,7 +131,6 @@ class Nginx:
         return accepts, requests
 
     def stop(self):
-        import signal
         self.process.send_signal(signal.SIGQUIT)
         stdout, stderr = self.process.communicate(timeout=30)
         check(self.process.returncode == 0, f"nginx ended with {self.process.returncode}: {stderr}")
