@@ -18,7 +18,7 @@ typedef struct {
   deadlocks_t *deadlocks;
   warnings_t *warnings;
   names_t *names;
-  uint32_t found;    // set of 1 << fail_on_kind_t
+  uint32_t found;  // set of 1 << fail_on_kind_t
 } analysis_t;
 
 // Sees every event on its way to the models. May be NULL.

@@ -10,9 +10,9 @@
 // Errors are kept until csv_close: a writer need not look at each field.
 typedef struct {
   FILE *stream;
-  char *path;   // owned
-  bool begun;   // the current row has a field
-  int error;    // errno of the first failure, 0: none
+  char *path;  // owned
+  bool begun;  // the current row has a field
+  int error;   // errno of the first failure, 0: none
 } csv_t;
 
 // Makes FOLDER/NAME (replacing one that exists) and writes the header, names separated by commas.

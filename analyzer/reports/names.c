@@ -3,6 +3,7 @@
 #include "analyzer/reports/names.h"
 
 #include "analyzer/reading/memory.h"
+#include "analyzer/reports/function_name.h"
 #include "analyzer/reports/page.h"
 
 #include <inttypes.h>
@@ -78,63 +79,10 @@ bool names_frame_is_recorder(const symbols_frame_t *frame) {
   return begins(frame->module, "libinspect.so");
 }
 
-// zmalloc, xrealloc, g_malloc, je_calloc, ztrymalloc_usable: names that every block would have.
-static bool function_is_allocator(const char *function) {
-  static const char *const stems[] = {"malloc",    "calloc",   "realloc",
-                                      "trymalloc", "memalign", "strdup"};
-  static const char *const prefixes[] = {
-      "PyMem_",       "PyObject_Malloc", "PyObject_Calloc", "_PyMem_",    "_PyObject_Malloc",
-      "operator new", "std::",           "__gnu_cxx::",     "void std::", "alloc::alloc::"};
-  enum { PREFIX_MAX = 4 };
-  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-    if (begins(function, prefixes[i])) return true;
-  for (size_t i = 0; i < sizeof stems / sizeof *stems; i++) {
-    const char *found = strstr(function, stems[i]);
-    if (found && found - function <= PREFIX_MAX) return true;
-  }
-  size_t length = strlen(function);  // ngx_alloc, but not alloc_session
-  return length <= PREFIX_MAX + strlen("alloc") && length >= strlen("alloc") &&
-         !strcmp(function + length - strlen("alloc"), "alloc");
-}
-
-// A function without its list of parameters, which makes C++ names unreadable: up to the last
-// balanced pair of parentheses, if that stands at the end.
-static int function_length(const char *function) {
-  int length = (int)strlen(function), end = length, depth = 0;
-  static const char *const tails[] = {" const", " &", " &&"};
-  for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-    int tail = (int)strlen(tails[i]);
-    if (end > tail && !strcmp(function + end - tail, tails[i])) end -= tail;
-  }
-  if (!end || function[end - 1] != ')') return length;
-  for (int at = end; at-- > 0;) {
-    depth += function[at] == ')' ? 1 : function[at] == '(' ? -1 : 0;
-    if (depth) continue;
-    bool is_name = at == 0 || (at >= 8 && !strncmp(function + at - 8, "operator", 8));
-    return is_name ? length : at;
-  }
-  return length;
-}
-
-// port::Mutex::Lock, Monitor::Wait: a method that wraps a call on a lock, so that its callers tell
-// more.
-static bool function_wraps_lock(const char *function) {
-  static const char *const methods[] = {
-      "::lock",     "::Lock",      "::unlock",  "::Unlock",    "::TryLock",    "::try_lock",
-      "::ReadLock", "::WriteLock", "::Acquire", "::acquire",   "::wait",       "::Wait",
-      "::Mutex",    "::RWMutex",   "::CondVar", "::MutexLock", "::MutexLocker"};
-  int length = function_length(function);
-  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-    int tail = (int)strlen(methods[i]);
-    if (length >= tail && !strncmp(function + length - tail, methods[i], (size_t)tail)) return true;
-  }
-  return false;
-}
-
 static bool frame_tells(const symbols_frame_t *frame) {
   if (symbols_frame_is_runtime(frame)) return false;
-  return !frame->function ||
-         (!function_is_allocator(frame->function) && !function_wraps_lock(frame->function));
+  return !frame->function || (!function_name_is_allocator(frame->function) &&
+                              !function_name_wraps_lock(frame->function));
 }
 
 const symbols_frame_t *names_frame(names_t *names, uint32_t stack) {
@@ -188,9 +136,9 @@ const char *names_frame_text(names_t *names, const symbols_frame_t *frame) {
   if (!function) return names_keep(names, "%s+0x%" PRIx64, module, frame->offset);
   if (begins(function, "__GI_")) function += strlen("__GI_");  // libc's name for its own use
   if (!frame->file)
-    return names_keep(names, "%.*s (%s+0x%" PRIx64 ")", function_length(function), function, module,
-                      frame->offset);
-  return names_keep(names, "%.*s (%s:%u)", function_length(function), function,
+    return names_keep(names, "%.*s (%s+0x%" PRIx64 ")", function_name_length(function), function,
+                      module, frame->offset);
+  return names_keep(names, "%.*s (%s:%u)", function_name_length(function), function,
                     path_tail(frame->file), frame->line);
 }
 
@@ -230,7 +178,7 @@ static const char *block_name(names_t *names, const char *kind, uint64_t address
                                        : names_frame_text(names, frame);
   return names_keep(names, "%s at +%" PRIu64 " in %" PRIu64 "-byte block%s%.*s", kind,
                     address - block->address, block->size, *from ? " from " : "",
-                    function_length(from), from);
+                    function_name_length(from), from);
 }
 
 const char *names_address(names_t *names, const char *kind, uint64_t address) {

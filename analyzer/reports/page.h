@@ -9,7 +9,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
-typedef enum { PAGE_PLAIN, PAGE_HEADING, PAGE_BAD, PAGE_DOUBTFUL, PAGE_GOOD, PAGE_FAINT } page_style_t;
+typedef enum {
+  PAGE_PLAIN,
+  PAGE_HEADING,
+  PAGE_BAD,
+  PAGE_DOUBTFUL,
+  PAGE_GOOD,
+  PAGE_FAINT
+} page_style_t;
 
 typedef struct {
   FILE *stream;

@@ -15,7 +15,7 @@ typedef struct {
 typedef struct {
   const table_column_t *columns;  // the caller's; must outlive the table
   size_t column_count;
-  char **cells;                   // rows one after the other
+  char **cells;  // rows one after the other
   size_t cell_count, cell_capacity;
 } table_t;
 

@@ -7,16 +7,16 @@
 #include "analyzer/reports/analysis.h"
 
 typedef struct {
-  uint64_t id, parent;      // parent 0: none known
-  const char *kind;         // "thread", "descriptor"
+  uint64_t id, parent;  // parent 0: none known
+  const char *kind;     // "thread", "descriptor"
   const char *name, *state;
-  const char *site;         // where it was made, "" not known
+  const char *site;  // where it was made, "" not known
   uint32_t stack;
   uint64_t created_ns, ended_ns;
   bool ended;
-  uint64_t polls;           // a thread's: times it waited
+  uint64_t polls;  // a thread's: times it waited
   uint64_t running_ns, scheduled_ns, idle_ns, blocked_ns;
-  uint64_t max_poll_ns;     // 0 for a thread: not known
+  uint64_t max_poll_ns;  // 0 for a thread: not known
 } taskview_t;
 
 // Visits threads, then descriptors. *position starts at 0. False at the end.

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which functions stand back for their callers, and how much of a name is shown.
+#include "analyzer/reports/function_name.h"
+
+#include <check.h>
+#include <stdio.h>
+
+static const struct {
+  const char *name, *shown;
+} names[] = {
+    {"main", "main"},
+    {"ns::Class::method(int, char const*)", "ns::Class::method"},
+    {"ns::Class::method(int) const", "ns::Class::method"},
+    {"f(std::function<void (int)>, int)", "f"},
+    {"Class::operator()(int) const", "Class::operator()"},
+    {"Class::operator()", "Class::operator()"},
+    {"(anonymous namespace)::run(void (*)(int))", "(anonymous namespace)::run"},
+    {"(anonymous namespace)::run", "(anonymous namespace)::run"},
+    {"run(int)::{lambda(int)#1}::operator()(int) const", "run(int)::{lambda(int)#1}::operator()"},
+    {"core::ptr::drop_in_place<alloc::vec::Vec<u8>>",
+     "core::ptr::drop_in_place<alloc::vec::Vec<u8>>"},
+    {"broken)", "broken)"},
+    {"()", "()"},
+    {"", ""},
+};
+
+START_TEST(parameters_are_not_shown) {
+  char shown[80];
+  snprintf(shown, sizeof shown, "%.*s", function_name_length(names[_i].name), names[_i].name);
+  ck_assert_str_eq(shown, names[_i].shown);
+}
+END_TEST
+
+static const struct {
+  const char *name;
+  bool allocator, wraps_lock;
+} judged[] = {
+    {"zmalloc", true, false},
+    {"g_malloc0", true, false},
+    {"je_calloc", true, false},
+    {"ztrymalloc_usable", true, false},
+    {"ngx_alloc", true, false},
+    {"ngx_memalign", true, false},
+    {"xstrdup", true, false},
+    {"operator new(unsigned long)", true, false},
+    {"std::vector<int>::push_back(int&&)", true, false},
+    {"_PyMem_RawMalloc", true, false},
+    {"session_new", false, false},
+    {"alloc_session", false, false},
+    {"session_alloc", false, false},
+    {"leak_realloc", false, false},
+    {"uses_malloc", false, false},
+    {"rocksdb::port::Mutex::Lock()", false, true},
+    {"Monitor::Wait(int) const", false, true},
+    {"lock_both", false, false},
+    {"Door::Unlocked()", false, false},
+    {"main", false, false},
+};
+
+START_TEST(wrappers_are_known_by_name) {
+  ck_assert_int_eq(function_name_is_allocator(judged[_i].name), judged[_i].allocator);
+  ck_assert_int_eq(function_name_wraps_lock(judged[_i].name), judged[_i].wraps_lock);
+}
+END_TEST
+
+Suite *reports_function_name_suite(void);
+Suite *reports_function_name_suite(void) {
+  Suite *suite = suite_create("reports_function_name");
+  TCase *test_case = tcase_create("function_name");
+  tcase_add_loop_test(test_case, parameters_are_not_shown, 0, (int)(sizeof names / sizeof *names));
+  tcase_add_loop_test(test_case, wrappers_are_known_by_name, 0,
+                      (int)(sizeof judged / sizeof *judged));
+  suite_add_tcase(suite, test_case);
+  return suite;
+}
