@@ -121,7 +121,8 @@ typedef struct {
 } deadlocks_t;
 
 enum {
-  DEADLOCK_CYCLE_MAX = 8,        // threads in a cycle of dependencies
+  DEADLOCK_CYCLE_MAX = 8,        // threads in cycles of dependencies that are all looked for
+  DEADLOCK_RING_MAX = 4096,      // threads in the shortest cycle of locks that have no such one
   DEADLOCK_STEPS_MAX = 2000000,  // steps of the search; then it says that it was cut
 };
 

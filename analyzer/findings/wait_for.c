@@ -250,10 +250,17 @@ static void report_cycle(wait_graph_t *graph, const uint32_t *cycle, uint32_t co
   }
 }
 
+// Most threads wait for nobody of their own component, and are in no cycle.
+static bool may_be_in_cycle(const wait_graph_t *graph, uint32_t thread) {
+  for (uint32_t at = graph->first_edge[thread]; at < graph->first_edge[thread + 1]; ++at)
+    if (graph->component[graph->edges[at].to] == graph->component[thread]) return true;
+  return false;
+}
+
 static void find_cycles(wait_graph_t *graph) {
   uint32_t *cycle = array_zeroed(graph->limit + 1, sizeof *cycle);
   for (uint32_t thread = 1; thread < graph->limit; ++thread) {
-    if (graph->stuck[thread]) continue;
+    if (graph->stuck[thread] || !may_be_in_cycle(graph, thread)) continue;
     uint32_t length = shortest_cycle(graph, thread, cycle);
     if (length) report_cycle(graph, cycle, length);
   }

@@ -261,6 +261,12 @@ static bool step_reallocate(heap_t *heap, const reader_event_t *event, heap_bloc
   return ended;
 }
 
+// Kind 0: what was lost is not known, and may have been anything.
+static bool heap_is_lost(const reader_event_t *event) {
+  return !event->arg || (event->arg < TRACE_KIND_LIMIT &&
+                         trace_event_kinds[event->arg].family == TRACE_FAMILY_HEAP);
+}
+
 bool heap_step(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
   heap_block_t unused;
   if (!gone) gone = &unused;
@@ -275,8 +281,7 @@ bool heap_step(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
   case TRACE_REALLOCATE:
     return step_reallocate(heap, event, gone);
   case TRACE_LOST:
-    if (event->arg < TRACE_KIND_LIMIT && trace_event_kinds[event->arg].family == TRACE_FAMILY_HEAP)
-      heap->totals.lost += event->words[0];
+    if (heap_is_lost(event)) heap->totals.lost += event->words[0];
     return false;
   default:
     return false;

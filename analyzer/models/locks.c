@@ -6,10 +6,11 @@
 #include "analyzer/models/array.h"
 #include "analyzer/models/locks_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
-enum { PAGE_BITS = 12, FIRST_SWEEP = 64 };
+enum { PAGE_BITS = 12, FIRST_SWEEP = 64, LEAST_FAILED_WAIT_NS = 10000 };
 #define STACK_REACH UINT64_C(0x800000)  // the usual size of a thread's stack, below its handle
 
 static const char *const end_texts[] = {
@@ -324,12 +325,19 @@ static void step_acquire(locks_t *locks, const reader_event_t *event) {
   lock_acquired(locks, lock, event);
 }
 
+// A request that was refused at once (busy, would deadlock, not allowed) has not waited, although
+// its call took some time.
+static bool failure_waited(const reader_event_t *event) {
+  return trace_unzigzag(event->words[2]) == -ETIMEDOUT || event->words[1] >= LEAST_FAILED_WAIT_NS;
+}
+
 static void step_fail(locks_t *locks, const reader_event_t *event) {
   uint32_t bits = (uint32_t)event->arg;
   lock_t *lock = lock_touch(locks, event, event->words[0], bits);
   ++lock->failed;
-  if (event->words[1]) note_wait(lock, event);
-  if (lock_has_owner(bits) && !(bits & TRACE_LOCK_TRY))
+  if (bits & TRACE_LOCK_TRY) return;
+  if (failure_waited(event)) note_wait(lock, event);
+  if (lock_has_owner(bits))
     lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
 }
 
@@ -339,8 +347,10 @@ static void step_release(locks_t *locks, const reader_event_t *event) {
   if (lock_has_owner(bits)) lock_released(locks, lock, event);
 }
 
+// Kind 0: what was lost is not known, and may have been anything.
 static bool lost_locks(const reader_event_t *event) {
-  return event->arg < TRACE_KIND_LIMIT && trace_event_kinds[event->arg].family == TRACE_FAMILY_LOCK;
+  return !event->arg || (event->arg < TRACE_KIND_LIMIT &&
+                         trace_event_kinds[event->arg].family == TRACE_FAMILY_LOCK);
 }
 
 void locks_step(locks_t *locks, const reader_event_t *event) {

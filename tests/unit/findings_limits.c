@@ -144,6 +144,54 @@ START_TEST(many_inversions_end_in_bounded_time) {
 }
 END_TEST
 
+// `count` philosophers take the fork before them, then the next; the last one the other way round
+// where `careful`.
+static deadlocks_t *dine(uint32_t count, bool careful) {
+  for (uint32_t seat = 0; seat < count; ++seat) {
+    uint64_t left = 0x1000 + seat * 0x40, right = 0x1000 + (seat + 1) % count * 0x40;
+    bool swapped = careful && seat + 1 == count;
+    feed_nested(&feed, 10 + seat, swapped ? right : left, swapped ? left : right, 10);
+  }
+  feed_end(&feed);
+  return deadlocks_find(feed.models);
+}
+
+START_TEST(five_and_a_thousand_philosophers_are_one_cycle) {
+  uint32_t count = _i ? 1000 : 5;
+  deadlocks_t *deadlocks = dine(count, false);
+  ck_assert_uint_eq(deadlocks->count, 1);
+  ck_assert_int_eq(deadlocks->items[0].verdict, DEADLOCK_POTENTIAL);
+  ck_assert_uint_eq(deadlocks->items[0].leg_count, count);
+  for (uint32_t leg = 0; leg < count; ++leg)
+    ck_assert_uint_eq(deadlocks->items[0].legs[leg].wants,
+                      deadlocks->items[0].legs[(leg + 1) % count].holds);
+  deadlocks_free(deadlocks);
+}
+END_TEST
+
+START_TEST(philosophers_of_whom_one_is_careful_are_silent) {
+  deadlocks_t *deadlocks = dine(_i ? 1000 : 5, true);
+  ck_assert_uint_eq(deadlocks->count, 0);
+  deadlocks_free(deadlocks);
+}
+END_TEST
+
+START_TEST(a_thousand_philosophers_that_hang_are_one_cycle) {
+  enum { COUNT = 1000 };
+  for (uint32_t seat = 0; seat < COUNT; ++seat)
+    feed_acquire(&feed, 10 + seat, 0x1000 + seat * 0x40, FEED_MUTEX, 10);
+  for (uint32_t seat = 0; seat < COUNT; ++seat)
+    feed_pending(&feed, 10 + seat, TRACE_PENDING_LOCK, 0x1000 + (seat + 1) % COUNT * 0x40,
+                 FEED_MUTEX, 11, feed.now);
+  feed_end(&feed);
+  deadlocks_t *deadlocks = deadlocks_find(feed.models);
+  ck_assert_uint_eq(deadlocks->count, 1);
+  ck_assert_int_eq(deadlocks->items[0].verdict, DEADLOCK_ACTUAL);
+  ck_assert_uint_eq(deadlocks->items[0].leg_count, COUNT);
+  deadlocks_free(deadlocks);
+}
+END_TEST
+
 START_TEST(many_locks_in_order_are_silent) {
   for (uint32_t at = 1; at < 20000; ++at)
     feed_nested(&feed, 1 + at % 8, at * 0x40, (at + 1) * 0x40, 10);
@@ -185,6 +233,7 @@ Suite *findings_limits_suite(void) {
                           thread_that_ends_with_a_lock_is_warned_of,
                           components_of_a_long_chain_and_a_ring,
                           many_inversions_end_in_bounded_time,
+                          a_thousand_philosophers_that_hang_are_one_cycle,
                           many_locks_in_order_are_silent,
                           ten_thousand_short_threads_keep_the_order};
   Suite *suite = suite_create("findings_limits");
@@ -192,6 +241,8 @@ Suite *findings_limits_suite(void) {
   tcase_add_checked_fixture(limits, setup, teardown);
   tcase_set_timeout(limits, 60);
   for (size_t at = 0; at < sizeof tests / sizeof *tests; ++at) tcase_add_test(limits, tests[at]);
+  tcase_add_loop_test(limits, five_and_a_thousand_philosophers_are_one_cycle, 0, 2);
+  tcase_add_loop_test(limits, philosophers_of_whom_one_is_careful_are_silent, 0, 2);
   suite_add_tcase(suite, limits);
   return suite;
 }

@@ -204,6 +204,14 @@ START_TEST(after_a_loss_no_free_is_owed) {
 }
 END_TEST
 
+START_TEST(loss_of_an_unknown_kind_may_be_of_the_heap) {
+  feed_event(&feed, 1, TRACE_LOST, 0, 0, 9, 0, 0);
+  feed_event(&feed, 1, TRACE_LOST, 0, TRACE_READ, 5, 0, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(totals()->lost, 9);
+}
+END_TEST
+
 START_TEST(block_is_found_by_any_address_in_it) {
   const heap_t *heap = models_heap(feed.models);
   heap_block_t block;
@@ -237,6 +245,7 @@ Suite *models_heap_suite(void) {
                           new_owner_frees_before_the_owed_free_is_read,
                           reallocation_read_after_the_reuse_of_its_old_block,
                           after_a_loss_no_free_is_owed,
+                          loss_of_an_unknown_kind_may_be_of_the_heap,
                           block_is_found_by_any_address_in_it};
   Suite *suite = suite_create("models_heap");
   TCase *heap = tcase_create("heap");

@@ -94,6 +94,15 @@ START_TEST(failed_acquire_does_not_hold) {
 }
 END_TEST
 
+START_TEST(request_refused_at_once_has_not_waited) {
+  feed_event(&feed, 1, TRACE_LOCK_FAIL, 10, FEED_MUTEX | TRACE_LOCK_ERRORCHECK, A, 40,
+             trace_zigzag(-EDEADLK));
+  feed_end(&feed);
+  ck_assert_uint_eq(lock_at(A)->failed, 1);
+  ck_assert_uint_eq(lock_at(A)->wait_ns.count, 0);
+}
+END_TEST
+
 START_TEST(robust_lock_of_a_dead_owner_is_held_by_the_next) {
   uint32_t bits = FEED_MUTEX | TRACE_LOCK_ROBUST;
   feed_acquire(&feed, 1, A, bits, 10);
@@ -410,7 +419,7 @@ Suite *models_locks_suite(void) {
   } groups[] = {
       {"holds",
        {acquire_and_release, recursive_hold_is_the_outermost, held_at_the_end,
-        readers_hold_together, failed_acquire_does_not_hold,
+        readers_hold_together, failed_acquire_does_not_hold, request_refused_at_once_has_not_waited,
         robust_lock_of_a_dead_owner_is_held_by_the_next, release_by_another_thread,
         release_by_another_thread_fails_where_owners_are_checked,
         release_without_an_acquire_is_tolerated, release_read_after_the_next_acquire,

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The search for cycles of dependencies (lock_order.c) and its judgement of one (lock_verdict.c).
+#ifndef ANALYZER_FINDINGS_LOCK_ORDER_H
+#define ANALYZER_FINDINGS_LOCK_ORDER_H
+
+#include "analyzer/findings/components.h"
+#include "analyzer/findings/deadlocks_private.h"
+#include "analyzer/models/address_map.h"
+
+// A chain D1 .. Dn of dependencies, each of which wants what the next one holds; a cycle if the
+// last wants what the first holds.
+typedef struct {
+  deadlock_search_t *search;
+  const dependencies_t *dependencies;
+  address_map_t lock_index;  // lock id -> 1 + dense index
+  uint32_t lock_count;
+  graph_t holding;      // dense lock -> dependencies that hold it, in a cycle
+  uint32_t *component;  // of dense locks
+  address_map_t found;  // merge key -> index in result + 1
+  uint64_t steps, steps_max;
+  bool strict;                             // only cycles that nothing rules out
+  uint32_t length;                         // of the cycles looked for
+  uint32_t *chain;                         // dependency indices, DEADLOCK_RING_MAX
+  const dependency_occurrence_t **actors;  // who could do each
+  uint32_t *choices;                       // which of its occurrences that is
+  uint32_t gate;
+} order_search_t;
+
+static inline const dependency_t *order_entry(const order_search_t *order, uint32_t index) {
+  return dependencies_get(order->dependencies, index);
+}
+
+// How the entry holds the lock, NULL: it does not.
+const dependency_lock_t *order_held(const dependency_t *entry, uint32_t lock);
+bool order_modes_exclude(const dependency_lock_t *a, const dependency_lock_t *b);
+// The lock that both hold in modes that exclude each other, 0: none.
+uint32_t order_common_gate(const dependency_t *a, const dependency_t *b);
+// Finds for the first `count` entries of the chain occurrences in pairwise different threads that,
+// unless `ordered_too`, creation and joins do not order. Sets actors.
+bool order_find_actors(order_search_t *order, uint32_t count, bool ordered_too);
+// The chain is a cycle of `length`: judges and reports it. True where it is in the list now as what
+// the search looks for.
+bool order_close_cycle(order_search_t *order);
+
+#endif
