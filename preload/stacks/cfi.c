@@ -4,6 +4,8 @@
 
 #include "preload/stacks/expression.h"
 
+#include <string.h>
+
 typedef struct {
   uint64_t code_factor;
   int64_t data_factor;
@@ -103,8 +105,7 @@ static bool entry_covers(const cfi_entry_t *entry, uint64_t pc) {
 // The table of .eh_frame_hdr: pairs of (start of code, entry), both relative to the header.
 enum { PAIR_SIZE = 8 };
 static uint64_t pair_start(uint64_t table, uint64_t index, uint64_t base) {
-  int32_t offset;
-  memcpy(&offset, (const void *)(uintptr_t)(table + index * PAIR_SIZE), sizeof offset);
+  int32_t offset = (int32_t)memory_peek(table + index * PAIR_SIZE, sizeof offset);
   return base + (uint64_t)(int64_t)offset;
 }
 

@@ -73,11 +73,9 @@ static uint64_t padded(uint64_t size) { return (size + 3) & ~UINT64_C(3); }
 
 // 0 where it cannot be read.
 static uint64_t identity_read(const image_t *image, memory_t *memory) {
-  uint64_t identity = 0;
-  if (image->build_id_length >= sizeof identity &&
-      memory_probe_bytes(memory, image->build_id, sizeof identity))
-    memcpy(&identity, pointer(image->build_id), sizeof identity);
-  return identity;
+  const size_t size = sizeof image->identity;
+  if (image->build_id_length < size || !memory_probe_bytes(memory, image->build_id, size)) return 0;
+  return memory_peek(image->build_id, size);
 }
 
 static void build_id_find(image_t *image, const Elf64_Phdr *segment, memory_t *memory) {

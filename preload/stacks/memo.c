@@ -23,7 +23,7 @@ static inline __attribute__((no_sanitize("address"))) bool trail_stands(const me
   const uint64_t *values = (const uint64_t *)(entry + 1);
   const uint32_t *offsets = (const uint32_t *)(values + entry->count);
   for (uint32_t i = 0; i < entry->count; i++)
-    if (*(const uint64_t *)(uintptr_t)(cfa + offsets[i]) != values[i]) return false;
+    if (memory_peek(cfa + offsets[i], sizeof *values) != values[i]) return false;
   return true;
 }
 

@@ -5,8 +5,6 @@
 
 #include "preload/stacks/image.h"
 
-#include <string.h>
-
 // [at, end) is known to be readable.
 typedef struct {
   uint64_t at, end;
@@ -38,15 +36,14 @@ static inline reader_t reader_open(const image_t *image, uint64_t at, uint64_t s
   return (reader_t){.at = at, .end = at + size};
 }
 
+// Of 1, 2, 4 or 8 bytes.
 static inline uint64_t reader_bytes(reader_t *reader, size_t size) {
-  uint64_t value = 0;
   if (reader->failed || reader->end - reader->at < size) {
     reader->failed = true;
     return 0;
   }
-  memcpy(&value, (const void *)(uintptr_t)reader->at, size);
   reader->at += size;
-  return value;
+  return memory_peek(reader->at - size, size);
 }
 static inline uint8_t reader_u1(reader_t *reader) { return (uint8_t)reader_bytes(reader, 1); }
 static inline uint16_t reader_u2(reader_t *reader) { return (uint16_t)reader_bytes(reader, 2); }

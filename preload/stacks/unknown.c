@@ -6,7 +6,7 @@
 
 static bool bytes_take(walk_t *walk, uint64_t address, uint8_t *bytes, size_t size) {
   if (!memory_probe_bytes(&walk->memory, address, size)) return false;
-  memcpy(bytes, (const void *)(uintptr_t)address, size);
+  for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)memory_peek(address + i, 1);
   return true;
 }
 

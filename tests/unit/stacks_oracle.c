@@ -26,9 +26,8 @@ static void module_defined(void *arg, const trace_module_t *module, const uint8_
                            const char *path) {
   oracle_lane_t *lane = arg;
   (void)build_id, (void)path;
-  if (lane->modules == 256) abort();
-  lane->module_starts[lane->modules] = module->start;
-  lane->module_ends[lane->modules++] = module->end;
+  lane->module_starts[lane->modules % MODULES] = module->start;
+  lane->module_ends[lane->modules++ % MODULES] = module->end;
 }
 
 static void *memory_take(size_t size) {

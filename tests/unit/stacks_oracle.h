@@ -5,6 +5,8 @@
 
 #include "preload/stacks/stacks.h"
 
+enum { MODULES = 256 };
+
 // One lane and what it was told.
 typedef struct {
   stacks_t *stacks;
@@ -12,7 +14,7 @@ typedef struct {
   uint64_t **frames;          // by number: count, truncated, then the frames
   uint64_t *room, *room_end;  // for them
   uint32_t definitions, modules;
-  uint64_t module_starts[256], module_ends[256];
+  uint64_t module_starts[MODULES], module_ends[MODULES];  // the last ones
 } oracle_lane_t;
 
 // A lane with memory of its own, announced. `oracle_close` gives it back.
