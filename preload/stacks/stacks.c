@@ -18,10 +18,10 @@ static uint64_t mix(uint64_t hash) {
 
 // Never 0.
 static uint64_t stack_hash(const walk_t *walk) {
-  uint64_t hash = walk->truncated;
+  uint64_t hash = mix(walk->count * 2 + walk->truncated + 1);
   for (uint32_t i = 0; i < walk->count; i++)
     hash = mix(hash ^ walk->frames[i]) + UINT64_C(0x9e3779b97f4a7c15);
-  return mix(hash) | !mix(hash);
+  return hash ? hash : 1;
 }
 
 // Whether all frames are in the modules they are believed to be in. Here, where a stack is met for
