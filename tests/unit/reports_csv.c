@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/reports_csv.XXXXXX";
+static char folder[] = P_tmpdir "/reports_csv.XXXXXX";
 
 static void folder_make(void) { ck_assert_ptr_nonnull(mkdtemp(folder)); }
 static void folder_remove(void) {
