@@ -30,7 +30,7 @@
 #include "preload/recorder.h"
 #include "preload/stacks/stacks.h"
 
-enum { LANE_SITES = 256 };
+enum { LANE_SITES = 256, LANE_CONTENDED = 32, LANE_ANCHOR = 64 };
 
 // Private to the owning thread, in memory that reads as zeros after fork (MADV_WIPEONFORK): a
 // forked child finds ring == NULL and claims a ring of its own.
@@ -46,6 +46,10 @@ typedef struct lane {
   uint32_t index;       // of the ring
   uint32_t tid;
   uint64_t handle;      // pthread_self()
+  uint32_t untimed_left;  // records that may still go without a stamp
+  uint32_t beat;        // of the session, when the last anchor was taken
+  uint64_t timed_lock;  // the lock whose hold is being timed from end to end
+  uint64_t contended[LANE_CONTENDED];  // locks that somebody waited for: their holds are all timed
   bool stacks_stale;    // a definition was dropped: numbers given out so far are void
   uint32_t known_sites[LANE_SITES];  // lock and call site, hashed: their stack was taken already
 } lane_t;
@@ -118,16 +122,15 @@ static inline uint32_t lane_stack_wait(lane_t *lane, const stacks_origin_t *orig
   return recorder_backtraces || ticks >= recorder_wait_ticks ? lane_stack_take(lane, origin) : 0;
 }
 
-// Writes one record of `count` words (a constant), stamped, in order of the calls.
-static inline __attribute__((always_inline)) void lane_record(lane_t *lane, unsigned kind,
-                                                              uint32_t stack, uint64_t arg,
-                                                              uint64_t stamp, int count, uint64_t a,
-                                                              uint64_t b, uint64_t c) {
+// Writes one record of `count` words (a constant); `timed` (a constant) with the stamp behind them.
+static inline __attribute__((always_inline)) void
+lane_write(lane_t *lane, unsigned kind, uint32_t stack, uint64_t arg, bool timed, uint64_t stamp,
+           int count, uint64_t a, uint64_t b, uint64_t c) {
   if (unlikely(arg >= TRACE_ARG_LONG)) {
     lane_record_long(lane, kind, stack, arg, count, a, b, c);
     return;
   }
-  const size_t words = 1 + (size_t)count + 1;
+  const size_t words = 1 + (size_t)count + timed;
   uint64_t *to = lane->next;
   if (unlikely(to + words > lane->soft_end)) {
     to = lane_make_room(lane, words);
@@ -136,15 +139,78 @@ static inline __attribute__((always_inline)) void lane_record(lane_t *lane, unsi
       return;
     }
   }
-  to[0] = trace_header(kind, true, stack, (uint32_t)arg);
+  to[0] = trace_header(kind, timed, stack, (uint32_t)arg);
   if (count > 0) to[1] = a;
   if (count > 1) to[2] = b;
   if (count > 2) to[3] = c;
-  to[words - 1] = stamp;
+  if (timed) to[words - 1] = stamp;
   lane->next = to + words;
   lane->head += words;
   // Pairs with the acquire loads of the writer and of readers: what is below head is whole.
   atomic_store_explicit(&lane->ring->head, lane->head, memory_order_release);
+}
+
+// A record whose exact time somebody needs.
+static inline __attribute__((always_inline)) void lane_record(lane_t *lane, unsigned kind,
+                                                              uint32_t stack, uint64_t arg,
+                                                              uint64_t stamp, int count, uint64_t a,
+                                                              uint64_t b, uint64_t c) {
+  lane_write(lane, kind, stack, arg, true, stamp, count, a, b, c);
+}
+
+// Whether the next record has to be an anchor: one in LANE_ANCHOR, and the first after each beat of
+// the writer (5 ms while there is work), so that the time of an unstamped record is known to the
+// shorter of the two.
+static inline bool lane_needs_anchor(lane_t *lane) {
+  const uint32_t beat = atomic_load_explicit(&recorder_session->beat, memory_order_relaxed);
+  if (likely(--lane->untimed_left > 0 && beat == lane->beat)) return false;
+  lane->untimed_left = LANE_ANCHOR;
+  lane->beat = beat;
+  return true;
+}
+
+// A record that takes its time from its place between stamped ones: a stamp costs more than all the
+// rest of it.
+static inline __attribute__((always_inline)) void lane_record_cheap(lane_t *lane, unsigned kind,
+                                                                    uint32_t stack, uint64_t arg,
+                                                                    int count, uint64_t a,
+                                                                    uint64_t b) {
+  if (unlikely(lane_needs_anchor(lane)))
+    lane_write(lane, kind, stack, arg, true, clock_ticks(), count, a, b, 0);
+  else
+    lane_write(lane, kind, stack, arg, false, 0, count, a, b, 0);
+}
+
+// ---- holds -----------------------------------------------------------------------------------
+// Of uncontended holds, those that begin with an anchor are timed from end to end; of locks that
+// somebody has waited for, all are.
+
+static inline bool lane_is_contended(const lane_t *lane, uint64_t lock) {
+  return lane->contended[lock >> 3 & (LANE_CONTENDED - 1)] == lock;
+}
+static inline void lane_note_contended(lane_t *lane, uint64_t lock) {
+  lane->contended[lock >> 3 & (LANE_CONTENDED - 1)] = lock;
+}
+
+static inline void lane_record_acquire(lane_t *lane, uint32_t stack, uint32_t bits, uint64_t lock) {
+  const bool anchor = lane_needs_anchor(lane);
+  if (unlikely(anchor)) lane->timed_lock = lock;
+  if (unlikely(anchor || lane_is_contended(lane, lock)))
+    lane_write(lane, TRACE_LOCK_ACQUIRE, stack, bits, true, clock_ticks(), 1, lock, 0, 0);
+  else
+    lane_write(lane, TRACE_LOCK_ACQUIRE, stack, bits, false, 0, 1, lock, 0, 0);
+}
+
+// `waiters`: the lock word says that somebody waits now.
+static inline void lane_record_release(lane_t *lane, uint32_t bits, uint64_t lock, bool waiters) {
+  const bool anchor = lane_needs_anchor(lane);
+  if (unlikely(waiters)) lane_note_contended(lane, lock);
+  if (unlikely(anchor || lane->timed_lock == lock || lane_is_contended(lane, lock))) {
+    if (lane->timed_lock == lock) lane->timed_lock = 0;
+    lane_write(lane, TRACE_LOCK_RELEASE, 0, bits, true, clock_ticks(), 1, lock, 0, 0);
+  } else {
+    lane_write(lane, TRACE_LOCK_RELEASE, 0, bits, false, 0, 1, lock, 0, 0);
+  }
 }
 
 #define lane_record0(lane, kind, stack, arg)                                                       \

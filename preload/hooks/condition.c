@@ -70,7 +70,7 @@ static void wait_begin(waiting_t *waiting, lane_t *lane) {
   const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
   const uint32_t bits = mutex_bits(waiting->mutex) | TRACE_LOCK_BY_CONDITION;
   lane_record1(lane, TRACE_LOCK_RELEASE, 0, bits, mutex);
-  waiting->wait = hook_wait_begin(lane, waiting->origin, TRACE_PENDING_CONDITION, cond, mutex);
+  hook_wait_begin(&waiting->wait, lane, waiting->origin, TRACE_PENDING_CONDITION, cond, mutex);
   _pthread_cleanup_push(&waiting->cleanup, wait_left, waiting);
 }
 
@@ -102,7 +102,8 @@ WAITER(pthread_cond_clockwait,
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_COND_SIGNAL);                                         \
     if (!lane) return real_##name(cond);                                                           \
-    lane_record1(lane, TRACE_COND_SIGNAL, lane_stack_lock(lane, &origin, (uintptr_t)cond), broadcast, (uintptr_t)cond);  \
+    lane_record1(lane, TRACE_COND_SIGNAL, lane_stack_lock(lane, &origin, (uintptr_t)cond),         \
+                 broadcast, (uintptr_t)cond);                                                      \
     lane_leave(lane);                                                                              \
     return real_##name(cond);                                                                      \
   }

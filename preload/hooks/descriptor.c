@@ -14,8 +14,8 @@ _Atomic uint64_t descriptor_watched[DESCRIPTORS / 64];
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_##KIND);                                              \
     if (!lane) return real_##name arguments;                                                       \
-    hook_wait_t wait =                                                                             \
-        hook_wait_begin(lane, &origin, TRACE_PENDING_##KIND, (unsigned)(number), 0);               \
+    hook_wait_t wait;                                                                              \
+    hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_##KIND, (unsigned)(number), 0);            \
     const type result = real_##name arguments;                                                     \
     lane = hook_wait_end(&wait, &origin);                                                          \
     if (lane) {                                                                                    \

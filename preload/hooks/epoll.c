@@ -14,7 +14,7 @@
     const int epoll = real_##name arguments;                                                       \
     lane_t *lane = epoll >= 0 ? lane_enter(&origin, TRACE_EPOLL_CREATE) : NULL;                    \
     if (!lane) return epoll;                                                                       \
-    lane_record0(lane, TRACE_EPOLL_CREATE, lane_stack_take(lane, &origin), (unsigned)epoll);            \
+    lane_record0(lane, TRACE_EPOLL_CREATE, lane_stack_take(lane, &origin), (unsigned)epoll);       \
     lane_leave(lane);                                                                              \
     return epoll;                                                                                  \
   }
@@ -58,7 +58,7 @@ static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_
               trace_zigzag(result < 0 ? -errno : result), wait->now, 3, epoll_and_asked,
               wait->ticks, trace_zigzag(timeout));
   for (int i = 0; i < result; i++)
-    lane_record(lane, TRACE_READY, 0, events[i].events, wait->now, 1, events[i].data.u64, 0, 0);
+    lane_write(lane, TRACE_READY, 0, events[i].events, false, 0, 1, events[i].data.u64, 0, 0);
   lane_leave(lane);
 }
 
@@ -68,7 +68,8 @@ static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_EPOLL_WAIT);                                          \
     if (!lane) return real_##name arguments;                                                       \
-    hook_wait_t wait = hook_wait_begin(lane, &origin, TRACE_PENDING_EPOLL, (unsigned)epoll, 0);    \
+    hook_wait_t wait;                                                                              \
+    hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_EPOLL, (unsigned)epoll, 0);                \
     const int result = real_##name arguments;                                                      \
     lane = hook_wait_end(&wait, &origin);                                                          \
     if (lane)                                                                                      \

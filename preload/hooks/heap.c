@@ -24,7 +24,7 @@
 static inline void allocated(lane_t *lane, const stacks_origin_t *origin, const void *block,
                              size_t size) {
   if (likely(block != NULL))
-    lane_record1(lane, TRACE_ALLOCATE, lane_stack(lane, origin), size, (uintptr_t)block);
+    lane_record_cheap(lane, TRACE_ALLOCATE, lane_stack(lane, origin), size, 1, (uintptr_t)block, 0);
   lane_leave(lane);
 }
 
@@ -50,7 +50,7 @@ HOOK(heap, int, posix_memalign, (void **block, size_t alignment, size_t size),
     if (!block) return;                                                                            \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_FREE);                                                \
-    if (lane) lane_record1(lane, TRACE_FREE, 0, 0, (uintptr_t)block);                              \
+    if (lane) lane_record_cheap(lane, TRACE_FREE, 0, 0, 1, (uintptr_t)block, 0);                   \
     real_##name arguments;                                                                         \
     if (lane) lane_leave(lane);                                                                    \
   }                                                                                                \
@@ -82,15 +82,15 @@ static void *move_out(void *block, size_t size) {
 static HOOK_BODY void *recorded_realloc(void *block, size_t size) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, block ? TRACE_REALLOCATE : TRACE_ALLOCATE);
-  if (lane && block) lane_record1(lane, TRACE_REALLOCATE_START, 0, 0, (uintptr_t)block);
+  if (lane && block) lane_record_cheap(lane, TRACE_REALLOCATE_START, 0, 0, 1, (uintptr_t)block, 0);
   void *result = real_realloc(block, size);
   if (!lane) return result;
   if (!block) {
     allocated(lane, &origin, result, size);
     return result;
   }
-  lane_record2(lane, TRACE_REALLOCATE, lane_stack(lane, &origin), size, (uintptr_t)block,
-               (uintptr_t)result);
+  lane_record_cheap(lane, TRACE_REALLOCATE, lane_stack(lane, &origin), size, 2, (uintptr_t)block,
+                    (uintptr_t)result);
   lane_leave(lane);
   return result;
 }

@@ -32,12 +32,11 @@ typedef struct {
 } hook_wait_t;
 
 // Announces the call and leaves the lane.
-static inline hook_wait_t hook_wait_begin(lane_t *lane, const stacks_origin_t *origin,
-                                          uint32_t what, uint64_t object, uint64_t second) {
-  hook_wait_t wait = {.outer = lane_pend(lane, origin, what, object, second)};
-  wait.since = atomic_load_explicit(&lane->ring->pending_since, memory_order_relaxed);
+static inline void hook_wait_begin(hook_wait_t *wait, lane_t *lane, const stacks_origin_t *origin,
+                                   uint32_t what, uint64_t object, uint64_t second) {
+  wait->outer = lane_pend(lane, origin, what, object, second);
+  wait->since = atomic_load_explicit(&lane->ring->pending_since, memory_order_relaxed);
   lane_leave(lane);
-  return wait;
 }
 
 // After the call: enters the lane again and takes the announcement back. NULL: nothing can be

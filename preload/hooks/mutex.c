@@ -30,8 +30,8 @@ static bool has_plain_trylock(uint32_t bits) {
 static inline bool lock_at_once(lane_t *lane, const stacks_origin_t *origin, pthread_mutex_t *mutex,
                                 uint32_t bits) {
   if (!has_plain_trylock(bits) || real_pthread_mutex_trylock(mutex) != 0) return false;
-  lane_record1(lane, TRACE_LOCK_ACQUIRE, lane_stack_lock(lane, origin, (uintptr_t)mutex), bits,
-               (uintptr_t)mutex);
+  lane_record_acquire(lane, lane_stack_lock(lane, origin, (uintptr_t)mutex), bits,
+                      (uintptr_t)mutex);
   lane_leave(lane);
   return true;
 }
@@ -53,12 +53,12 @@ typedef struct {
   hook_wait_t wait;
 } request_t;
 
-static HOOK_BODY request_t request_begin(lane_t *lane, const stacks_origin_t *origin,
-                                         pthread_mutex_t *mutex, uint32_t bits) {
-  request_t request = {.mutex = mutex, .bits = bits};
-  request.waits = has_plain_trylock(bits) || is_held(lane, mutex, bits);
-  request.wait = hook_wait_begin(lane, origin, TRACE_PENDING_LOCK, (uintptr_t)mutex, bits);
-  return request;
+static HOOK_BODY void request_begin(request_t *request, lane_t *lane,
+                                    const stacks_origin_t *origin) {
+  pthread_mutex_t *mutex = request->mutex;
+  const uint32_t bits = request->bits;
+  request->waits = has_plain_trylock(bits) || is_held(lane, mutex, bits);
+  hook_wait_begin(&request->wait, lane, origin, TRACE_PENDING_LOCK, (uintptr_t)mutex, bits);
 }
 
 static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *origin, int result) {
@@ -73,9 +73,10 @@ static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *orig
   if (result != 0 && result != EOWNERDEAD)
     lane_record(lane, TRACE_LOCK_FAIL, stack, bits, wait->now, 3, mutex, wait->ticks,
                 trace_zigzag(-result));
-  else if (request->waits)
+  else if (request->waits) {
+    lane_note_contended(lane, mutex);
     lane_record(lane, TRACE_LOCK_WAIT, stack, bits, wait->now, 2, mutex, wait->ticks, 0);
-  else
+  } else
     lane_record(lane, TRACE_LOCK_ACQUIRE, stack, bits, wait->now, 1, mutex, 0, 0);
   lane_leave(lane);
   return result;
@@ -90,7 +91,10 @@ static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *orig
     if (!lane) return real_##name arguments;                                                       \
     const uint32_t bits = mutex_bits(mutex) | (how);                                               \
     if ((checked) && lock_at_once(lane, &origin, mutex, bits)) return 0;                           \
-    request_t request = request_begin(lane, &origin, mutex, bits);                                 \
+    request_t request;                                                                             \
+    request.mutex = mutex;                                                                         \
+    request.bits = bits;                                                                           \
+    request_begin(&request, lane, &origin);                                                        \
     return request_end(&request, &origin, real_##name arguments);                                  \
   }
 
@@ -109,8 +113,8 @@ HOOK(lock, int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex)) {
   const uint32_t bits =
       mutex_bits(mutex) | TRACE_LOCK_TRY | (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
   if (result == 0 || result == EOWNERDEAD)
-    lane_record1(lane, TRACE_LOCK_ACQUIRE, lane_stack_lock(lane, &origin, (uintptr_t)mutex), bits,
-                 (uintptr_t)mutex);
+    lane_record_acquire(lane, lane_stack_lock(lane, &origin, (uintptr_t)mutex), bits,
+                        (uintptr_t)mutex);
   else
     lock_failed(lane, &origin, mutex, bits, result);
   lane_leave(lane);
@@ -119,13 +123,18 @@ HOOK(lock, int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex)) {
 
 // ---- releasing -----------------------------------------------------------------------------
 
+// What the lock word says where it is a plain one: 2, somebody may wait (lowlevellock.h of glibc).
+static bool has_waiters(const pthread_mutex_t *mutex, uint32_t bits) {
+  return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) > 1 && has_plain_trylock(bits);
+}
+
 HOOK(lock, int, pthread_mutex_unlock, (pthread_mutex_t * mutex), (mutex)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_RELEASE);
   if (!lane) return real_pthread_mutex_unlock(mutex);
   // Read before it is released: it may be gone after that.
   const uint32_t bits = mutex_bits(mutex);
-  lane_record1(lane, TRACE_LOCK_RELEASE, 0, bits, (uintptr_t)mutex);
+  lane_record_release(lane, bits, (uintptr_t)mutex, has_waiters(mutex, bits));
   const int result = real_pthread_mutex_unlock(mutex);
   if (unlikely(result != 0)) lock_failed(lane, &origin, mutex, bits, result);
   lane_leave(lane);

@@ -96,7 +96,8 @@ bool thread_arm_end(void) {
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_THREAD_JOIN);                                         \
     if (!lane) return real_##name arguments;                                                       \
-    hook_wait_t wait = hook_wait_begin(lane, &origin, TRACE_PENDING_JOIN, thread, 0);              \
+    hook_wait_t wait;                                                                              \
+    hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_JOIN, thread, 0);                          \
     const int status = real_##name arguments;                                                      \
     lane = hook_wait_end(&wait, &origin);                                                          \
     if (lane) joined(lane, &origin, thread, status, &wait);                                        \
@@ -105,8 +106,8 @@ bool thread_arm_end(void) {
 
 static void joined(lane_t *lane, const stacks_origin_t *origin, pthread_t thread, int status,
                    const hook_wait_t *wait) {
-  lane_record(lane, TRACE_THREAD_JOIN, lane_stack_take(lane, origin), trace_zigzag(-status), wait->now,
-              2, thread, wait->ticks, 0);
+  lane_record(lane, TRACE_THREAD_JOIN, lane_stack_take(lane, origin), trace_zigzag(-status),
+              wait->now, 2, thread, wait->ticks, 0);
   lane_leave(lane);
 }
 
@@ -123,7 +124,8 @@ HOOK(thread, int, pthread_detach, (pthread_t thread), (thread)) {
   const int result = real_pthread_detach(thread);
   lane_t *lane = lane_enter(&origin, TRACE_THREAD_DETACH);
   if (!lane) return result;
-  lane_record1(lane, TRACE_THREAD_DETACH, lane_stack_take(lane, &origin), trace_zigzag(-result), thread);
+  lane_record1(lane, TRACE_THREAD_DETACH, lane_stack_take(lane, &origin), trace_zigzag(-result),
+               thread);
   lane_leave(lane);
   return result;
 }

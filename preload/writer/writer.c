@@ -311,6 +311,7 @@ static void writer_sleep(uint32_t bell) {
 
 // One round over everything. False when no process is left.
 static bool writer_round(void) {
+  atomic_fetch_add_explicit(&writer->session->beat, 1, memory_order_relaxed);
   const uint64_t now = clock_monotonic();
   const bool flush = now - writer->flushed_at >= WRITER_FLUSH_NS;
   if (flush) writer->flushed_at = now;
