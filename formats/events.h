@@ -84,6 +84,13 @@ typedef enum {
         WORDS(WORD(ADDRESS, "handle")), "pthread_detach returned")                                 \
   EVENT(21, THREAD_NAME, "thread-name", THREAD, BARE, ARG(COUNT, "words"),                         \
         WORDS(WORD(TEXT, "name")), "the thread with the handle in id is called so")                \
+  EVENT(22, THREAD_CANCEL, "thread-cancel", THREAD, STACK, ARG(RESULT, "result"),                  \
+        WORDS(WORD(ADDRESS, "handle")), "pthread_cancel returned")                                 \
+  EVENT(23, THREAD_AFFINITY, "thread-affinity", THREAD, STACK, ARG(COUNT, "processors"),           \
+        WORDS(WORD(ADDRESS, "handle")), "the thread was bound to that many processors")            \
+  EVENT(24, THREAD_SCHEDULED, "thread-scheduled", FACT, BARE, ARG(THREAD, "tid"),                  \
+        WORDS(WORD(COUNT, "ran_ns"), WORD(COUNT, "waited_ns")),                                    \
+        "what the kernel had counted so far: time on a processor, and runnable but not on one")    \
   EVENT(32, LOCK_INIT, "lock-init", LOCK, STACK, ARG(LOCK, "lock"), WORDS(WORD(ADDRESS, "object")),\
         "initialised")                                                                             \
   EVENT(33, LOCK_DESTROY, "lock-destroy", LOCK, STACK, ARG(LOCK, "lock"),                          \
@@ -106,6 +113,21 @@ typedef enum {
         WORDS(WORD(ADDRESS, "condition")), "about to signal one (0) or all (1)")                   \
   EVENT(40, LOCK_REPAIR, "lock-repair", LOCK, STACK, ARG(RESULT, "result"),                        \
         WORDS(WORD(ADDRESS, "object")), "pthread_mutex_consistent returned")                       \
+  EVENT(41, BARRIER_WAIT, "barrier-wait", LOCK, STACK, ARG(RESULT, "result"),                      \
+        WORDS(WORD(ADDRESS, "barrier"), WORD(TICKS, "wait")), "a wait at a barrier returned")      \
+  EVENT(42, BARRIER_INIT, "barrier-init", LOCK, STACK, ARG(COUNT, "parties"),                      \
+        WORDS(WORD(ADDRESS, "barrier")), "a barrier was initialised for so many threads")          \
+  EVENT(43, SEMAPHORE_INIT, "semaphore-init", LOCK, STACK, ARG(COUNT, "value"),                    \
+        WORDS(WORD(ADDRESS, "object"), WORD(LOCK, "lock")),                                        \
+        "a semaphore was initialised or opened; waits on it are acquisitions, posts releases")     \
+  EVENT(44, FUTEX_WAIT, "futex-wait", LOCK, STACK, ARG(RESULT, "result"),                          \
+        WORDS(WORD(ADDRESS, "word"), WORD(TICKS, "wait")),                                         \
+        "the program's own futex wait returned; who owns what is unknown")                         \
+  EVENT(45, FUTEX_WAKE, "futex-wake", LOCK, STACK, ARG(RESULT, "woken"),                           \
+        WORDS(WORD(ADDRESS, "word")), "the program's own futex wake")                              \
+  EVENT(46, LOCK_SHARED_AT, "lock-shared-at", FACT, BARE, ARG(COUNT, "device"),                    \
+        WORDS(WORD(ADDRESS, "object"), WORD(COUNT, "inode"), WORD(COUNT, "offset")),               \
+        "a process-shared lock: the file and place behind its address")                            \
   EVENT(64, ALLOCATE, "allocate", HEAP, STACK, ARG(SIZE, "size"), WORDS(WORD(ADDRESS, "block")),   \
         "a block was given; logged after the call")                                                \
   EVENT(65, FREE, "free", HEAP, BARE, ARG(NONE, ""), WORDS(WORD(ADDRESS, "block")),                \
@@ -115,6 +137,13 @@ typedef enum {
   EVENT(67, REALLOCATE, "reallocate", HEAP, STACK, ARG(SIZE, "size"),                              \
         WORDS(WORD(ADDRESS, "old"), WORD(ADDRESS, "block")),                                       \
         "realloc returned; block 0 with size > 0: failed, old is as it was; with size 0: freed")   \
+  EVENT(68, MAP, "map", HEAP, STACK, ARG(SIZE, "size"),                                            \
+        WORDS(WORD(ADDRESS, "start"), WORD(PAIR, "flags_and_descriptor")), "mmap gave memory")     \
+  EVENT(69, UNMAP, "unmap", HEAP, BARE, ARG(SIZE, "size"), WORDS(WORD(ADDRESS, "start")),          \
+        "memory is about to be unmapped")                                                          \
+  EVENT(70, REMAP, "remap", HEAP, STACK, ARG(SIZE, "size"),                                        \
+        WORDS(WORD(ADDRESS, "old"), WORD(ADDRESS, "start"), WORD(SIZE, "old_size")),               \
+        "mremap returned")                                                                         \
   EVENT(80, EPOLL_CREATE, "epoll-create", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "epoll"), NO_WORDS,   \
         "an epoll instance was made")                                                              \
   EVENT(81, EPOLL_CTL, "epoll-ctl", DESCRIPTOR, STACK, ARG(COUNT, "operation"),                    \
@@ -136,6 +165,29 @@ typedef enum {
         "a connection taken from a listener; result is its descriptor")                            \
   EVENT(87, CLOSE, "close", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"), NO_WORDS,             \
         "such a descriptor is about to be closed")                                                 \
+  EVENT(88, DESCRIPTOR_OPEN, "descriptor-open", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "descriptor"),  \
+        WORDS(WORD(COUNT, "what"), WORD(RESULT, "other")),                                         \
+        "a descriptor came to be: TRACE_DESCRIPTOR_*; other: its pair, or what it is a copy of")   \
+  EVENT(89, DESCRIPTOR_NAME, "descriptor-name", DESCRIPTOR, BARE, ARG(COUNT, "words"),             \
+        WORDS(WORD(TEXT, "name")),                                                                 \
+        "the descriptor in id: what it is, local and peer address or path")                        \
+  EVENT(90, CONNECT, "connect", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "descriptor"),                  \
+        WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")), "connect returned")                \
+  EVENT(91, LISTEN, "listen", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "descriptor"),                    \
+        WORDS(WORD(COUNT, "backlog")), "listen succeeded")                                         \
+  EVENT(92, SHUTDOWN, "shutdown", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                 \
+        WORDS(WORD(COUNT, "how")), "about to be shut down")                                        \
+  EVENT(93, POLL, "poll", DESCRIPTOR, STACK, ARG(RESULT, "ready"),                                 \
+        WORDS(WORD(COUNT, "asked"), WORD(TICKS, "wait"), WORD(RESULT, "timeout_ms")),              \
+        "poll or select returned; a ready-descriptor for each follows")                            \
+  EVENT(94, READY_DESCRIPTOR, "ready-descriptor", DESCRIPTOR, BARE, ARG(COUNT, "events"),          \
+        WORDS(WORD(COUNT, "descriptor")), "one of those that the poll before found ready")         \
+  EVENT(95, SLEEP, "sleep", DESCRIPTOR, STACK, ARG(RESULT, "result"),                              \
+        WORDS(WORD(TICKS, "duration")), "a sleep returned")                                        \
+  EVENT(96, SYNC, "sync", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "descriptor"),                        \
+        WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")), "fsync or fdatasync returned")     \
+  EVENT(97, RESOLVE, "resolve", DESCRIPTOR, STACK, ARG(RESULT, "result"),                          \
+        WORDS(WORD(TICKS, "duration")), "getaddrinfo returned")                                    \
   EVENT(100, FORK, "fork", PROCESS, STACK, ARG(RESULT, "child"), NO_WORDS,                         \
         "fork returned in the parent")                                                             \
   EVENT(101, EXEC, "exec", PROCESS, STACK, ARG(COUNT, "words"), WORDS(WORD(TEXT, "path")),         \
@@ -143,7 +195,9 @@ typedef enum {
   EVENT(102, EXEC_FAILED, "exec-failed", PROCESS, BARE, ARG(RESULT, "result"), NO_WORDS,           \
         "it was not")                                                                              \
   EVENT(103, EXIT, "exit", PROCESS, BARE, ARG(RESULT, "status"), WORDS(WORD(COUNT, "how")),        \
-        "the process ends itself: TRACE_EXIT_*")
+        "the process ends itself: TRACE_EXIT_*")                                                   \
+  EVENT(104, SPAWN, "spawn", PROCESS, STACK, ARG(RESULT, "child"), NO_WORDS,                       \
+        "posix_spawn, vfork or system began a child")
 
 typedef enum {
 #define EVENT(number, NAME, name, family, stack, arg, words, text) TRACE_##NAME = (number),
@@ -221,10 +275,28 @@ enum {
   TRACE_PENDING_READ = 5,       // object: descriptor
   TRACE_PENDING_WRITE = 6,      // object: descriptor
   TRACE_PENDING_ACCEPT = 7,     // object: descriptor
-  TRACE_PENDING_BARRIER = 8,
+  TRACE_PENDING_BARRIER = 8,    // object: barrier
   TRACE_PENDING_SLEEP = 9,
+  TRACE_PENDING_FUTEX = 10,     // object: futex word
+  TRACE_PENDING_CONNECT = 11,   // object: descriptor
+  TRACE_PENDING_POLL = 12,      // object: number of descriptors asked for
+  TRACE_PENDING_SYNC = 13,      // object: descriptor
+  TRACE_PENDING_RESOLVE = 14,
 };
 
+// DESCRIPTOR_OPEN.what
+enum {
+  TRACE_DESCRIPTOR_OTHER = 0,
+  TRACE_DESCRIPTOR_SOCKET = 1,
+  TRACE_DESCRIPTOR_PAIR = 2,     // of sockets
+  TRACE_DESCRIPTOR_PIPE = 3,
+  TRACE_DESCRIPTOR_EVENT = 4,    // eventfd
+  TRACE_DESCRIPTOR_TIMER = 5,    // timerfd
+  TRACE_DESCRIPTOR_SIGNAL = 6,   // signalfd
+  TRACE_DESCRIPTOR_COPY = 7,     // dup
+  TRACE_DESCRIPTOR_FILE = 8,
+  TRACE_DESCRIPTOR_NOTIFY = 9,   // inotify
+};
 enum { TRACE_EXIT_NORMAL = 0, TRACE_EXIT_IMMEDIATE = 1, TRACE_EXIT_QUICK = 2, TRACE_EXIT_ABORT = 3 };
 enum {
   TRACE_END_EXIT = 0,   // the process ended itself; status is its exit status
