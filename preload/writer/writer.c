@@ -204,16 +204,28 @@ static void ring_free(trace_ring_t *ring) {
   atomic_store_explicit(&ring->state, TRACE_RING_FREE, memory_order_release);
 }
 
+// What its threads are in the middle of, told once: as the process asks for its trace to be
+// completed, or when it is gone.
+static void process_note_pending(uint32_t slot) {
+  stream_t *stream = writer->streams[slot];
+  if (stream->pending_noted) return;
+  stream->pending_noted = true;
+  for (uint32_t i = 0; i < writer_rings_ready(); i++) {
+    trace_ring_t *ring = writer_ring(i);
+    if (atomic_load(&ring->state) == TRACE_RING_OWNED && atomic_load(&ring->process) == slot)
+      drain_pending(stream, ring, i + 1, &writer->memory);
+  }
+}
+
 // The process is gone: everything it left goes into its trace, its rings and its slot are free.
 static void process_end(uint32_t slot, int how) {
   stream_t *stream = writer->streams[slot];
   process_drain(slot, true);
+  process_note_pending(slot);
   for (uint32_t i = 0; i < writer_rings_ready(); i++) {
     trace_ring_t *ring = writer_ring(i);
     const uint32_t state = atomic_load(&ring->state);
     if (state == TRACE_RING_FREE || atomic_load(&ring->process) != slot) continue;
-    if (!stream->finished || how != TRACE_END_EXIT)
-      drain_pending(stream, ring, i + 1, &writer->memory);
     writer->rings[i].highest_stack = 0;
     ring_free(ring);
   }
@@ -240,6 +252,7 @@ static void answer_finish(uint32_t slot) {
   const uint32_t wanted = atomic_load_explicit(&process->finish_wanted, memory_order_acquire);
   if (wanted == atomic_load(&process->finish_done)) return;
   process_drain(slot, true);
+  process_note_pending(slot);
   stream_finish(writer->streams[slot], end_kind(process), false, &writer->memory);
   atomic_store_explicit(&process->finish_done, wanted, memory_order_release);
   system_call(SYS_futex, &process->finish_done, FUTEX_WAKE, INT32_MAX);
