@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of bench.md."""
+from collections import namedtuple
+
+import budgets
+from figures import bytes_text, number_text, ratio_text, spread_text
+
+Facts = namedtuple("Facts", "machine versions others options")
+LOOPS = ("malloc", "mutex")
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows] + [""]
+
+
+def cell(spread, show):
+    return spread_text(spread, show) if spread else "-"
+
+
+def conditions(facts, used):
+    options = facts.options
+    versions = [f"{recorder.title.split(',')[0]} {recorder.version}" for recorder in used
+                if recorder.version and recorder.title.split(",")[0] != "inspect"]
+    ours = {recorder.version for recorder in used if recorder.title.startswith("inspect")} - {""}
+    versions = [f"inspect {version}" for version in ours] + versions
+    versions += [f"{name} {version}" for name, version in facts.versions.items()]
+    rows = [*facts.machine, ("versions", ", ".join(versions)),
+            ("rounds", f"{options.rounds}" + (", --quick: for function, not for figures"
+                                             if options.quick else "")),
+            ("other work on the machine", f"{facts.others * 100:.0f} % of its processors' time")]
+    return table(["", ""], [[what, str(value)] for what, value in rows])
+
+
+READING = """A figure is the median over the rounds, with the least and the greatest in brackets. What a recorder adds
+is taken against the bare run of the same round. CPU is that of the program alone; "with the writer"
+adds what a second process (ours, heaptrack's interpreter and zstd, LTTng's consumer daemon) used for it.
+""".splitlines()
+
+
+def variants(results, name):
+    return [variant for workload, variant in results.samples if workload == name]
+
+
+def micro_table(results, used, loop, metric, absolute):
+    """One row a recorder; the bare row is absolute, the others are what they add."""
+    columns = variants(results, loop)
+    rows = []
+    for recorder in used:
+        wanted = absolute if recorder.name == "bare" else metric
+        spreads = [results.spread(loop, column, recorder.name, wanted) for column in columns]
+        if any(spreads):
+            sign = "" if recorder.name == "bare" else "+"
+            rows.append([recorder.title, *(cell(spread, lambda value: number_text(value, sign))
+                                           for spread in spreads)])
+    return table([f"{loop}, ns", *columns], rows)
+
+
+def micro_section(results, used):
+    if not any(variants(results, loop) for loop in LOOPS):
+        return []
+    lines = ["## Micro loops", ""]
+    for metric, absolute, text in (
+            ("cpu_added", "cpu_ns", "CPU of the thread for a pair of calls; the first row is the bare loop, the others "
+             "are what is added."),
+            ("wall_added", "wall_ns", "The same as wall time: waits for a buffer that is full, and for a processor.")):
+        lines += [text, ""]
+        for loop in LOOPS:
+            if variants(results, loop):
+                lines += micro_table(results, used, loop, metric, absolute)
+    return lines
+
+
+def program_row(results, place, recorder):
+    def get(metric, show):
+        return cell(results.spread(*place, recorder.name, metric), show)
+    base = recorder.name == "bare"
+    return [recorder.title, get("wall_ns", lambda value: f"{number_text(value / 1e3)} us") if base else
+            get("wall_ratio", ratio_text),
+            get("cpu_ns", lambda value: f"{number_text(value / 1e3)} us") if base else
+            get("cpu_ratio", ratio_text),
+            "-" if base else get("total_ratio", ratio_text), get("throughput", number_text),
+            get("p99_us", number_text), get("peak_kib", lambda value: bytes_text(value * 1024))]
+
+
+def program_section(results, used, units):
+    lines = []
+    for place, recorders in results.samples.items():
+        if place[0] in LOOPS:
+            continue
+        unit = units[place[0]]
+        lines += [f"### {' '.join(place).strip()}", ""]
+        lines += table(["", f"wall for each {unit}", f"CPU for each {unit}", "CPU with the writer",
+                        "throughput, 1/s", "p99, us", "peak memory"],
+                       [program_row(results, place, recorder) for recorder in used
+                        if recorder.name in recorders])
+    return ["## Programs", ""] + lines if lines else []
+
+
+def trace_section(results, used):
+    rows = []
+    for place, recorders in results.samples.items():
+        for recorder in used:
+            if not recorders.get(recorder.name, {}).get("event_bytes"):
+                continue
+
+            def get(metric, show):
+                return cell(results.spread(*place, recorder.name, metric), show)
+            rows.append([" ".join(place).strip(), recorder.title, get("events", number_text),
+                         get("lost", number_text), get("event_bytes", number_text),
+                         get("writer_event_ns", number_text), get("analyze_rate", number_text),
+                         get("analyze_peak_kib", lambda value: bytes_text(value * 1024))])
+    head = ["workload", "recorder", "events", "lost", "bytes an event", "writer, ns an event",
+            "analyzer, events/s", "its peak memory"]
+    text = ["Runs with less than 10,000 events are left out. The analyzer makes its whole text report; "
+            "heaptrack_print its own; babeltrace2 reads every event and does nothing with it. Rates are "
+            "events for each second of the analyzer's CPU.", ""]
+    return ["## Traces and their analysis", "", *text, *table(head, rows)] if rows else []
+
+
+def list_section(title, items):
+    if not items:
+        return []
+    return [f"## {title}", "", *(f"- {what}: {why}" for what, why in items), ""]
+
+
+def write(path, results, used, facts, units):
+    """Writes the page and gives its text."""
+    lines = ["# What recording costs", "", *conditions(facts, used), *READING, "",
+             "![What recording adds](bench.svg)", "",
+             "## Budgets", "", *table(budgets.HEAD, budgets.rows(results)),
+             *micro_section(results, used), *program_section(results, used, units),
+             *trace_section(results, used), *list_section("Not measured", results.skipped),
+             *list_section("Failed", results.failed)]
+    text = "\n".join(lines).rstrip() + "\n"
+    with open(path, "w") as file:
+        file.write(text)
+    return text
