@@ -12,6 +12,7 @@
 #include "preload/hooks/hooks.h"
 
 #include <errno.h>
+#include <sys/single_threaded.h>
 
 static inline void lock_failed(lane_t *lane, const stacks_origin_t *origin,
                                const pthread_mutex_t *mutex, uint32_t bits, int result) {
@@ -26,10 +27,20 @@ static bool has_plain_trylock(uint32_t bits) {
            (TRACE_LOCK_ADAPTIVE | TRACE_LOCK_ROBUST | TRACE_LOCK_INHERIT | TRACE_LOCK_PROTECT));
 }
 
+// glibc's trylock pays for an atomic instruction that its lock spares while there is one thread.
+// Nobody can come between the look and the lock then, unless from another process.
+static inline bool is_free_for_one_thread(const pthread_mutex_t *mutex, uint32_t bits) {
+  return __libc_single_threaded && !(bits & TRACE_LOCK_PROCESS_SHARED) &&
+         __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0;
+}
+
 // Takes the mutex if that is possible at once: then it is recorded, the lane left, and true.
 static inline bool lock_at_once(lane_t *lane, const stacks_origin_t *origin, pthread_mutex_t *mutex,
                                 uint32_t bits) {
-  if (!has_plain_trylock(bits) || real_pthread_mutex_trylock(mutex) != 0) return false;
+  if (!has_plain_trylock(bits)) return false;
+  const int result = is_free_for_one_thread(mutex, bits) ? real_pthread_mutex_lock(mutex)
+                                                         : real_pthread_mutex_trylock(mutex);
+  if (result != 0) return false;
   lane_record_acquire(lane, lane_stack_lock(lane, origin, (uintptr_t)mutex), bits,
                       (uintptr_t)mutex);
   lane_leave(lane);
