@@ -197,6 +197,36 @@ static dependency_t *make_entry(dependencies_t *dependencies, uint64_t key, uint
   return entry;
 }
 
+static bool lacks_stacks(const dependency_lock_t *wanted, const dependency_lock_t *held,
+                         uint32_t count) {
+  bool lacks = !wanted->stack;
+  for (uint32_t at = 0; at < count; ++at) lacks |= !held[at].stack;
+  return lacks;
+}
+
+// The entry was met without some of its stacks (they are taken the first time only, in some modes):
+// it gets those that are known now, and with them its key.
+static void complete_stacks(dependencies_t *dependencies, dependency_t *entry, uint64_t key,
+                            const dependency_lock_t *wanted, const dependency_lock_t *held) {
+  entry->wanted.stack = wanted->stack;
+  for (uint32_t at = 0; at < entry->held_count; ++at) entry->held[at].stack = held[at].stack;
+  address_map_remove(&dependencies->keys, entry->key, NULL);
+  entry->key = key;
+  *(dependency_t **)address_map_put(&dependencies->keys, key) = entry;
+}
+
+// Of the same locks in the same modes: without all stacks it counts in the first entry.
+static dependency_t *known_variant(dependencies_t *dependencies, const family_t *family,
+                                   uint64_t key, const dependency_lock_t *wanted,
+                                   const dependency_lock_t *held, uint32_t count) {
+  dependency_t *first = family->first;
+  if (!first) return NULL;
+  if (lacks_stacks(wanted, held, count) || family->variants >= DEPENDENCY_VARIANTS) return first;
+  if (!lacks_stacks(&first->wanted, first->held, count)) return NULL;
+  complete_stacks(dependencies, first, key, wanted, held);
+  return first;
+}
+
 static dependency_t *entry_of(dependencies_t *dependencies, const dependency_lock_t *wanted,
                               const dependency_lock_t *held, uint32_t count) {
   uint64_t family_key = family_of(wanted, held, count);
@@ -204,8 +234,9 @@ static dependency_t *entry_of(dependencies_t *dependencies, const dependency_loc
   dependency_t **known = address_map_get(&dependencies->keys, key);
   if (known) return *known;
   family_t *family = address_map_put(&dependencies->families, family_key);
-  if (family->first && family->variants >= DEPENDENCY_VARIANTS) return family->first;
-  dependency_t *entry = make_entry(dependencies, key, family_key, wanted, held, count);
+  dependency_t *entry = known_variant(dependencies, family, key, wanted, held, count);
+  if (entry) return entry;
+  entry = make_entry(dependencies, key, family_key, wanted, held, count);
   *(dependency_t **)address_map_put(&dependencies->keys, key) = entry;
   if (!family->first) family->first = entry;
   ++family->variants;

@@ -81,6 +81,27 @@ START_TEST(repeated_orders_are_one_finding_with_counts) {
 }
 END_TEST
 
+START_TEST(stacks_that_were_taken_only_once_make_one_finding) {
+  // The orders come first without stacks, then with them, then without again.
+  for (int round = 0; round < 3; ++round) {
+    uint32_t stack = round == 1;
+    feed_acquire(&feed, 1, A, FEED_MUTEX, stack * 10);
+    feed_acquire(&feed, 1, B, FEED_MUTEX, stack * 11);
+    feed_release(&feed, 1, B, FEED_MUTEX);
+    feed_release(&feed, 1, A, FEED_MUTEX);
+    feed_acquire(&feed, 2, B, FEED_MUTEX, stack * 20);
+    feed_acquire(&feed, 2, A, FEED_MUTEX, stack * 21);
+    feed_release(&feed, 2, A, FEED_MUTEX);
+    feed_release(&feed, 2, B, FEED_MUTEX);
+  }
+  find();
+  ck_assert_uint_eq(found->count, 1);
+  ck_assert_uint_eq(found->items[0].legs[0].count, 3);
+  ck_assert_uint_eq(found->items[0].legs[0].holds_stack, 10);
+  ck_assert_uint_eq(found->items[0].legs[1].wants_stack, 21);
+}
+END_TEST
+
 START_TEST(three_locks_in_a_ring_are_one_cycle_of_three) {
   feed_nested(&feed, 1, A, B, 10);
   feed_nested(&feed, 2, B, C, 20);
@@ -556,6 +577,7 @@ Suite *findings_deadlocks_suite(void) {
   } groups[] = {
       {"potential",
        {opposite_order_is_potential_with_both_legs, repeated_orders_are_one_finding_with_counts,
+        stacks_that_were_taken_only_once_make_one_finding,
         three_locks_in_a_ring_are_one_cycle_of_three, second_lock_by_trylock_makes_no_edge,
         first_lock_by_trylock_is_held_all_the_same, timed_request_is_marked_bounded,
         failed_acquire_holds_nothing_but_was_a_request, readers_that_want_to_write_are_potential,
