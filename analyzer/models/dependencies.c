@@ -43,6 +43,8 @@ struct dependencies {
   uint32_t thread_limit;
   uint64_t serial, dropped;
   uint64_t retired_entries;
+  uint32_t *queue;  // locks to look at again
+  uint32_t queue_count, queue_capacity;
 };
 
 static const char *const mode_names[] = {"exclusive", "shared"};
@@ -86,6 +88,7 @@ void dependencies_close(dependencies_t *dependencies) {
   address_map_clear(&dependencies->nodes);
   free(dependencies->all.items);
   free(dependencies->threads);
+  free(dependencies->queue);
   free(dependencies);
 }
 
@@ -364,34 +367,40 @@ static bool is_useless(const dependencies_t *dependencies, const dependency_t *e
   return true;
 }
 
-static void reduce(dependencies_t *dependencies, uint32_t lock);
-
-static void drop_and_reduce(dependencies_t *dependencies, dependency_t *entry) {
-  uint32_t affected[DEPENDENCY_HELD_MAX + 1], count = entry->held_count + 1;
-  drop_entry(dependencies, entry, affected);
-  for (uint32_t at = 0; at < count; ++at) reduce(dependencies, affected[at]);
-}
-
 static dependency_t *find_useless(const dependencies_t *dependencies, const list_t *list) {
   for (uint32_t at = list->count; at-- > 0;)
     if (is_useless(dependencies, list->items[at])) return list->items[at];
   return NULL;
 }
 
-// Drops what became useless around a retired lock. The recursion follows chains of retired locks
-// nested in each other, and ends because every step drops an entry.
-static void reduce(dependencies_t *dependencies, uint32_t lock) {
-  for (node_t *node; (node = node_find(dependencies, lock)) && node->retired;) {
-    dependency_t *useless = node->holding.count ? NULL : find_useless(dependencies, &node->wanting);
-    if (!useless && !node->wanting.count) useless = find_useless(dependencies, &node->holding);
-    if (useless) {
-      drop_and_reduce(dependencies, useless);
-      continue;
-    }
-    if (node->wanting.count || node->holding.count) return;
-    address_map_remove(&dependencies->nodes, lock, NULL);
-    free_node(node);
-  }
+// Drops the entry; the locks that it named wait to be looked at again.
+static void drop_and_queue(dependencies_t *dependencies, dependency_t *entry) {
+  uint32_t count = entry->held_count + 1;
+  ARRAY_RESERVE(dependencies->queue, dependencies->queue_capacity,
+                dependencies->queue_count + count);
+  uint32_t *affected = dependencies->queue + dependencies->queue_count;
+  dependencies->queue_count += count;
+  drop_entry(dependencies, entry, affected);
+}
+
+// Drops what became useless around one retired lock.
+static void reduce_lock(dependencies_t *dependencies, uint32_t lock) {
+  node_t *node = node_find(dependencies, lock);
+  if (!node || !node->retired) return;
+  dependency_t *useless;
+  while (!node->holding.count && (useless = find_useless(dependencies, &node->wanting)))
+    drop_and_queue(dependencies, useless);
+  while (!node->wanting.count && (useless = find_useless(dependencies, &node->holding)))
+    drop_and_queue(dependencies, useless);
+  if (node->wanting.count || node->holding.count) return;
+  address_map_remove(&dependencies->nodes, lock, NULL);
+  free_node(node);
+}
+
+// Follows chains of retired locks nested in each other; ends because every step drops an entry.
+static void reduce(dependencies_t *dependencies) {
+  while (dependencies->queue_count)
+    reduce_lock(dependencies, dependencies->queue[--dependencies->queue_count]);
 }
 
 static void count_retired(dependencies_t *dependencies, const list_t *list) {
@@ -405,12 +414,14 @@ void dependencies_retire(dependencies_t *dependencies, uint32_t lock) {
   count_retired(dependencies, &node->wanting);
   count_retired(dependencies, &node->holding);
   node->retired = true;
-  reduce(dependencies, lock);
+  reduce_lock(dependencies, lock);
+  reduce(dependencies);
   while (dependencies->retired_entries > DEPENDENCY_RETIRED_MAX &&
          (node = node_find(dependencies, lock))) {
     ++dependencies->dropped;
     const list_t *list = node->wanting.count ? &node->wanting : &node->holding;
-    drop_and_reduce(dependencies, list->items[list->count - 1]);
+    drop_and_queue(dependencies, list->items[list->count - 1]);
+    reduce(dependencies);
   }
 }
 

@@ -353,7 +353,13 @@ static bool lost_locks(const reader_event_t *event) {
                          trace_event_kinds[event->arg].family == TRACE_FAMILY_LOCK);
 }
 
+// Damaged or mad: no lock is at address 0.
+static bool names_nothing(const reader_event_t *event) {
+  return !event->words[0] && trace_event_kinds[event->kind].family == TRACE_FAMILY_LOCK;
+}
+
 void locks_step(locks_t *locks, const reader_event_t *event) {
+  if (names_nothing(event)) return;
   switch (event->kind) {
   case TRACE_LOCK_INIT:
     step_init(locks, event);
@@ -418,7 +424,7 @@ static void sort_sites(locks_t *locks) {
 void locks_finish(locks_t *locks, const threads_t *threads, uint64_t end_ns) {
   for (uint32_t thread = 1; thread < threads_limit(threads); ++thread) {
     const thread_pending_t *pending = &threads_get(threads, thread)->pending;
-    if (pending->what == TRACE_PENDING_LOCK)
+    if (pending->what == TRACE_PENDING_LOCK && pending->object)
       finish_request(locks, thread, pending, end_ns);
     else if (pending->what == TRACE_PENDING_CONDITION)
       lock_condition_pending(locks, thread, pending, end_ns);

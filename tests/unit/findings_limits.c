@@ -203,6 +203,17 @@ START_TEST(many_locks_in_order_are_silent) {
 }
 END_TEST
 
+START_TEST(chain_of_nested_locks_ends_in_any_order) {
+  // Hand over hand through a list whose nodes are destroyed from its head.
+  enum { NODES = 50000 };
+  for (uint32_t at = 1; at < NODES; ++at) feed_nested(&feed, 1, at * 0x40, (at + 1) * 0x40, 10);
+  for (uint32_t at = 1; at <= NODES; ++at)
+    feed_event(&feed, 1, TRACE_LOCK_DESTROY, 0, FEED_MUTEX, at * 0x40, 0, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(dependencies_count(models_dependencies(feed.models)), 0);
+}
+END_TEST
+
 START_TEST(ten_thousand_short_threads_keep_the_order) {
   // Main creates, the thread nests, main joins: never two at once. Then main inverts: benign.
   for (uint32_t thread = 3; thread < 10003; ++thread) {
@@ -235,6 +246,7 @@ Suite *findings_limits_suite(void) {
                           many_inversions_end_in_bounded_time,
                           a_thousand_philosophers_that_hang_are_one_cycle,
                           many_locks_in_order_are_silent,
+                          chain_of_nested_locks_ends_in_any_order,
                           ten_thousand_short_threads_keep_the_order};
   Suite *suite = suite_create("findings_limits");
   TCase *limits = tcase_create("limits");
