@@ -46,12 +46,6 @@ def check_against(report, threads):
                       sum(counted) + slack, "acquisitions and losses")
 
 
-def recording_had_begun(t, name):
-    """Whether the process lived long enough to make its rings, or somebody wrote to its trace."""
-    traces = t.traces(name)
-    return traces and (os.path.getsize(traces[0]) > 0 or t.traces(name + ".rings"))
-
-
 def kill_once(t, number, delay):
     """Starts, kills after `delay` s, and compares; gives the allocations that were counted."""
     name = f"run{number}"
@@ -62,10 +56,8 @@ def kill_once(t, number, delay):
     check_equal(run.stderr, "", "stderr")
     path = f"{t.folder}/{name}.counters"
     threads = read_counters(path) if os.path.exists(path) and os.path.getsize(path) else []
-    if not recording_had_begun(t, f"{name}.zst"):
-        check(not any(thread["allocated"] for thread in threads),
-              f"nothing was recorded in {delay} s, but the program had counted")
-        return 0
+    if not threads:
+        return 0  # killed before main: there may be a trace that nobody writes to
     if os.path.getsize(t.trace(f"{name}.zst")) == 0:
         t.settle()  # killed in its first moments: its writer is about to write the first block
     report = t.report(t.trace(f"{name}.zst"))
@@ -85,7 +77,8 @@ def test(t):
         except Exception as failure:
             failure.args = (f"seed {seed}, run {number}, killed after {delay:.4f} s: {failure}",)
             raise
-        t.settle()
+        if done[-1]:
+            t.settle()
         for path in t.traces(f"run{number}*"):
             t.remove(path)
     check(max(done) > 20000, f"the runs counted next to nothing: {done}")

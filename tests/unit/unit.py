@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs unit-tests of the build, and of the asan build where there is one: one result a test."""
+import os
 import subprocess
 
 from support.outcome import Failure, Skip
-import os
 
-LIMIT = 300
+LIMIT = 900
 
 
 def results(path, test):
