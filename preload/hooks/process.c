@@ -4,9 +4,11 @@
 // What ends or replaces a process asks first who is calling: in a vfork child it records nothing,
 // and the parent's record goes on.
 #include "preload/hooks/hooks.h"
+#include "preload/stacks/memory.h"
 #include "preload/system.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +41,26 @@ HOOK(process, pid_t, fork, (void), ()) {
 
 // ---- exec ----------------------------------------------------------------------------------
 
+// Length of a path that may point anywhere: 0 where the kernel is going to say EFAULT.
+static size_t path_length(const char *path) {
+  memory_t memory = {0};
+  size_t length = 0, part, room;
+  do {
+    const uintptr_t at = (uintptr_t)(path + length);
+    if (length >= PATH_MAX || !memory_probe(&memory, at)) return 0;
+    room = MEMORY_PAGE - at % MEMORY_PAGE;
+    part = strnlen(path + length, room);
+    length += part;
+  } while (part == room);
+  return length;
+}
+
 // Returns whether the attempt was recorded, and exec_failed is to be called if it returns.
 static bool exec_begin(const stacks_origin_t *origin, const char *path) {
   if (!process_is_recorded()) return false;
   lane_t *lane = lane_enter(origin, TRACE_EXEC);
   if (lane) {
-    lane_record_text(lane, TRACE_EXEC, lane_stack_take(lane, origin), 0, path ? path : "",
-                     path ? strlen(path) : 0);
+    lane_record_text(lane, TRACE_EXEC, lane_stack_take(lane, origin), 0, path, path_length(path));
     lane_leave(lane);
   }
   recorder_exec(true);
