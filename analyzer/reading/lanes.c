@@ -174,27 +174,36 @@ static void lost_note(reading_lane_t *lane) {
     lane->lost[lane->record.arg] += (uint32_t)lane->record.words[0];
 }
 
+static bool phase_read(reading_lane_t *lane, reading_files_t *files, memory_lines_t *warnings) {
+  switch (lane->phase) {
+  case READING_BLOCKS:
+    return blocks_read(lane, files, warnings);
+  case READING_GAP:
+    return lane->ring->from > lane->covered && ring_lost_read(lane);
+  case READING_RING:
+    return ring_read(lane, warnings);
+  case READING_RING_LOST:
+    return ring_lost_read(lane);
+  case READING_PENDING:
+    return pending_read(lane);
+  default:
+    return false;
+  }
+}
+
 bool reading_lanes_read(reading_lane_t *lane, reading_files_t *files, memory_lines_t *warnings) {
-  lane->from_ring = false;
-  if (lane->phase == READING_BLOCKS) {
-    if (blocks_read(lane, files, warnings)) {
-      lost_note(lane);
+  while (lane->phase != READING_DONE) {
+    lane->from_ring = lane->phase != READING_BLOCKS;
+    if (phase_read(lane, files, warnings)) {
+      if (!lane->from_ring) lost_note(lane);
       return true;
     }
-    lane->phase = lane->ring ? READING_RING : READING_DONE;
-    if (lane->ring) ring_enter(lane);
+    if (lane->phase != READING_DONE) lane->phase++;
+    if (lane->phase != READING_GAP) continue;
+    if (lane->ring)
+      ring_enter(lane);
+    else
+      lane->phase = READING_DONE;
   }
-  lane->from_ring = true;
-  if (lane->phase == READING_RING) {
-    if (ring_read(lane, warnings)) {
-      lost_note(lane);
-      return true;
-    }
-    lane->phase = READING_RING_LOST;
-  }
-  if (lane->phase == READING_RING_LOST) {
-    if (ring_lost_read(lane)) return true;
-    lane->phase = READING_PENDING;
-  }
-  return lane->phase == READING_PENDING && pending_read(lane);
+  return false;
 }

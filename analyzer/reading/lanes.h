@@ -11,6 +11,7 @@
 // Where the next record comes from.
 typedef enum {
   READING_BLOCKS,
+  READING_GAP,  // the same as READING_RING_LOST, where the ring does not go on from the blocks
   READING_RING,
   READING_RING_LOST,  // what the ring counted as lost and no LOST record speaks of
   READING_PENDING,

@@ -159,25 +159,31 @@ static void ring_write(recover_t *state, reading_lane_t *lane) {
   }
 }
 
-// What the ring's header says: the reader gives it as records.
-static void ring_facts_write(recover_t *state, reading_lane_t *lane) {
+// What the ring's header says, as the reader gives it: what is missing before the leftovers, then
+// these, then what is missing after them and the pending call.
+static void lane_write(recover_t *state, reading_lane_t *lane) {
+  bool written = false;
   reading_lanes_rewind(lane);
   while (reading_lanes_read(lane, &state->reader->files, &state->reader->warnings)) {
     const trace_record_t *record = &lane->record;
-    if (lane->phase == READING_RING_LOST)
+    if (lane->phase > READING_RING && !written) {
+      facts_flush(state, lane->number, lane->ring->from);
+      ring_write(state, lane);
+      written = true;
+    }
+    if (lane->phase == READING_GAP || lane->phase == READING_RING_LOST)
       fact_put(state, TRACE_LOST, 0, (uint32_t)record->arg, record->words, 2);
-    else if (lane->phase == READING_DONE && record->kind == TRACE_PENDING)
+    else if (lane->phase == READING_DONE)
       fact_put(state, TRACE_PENDING, record->stack, (uint32_t)record->arg, record->words, 3);
   }
-  facts_flush(state, lane->number, lane->ring->to);
+  facts_flush(state, lane->number, written ? lane->ring->to : lane->ring->from);
+  if (!written) ring_write(state, lane);
 }
 
 static void rings_write(recover_t *state) {
   for (uint32_t number = 1; number <= TRACE_RINGS_MAX && state->failure == 0; number++) {
     reading_lane_t *lane = state->reader->lanes[number];
-    if (!lane || !lane->ring) continue;
-    ring_write(state, lane);
-    ring_facts_write(state, lane);
+    if (lane && lane->ring) lane_write(state, lane);
   }
 }
 

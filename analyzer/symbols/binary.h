@@ -25,8 +25,9 @@ struct symbols_lines;
 
 typedef struct {
   const reader_module_t *module;
-  bool opened;  // it was tried
-  Dwfl *dwfl;   // NULL: there is no file to be believed
+  const char *name;  // as shown; kept by the owner of the binary
+  bool opened;       // it was tried
+  Dwfl *dwfl;        // NULL: there is no file to be believed
   Dwfl_Module *dwfl_module;
   GElf_Addr dwfl_bias;   // address in dwfl - address of the file
   bool has_all_symbols;  // not only those that the dynamic linker needs

@@ -5,10 +5,11 @@
 #include "analyzer/symbols/lines.h"
 #include "analyzer/symbols/names.h"
 
-#include <libelf.h>
 #include <inttypes.h>
+#include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <uthash.h>
 
 enum { PLACES_MAX = 64, NO_MODULE = UINT32_MAX };
@@ -80,7 +81,7 @@ static uint32_t module_find(const symbols_t *symbols, uint64_t address, uint64_t
 }
 
 // Modules may become known while symbols are in use.
-static symbols_binary_t *binary_of(symbols_t *symbols, uint32_t module) {
+static symbols_binary_t *binary_at(symbols_t *symbols, uint32_t module) {
   size_t count = reader_module_count(symbols->reader);
   if (count > symbols->binary_count) {
     symbols->binaries =
@@ -91,13 +92,37 @@ static symbols_binary_t *binary_of(symbols_t *symbols, uint32_t module) {
   }
   symbols_binary_t *binary = &symbols->binaries[module];
   binary->module = reader_module(symbols->reader, module);
+  return binary;
+}
+
+static symbols_binary_t *binary_of(symbols_t *symbols, uint32_t module) {
+  symbols_binary_t *binary = binary_at(symbols, module);
   symbols_binary_open(binary, &symbols->warnings);
   return binary;
 }
 
-static const char *module_name(symbols_t *symbols, const reader_module_t *module) {
-  const char *slash = strrchr(module->path, '/');
-  return symbols_names_keep(&symbols->names, slash ? slash + 1 : module->path);
+static const char *base_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+// A program may be started by another name than that of its file (redis-server is a link to
+// redis-check-rdb): people know it by the name they used.
+static bool module_is_program(const symbols_t *symbols, const reader_module_t *module) {
+  struct stat program, file;
+  const char *path = reader_summary(symbols->reader)->program;
+  return path[0] == '/' && stat(path, &program) == 0 && stat(module->path, &file) == 0 &&
+         program.st_dev == file.st_dev && program.st_ino == file.st_ino;
+}
+
+static const char *module_name(symbols_t *symbols, uint32_t number) {
+  symbols_binary_t *binary = binary_at(symbols, number);
+  if (!binary->name) {
+    bool is_program = module_is_program(symbols, binary->module);
+    const char *path = is_program ? reader_summary(symbols->reader)->program : binary->module->path;
+    binary->name = symbols_names_keep(&symbols->names, base_name(path));
+  }
+  return binary->name;
 }
 
 // ---- calls and stacks ------------------------------------------------------------------------
@@ -128,7 +153,7 @@ static void call_resolve(symbols_t *symbols, symbols_call_t *call, uint32_t modu
         .function = place_name(symbols, &places[i]),
         .file = places[i].file ? symbols_names_keep(&symbols->names, places[i].file) : NULL,
         .line = places[i].line,
-        .module = module_name(symbols, binary->module),
+        .module = module_name(symbols, module),
         .offset = address,
         .inlined = i + 1 < count,
     };
@@ -192,7 +217,7 @@ const char *symbols_place(symbols_t *symbols, uint64_t address) {
   uint32_t number = module_find(symbols, address, ANY_TIME);
   if (number == NO_MODULE) return NULL;
   const reader_module_t *module = reader_module(symbols->reader, number);
-  return symbols_names_print(&symbols->names, "%s+0x%" PRIx64, module_name(symbols, module),
+  return symbols_names_print(&symbols->names, "%s+0x%" PRIx64, module_name(symbols, number),
                              address - module->bias);
 }
 

@@ -158,6 +158,26 @@ START_TEST(what_a_ring_lost_is_counted_once) {
 }
 END_TEST
 
+// Without a writer the oldest records went: they are missing before those that are left.
+START_TEST(what_was_dropped_from_a_ring_is_lost_where_it_stood) {
+  trace_builder_t *builder = interrupted();
+  trace_ring_t *ring = trace_builder_ring(builder, 1);
+  ring->tail += 3;  // the record of block 2
+  ring->lost[TRACE_FREE] = 1;
+  reader_t *reader = open_trace(builder);
+  static const uint8_t kinds[] = {TRACE_THREAD_START, TRACE_FREE, TRACE_LOST, TRACE_FREE};
+  reader_event_t event = {0};
+  for (size_t i = 0; i < sizeof kinds; i++) {
+    ck_assert_int_eq(reader_next(reader, &event), 1);
+    ck_assert_int_eq(event.kind, kinds[i]);
+  }
+  ck_assert_uint_eq(event.words[0], 3);
+  ck_assert_int_eq(reader_next(reader, &event), 0);
+  reader_close(reader);
+  trace_builder_free(builder);
+}
+END_TEST
+
 static void expect_file_only(trace_builder_t *builder) {
   reader_t *reader = open_trace(builder);
   uint64_t blocks[8];
@@ -286,6 +306,7 @@ Suite *reading_rings_suite(void) {
   tcase_add_test(rings, a_pending_call_ends_its_lane);
   tcase_add_test(rings, a_released_ring_has_no_pending_call);
   tcase_add_test(rings, what_a_ring_lost_is_counted_once);
+  tcase_add_test(rings, what_was_dropped_from_a_ring_is_lost_where_it_stood);
   tcase_add_test(rings, rings_alone_are_a_trace);
   tcase_add_test(rings, a_living_process_runs_and_its_still_threads_are_quiet);
   suite_add_tcase(suite, rings);

@@ -134,6 +134,10 @@ void trace_builder_flush(trace_builder_t *builder, uint32_t lane) {
   it->count = 0;
 }
 
+void trace_builder_skip(trace_builder_t *builder, uint32_t lane, uint64_t words) {
+  builder->lanes[lane].flushed += words;
+}
+
 void trace_builder_repeat(trace_builder_t *builder, uint32_t lane) {
   builder->lanes[lane].flushed = builder->lanes[lane].before;
 }

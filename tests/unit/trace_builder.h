@@ -48,6 +48,8 @@ void trace_builder_thread(trace_builder_t *builder, uint32_t lane, uint64_t stam
 // ---- where they go ----
 // The records that `lane` was given since its last block become a block of the file.
 void trace_builder_flush(trace_builder_t *builder, uint32_t lane);
+// The next block of `lane` stands that many words further on: they are in another file.
+void trace_builder_skip(trace_builder_t *builder, uint32_t lane, uint64_t words);
 // The next block of `lane` stands at the positions of the last one again, as no recorder writes it.
 void trace_builder_repeat(trace_builder_t *builder, uint32_t lane);
 // All lanes are flushed, END (TRACE_END_*, exit status) and the seek table written. The last call.
