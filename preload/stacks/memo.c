@@ -40,6 +40,15 @@ static bool number_stands(memo_entry_t *entry, const numbers_t *numbers) {
   return true;
 }
 
+// The way that was right comes first: it mostly is the next time too. Left between the two stores,
+// one way is lost.
+static inline void way_prefer(uint64_t *set, int way) {
+  if (!way) return;
+  uint64_t first = set[0];
+  set[0] = set[way];
+  set[way] = first;
+}
+
 uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin, numbers_t *numbers) {
   uint64_t mixed = origin_mix(origin), tag = origin_tag(mixed), *set = origin_set(memo, mixed);
   for (int i = 0; i < MEMO_WAYS; i++) {
@@ -49,10 +58,13 @@ uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin, numbers_t *numbe
     if (entry->ip != origin->ip || entry->cfa != origin->cfa) continue;
     if (entry->needs_rbp && entry->rbp != origin->rbp) continue;
     if (!trail_stands(entry, origin->cfa)) continue;
-    if (likely(entry->evictions == numbers->evictions && !entry->outside)) return entry->number;
-    if (number_stands(entry, numbers)) return entry->number;
-    set[i] = 0;
-    return 0;
+    bool stands = entry->evictions == numbers->evictions && !entry->outside;
+    if (unlikely(!stands) && !number_stands(entry, numbers)) {
+      set[i] = 0;
+      return 0;
+    }
+    way_prefer(set, i);
+    return entry->number;
   }
   return 0;
 }

@@ -10,7 +10,7 @@
 
 #include "preload/stacks/stacks.h"
 
-enum { NUMBERS_INDEX_BITS_MIN = 7, NUMBERS_INDEX_BITS_MAX = 15 };
+enum { NUMBERS_INDEX_BITS_MIN = 7, NUMBERS_INDEX_BITS_MAX = 14 };
 _Static_assert((int)STACKS_NUMBERS * 2 == 1 << NUMBERS_INDEX_BITS_MAX, "at most half full");
 
 // All-zero is a valid state, and has no numbers.

@@ -28,8 +28,10 @@ static uint64_t stack_hash(const walk_t *walk) {
 // the first time, it shows where one has gone without a word: glibc unloads modules of its own
 // (character sets, name services) past the dlclose that is interposed.
 static bool modules_stand(walk_t *walk) {
+  const image_t *verified = NULL;
   for (uint32_t i = 0; i < walk->count && !walk->images.changed; i++)
-    images_verify(&walk->images, walk->frames[i] - 1, &walk->memory);
+    if (!verified || !image_holds(verified, walk->frames[i] - 1))
+      verified = images_verify(&walk->images, walk->frames[i] - 1, &walk->memory);
   return !walk->images.changed;
 }
 

@@ -30,7 +30,7 @@ typedef struct {
 
 enum {
   STACKS_FRAMES_MAX = 2048,  // deeper stacks lose their outermost frames and are marked truncated
-  STACKS_NUMBERS = 16384,    // stacks that one lane can have numbers for at a time
+  STACKS_NUMBERS = 8192,     // stacks that one lane can have numbers for at a time
 };
 _Static_assert((int)STACKS_FRAMES_MAX < (int)TRACE_PAYLOAD_MAX,
                "a stack with its flags is one record");
@@ -39,7 +39,7 @@ _Static_assert((int)STACKS_FRAMES_MAX < (int)TRACE_PAYLOAD_MAX,
 // the lane uses it. Its memory is given by the recorder, aligned to a page, and touched little by
 // little: a program with few stacks touches a few pages.
 typedef struct stacks stacks_t;
-#define STACKS_MEMORY ((size_t)704 * 1024)
+#define STACKS_MEMORY ((size_t)288 * 1024)
 
 // Where definitions go. Called by stacks_number, in its thread, with nothing held; may not call
 // back into stacks. What is passed lives until the function returns.

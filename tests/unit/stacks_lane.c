@@ -47,9 +47,9 @@ END_TEST
 
 START_TEST(more_than_there_are_numbers) {
   uint64_t state = 1;
-  for (int i = 0; i < 400000; i++) {
+  for (int i = 0; i < 200000; i++) {
     state = state * 6364136223846793005u + 1442695040888963407u;
-    judge_made_up((state >> 33) % (i % 2 ? 100 : 50000));
+    judge_made_up((state >> 33) % (i % 2 ? 100 : 30000));
   }
   ck_assert_uint_gt(lane.definitions, STACKS_NUMBERS);
 }
