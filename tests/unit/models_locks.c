@@ -238,6 +238,15 @@ START_TEST(most_waiters_at_one_moment) {
 }
 END_TEST
 
+START_TEST(waits_one_after_the_other_are_one_at_a_time) {
+  for (uint32_t at = 1; at <= 4; ++at) {
+    feed_at(&feed, at * 100000);
+    feed_waited(&feed, at, A, FEED_MUTEX, 20, 100000);
+  }
+  ck_assert_uint_eq(lock_at(A)->max_waiters, 1);
+}
+END_TEST
+
 START_TEST(convoy_of_fifty_is_counted) {
   for (uint32_t thread = 1; thread <= 50; ++thread) {
     feed_at(&feed, 100000 + thread * 1000);
@@ -426,7 +435,8 @@ Suite *models_locks_suite(void) {
         condition_wait_gives_the_mutex_away, condition_wait_inside_a_recursion_keeps_it_held}},
       {"contention",
        {wait_is_charged_to_the_holders_site, wait_through_several_holders_is_divided,
-        most_waiters_at_one_moment, convoy_of_fifty_is_counted, wait_that_never_ended_counts}},
+        most_waiters_at_one_moment, waits_one_after_the_other_are_one_at_a_time,
+        convoy_of_fifty_is_counted, wait_that_never_ended_counts}},
       {"identity",
        {initialising_again_is_a_new_generation, block_of_a_lock_is_known,
         freeing_a_block_ends_the_locks_in_it_alone,

@@ -129,6 +129,18 @@ START_TEST(lag_without_a_call_is_interpolated_and_said_to_be) {
 }
 END_TEST
 
+START_TEST(lag_between_two_known_ones_is_half_way) {
+  turn(10 * MS, 0, (uint64_t[]){101, 102, 103}, 3);
+  read_from(12 * MS, ONE, 100, 0);
+  read_from(16 * MS, THREE, 100, 0);
+  turn(20 * MS, 0, NULL, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(task(TWO)->scheduled_ns, 4 * MS);
+  ck_assert_uint_eq(task(TWO)->running_ns, 2 * MS);
+  ck_assert_uint_eq(loop()->lags_estimated, 1);
+}
+END_TEST
+
 START_TEST(long_turn_is_a_stall_with_its_task_and_stack) {
   turn(10 * MS, 0, (uint64_t[]){101, 102}, 2);
   read_from(11 * MS, ONE, 1, 0);
@@ -289,6 +301,7 @@ Suite *models_loops_suite(void) {
                           batch_as_large_as_asked_is_saturated,
                           lag_is_until_the_first_call_on_the_descriptor,
                           lag_without_a_call_is_interpolated_and_said_to_be,
+                          lag_between_two_known_ones_is_half_way,
                           long_turn_is_a_stall_with_its_task_and_stack,
                           turn_of_exactly_the_threshold_is_no_stall,
                           blocking_call_in_a_turn_is_counted_by_site,
