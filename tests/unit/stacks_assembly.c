@@ -140,6 +140,7 @@ START_TEST(both_walks_agree) {
 }
 END_TEST
 
+Suite *stacks_assembly_suite(void);
 Suite *stacks_assembly_suite(void) {
   Suite *suite = suite_create("stacks_assembly");
   TCase *frames = tcase_create("frames");

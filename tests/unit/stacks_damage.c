@@ -161,6 +161,7 @@ START_TEST(origins_of_rubbish) {
 }
 END_TEST
 
+Suite *stacks_damage_suite(void);
 Suite *stacks_damage_suite(void) {
   Suite *suite = suite_create("stacks_damage");
   TCase *information = tcase_create("information");

@@ -173,6 +173,7 @@ START_TEST(left_while_the_index_grows) {
 }
 END_TEST
 
+Suite *stacks_lane_suite(void);
 Suite *stacks_lane_suite(void) {
   Suite *suite = suite_create("stacks_lane");
   TCase *life = tcase_create("life");

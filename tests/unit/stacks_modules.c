@@ -215,6 +215,7 @@ START_TEST(signal_return_without_rules) {
 }
 END_TEST
 
+Suite *stacks_modules_suite(void);
 Suite *stacks_modules_suite(void) {
   Suite *suite = suite_create("stacks_modules");
   TCase *modules = tcase_create("modules");

@@ -219,6 +219,7 @@ START_TEST(depth_just_at_the_limit) {
 }
 END_TEST
 
+Suite *stacks_shapes_suite(void);
 Suite *stacks_shapes_suite(void) {
   Suite *suite = suite_create("stacks_shapes");
   TCase *shapes = tcase_create("shapes");

@@ -237,6 +237,7 @@ START_TEST(stacks_come_and_go) {
 }
 END_TEST
 
+Suite *stacks_signals_suite(void);
 Suite *stacks_signals_suite(void) {
   Suite *suite = suite_create("stacks_signals");
   TCase *signals = tcase_create("signals");
