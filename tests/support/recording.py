@@ -158,7 +158,11 @@ class Test:
         return found[0]
 
     def remove(self, path):
-        os.unlink(path)
+        """Removes a file that its writer may be about to remove, too."""
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
 
     def settle(self, folder=None):
         """Waits for the writers to finish: until no rings are left beside the traces."""
