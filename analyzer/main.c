@@ -22,7 +22,8 @@ static int run_command(const options_t *options) {
 static int output_check(int status) {
   errno = 0;
   if (fflush(stdout) == 0 && !ferror(stdout)) return status;
-  command_complain("standard output: %s", strerror(errno ? errno : EIO));
+  // A reader that has seen enough (head, less) is no error to speak of.
+  if (errno != EPIPE) command_complain("standard output: %s", strerror(errno ? errno : EIO));
   return STATUS_FILES;
 }
 

@@ -74,6 +74,11 @@ lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
     }
     lane->guard = 0;
   }
+  if (lane->heap_cfa) {
+    if (!lane_is_nested(origin->cfa, lane->heap_cfa)) lane->heap_cfa = 0;
+    else if (trace_event_kinds[kind].family == TRACE_FAMILY_HEAP || lane_is_allocator(origin->ip))
+      return NULL;
+  }
   lane->guard = origin->cfa;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   if (lane->pend_cfa && !lane_is_nested(origin->cfa, lane->pend_cfa)) lane_end_abandoned(lane);

@@ -42,6 +42,7 @@ typedef struct lane {
   uint64_t head;        // position of next; what ring->head will be told
   uintptr_t guard;      // CFA of the hook that is inside; 0: none
   uintptr_t pend_cfa;   // CFA of the hook that called lane_pend; 0: no call is pending
+  uintptr_t heap_cfa;   // CFA of the hook whose real call is inside the allocator; 0: none
   stacks_t *stacks;     // NULL: no memory for stacks
   uint32_t index;       // of the ring
   uint32_t tid;
@@ -76,7 +77,7 @@ uint32_t lane_stack_take(lane_t *lane, const stacks_origin_t *origin);
 // Enters the record path. `kind` is what is counted as lost where a nested call is passed through.
 static inline lane_t *lane_enter(const stacks_origin_t *origin, unsigned kind) {
   lane_t *lane = lane_current;
-  if (unlikely(!lane || !lane->ring || lane->guard || lane->pend_cfa))
+  if (unlikely(!lane || !lane->ring || (lane->guard | lane->pend_cfa | lane->heap_cfa)))
     return lane_enter_slow(origin, kind);
   lane->guard = origin->cfa;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -95,6 +96,24 @@ static inline lane_t *lane_reenter(const stacks_origin_t *origin) {
 static inline void lane_leave(lane_t *lane) {
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   lane->guard = 0;
+}
+
+// Around the real call of an allocation: what a signal handler calls meanwhile is recorded, what the
+// allocator itself does is not.
+static inline void lane_enter_heap(lane_t *lane) {
+  lane->heap_cfa = lane->guard;
+  lane_leave(lane);
+}
+// After it: back under the guard ...
+static inline void lane_leave_heap(lane_t *lane) {
+  lane->guard = lane->heap_cfa;
+  lane->heap_cfa = 0;
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+// ... or out of the lane.
+static inline void lane_end_heap(lane_t *lane) {
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  lane->heap_cfa = 0;
 }
 
 // The number of the caller's stack; 0 where stacks are off or cannot be taken.

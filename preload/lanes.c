@@ -85,6 +85,7 @@ static void lanes_attach(uint32_t index) {
   lane->soft_end = lane->next;
   lane->guard = 0;
   lane->pend_cfa = 0;
+  lane->heap_cfa = 0;
   lane->tid = (uint32_t)system_call(SYS_gettid);
   lane->handle = (uint64_t)pthread_self();
   lane->ring = ring;
@@ -131,6 +132,7 @@ void lane_release(void) {
     lane->guard = 0;
   }
   lane_current = NULL;
+  atomic_store_explicit(&lane->ring->pending_what, TRACE_PENDING_NONE, memory_order_relaxed);
   // Pairs with the acquire in lanes_take: the next owner sees the lane as it was left.
   atomic_store_explicit(&lane->ring->state, TRACE_RING_RELEASED, memory_order_release);
 }

@@ -16,6 +16,7 @@
   HOOK(heap, void *, name, parameters, arguments) {                                                \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);                                            \
+    if (lane) lane_enter_heap(lane);                                                               \
     void *block = real_##name arguments;                                                           \
     if (lane) allocated(lane, &origin, block, size);                                               \
     return block;                                                                                  \
@@ -23,6 +24,7 @@
 
 static inline void allocated(lane_t *lane, const stacks_origin_t *origin, const void *block,
                              size_t size) {
+  lane_leave_heap(lane);
   if (likely(block != NULL))
     lane_record_cheap(lane, TRACE_ALLOCATE, lane_stack(lane, origin), size, 1, (uintptr_t)block, 0);
   lane_leave(lane);
@@ -39,6 +41,7 @@ HOOK(heap, int, posix_memalign, (void **block, size_t alignment, size_t size),
      (block, alignment, size)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);
+  if (lane) lane_enter_heap(lane);
   const int result = real_posix_memalign(block, alignment, size);
   if (lane) allocated(lane, &origin, result == 0 ? *block : NULL, size);
   return result;
@@ -50,9 +53,12 @@ HOOK(heap, int, posix_memalign, (void **block, size_t alignment, size_t size),
     if (!block) return;                                                                            \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_FREE);                                                \
-    if (lane) lane_record_cheap(lane, TRACE_FREE, 0, 0, 1, (uintptr_t)block, 0);                   \
+    if (lane) {                                                                                    \
+      lane_record_cheap(lane, TRACE_FREE, 0, 0, 1, (uintptr_t)block, 0);                           \
+      lane_enter_heap(lane);                                                                       \
+    }                                                                                              \
     real_##name arguments;                                                                         \
-    if (lane) lane_leave(lane);                                                                    \
+    if (lane) lane_end_heap(lane);                                                                 \
   }                                                                                                \
   HOOK_EXPORT void name parameters {                                                               \
     if (unlikely(bootstrap_owns(block))) return;                                                   \
@@ -83,12 +89,14 @@ static HOOK_BODY void *recorded_realloc(void *block, size_t size) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, block ? TRACE_REALLOCATE : TRACE_ALLOCATE);
   if (lane && block) lane_record_cheap(lane, TRACE_REALLOCATE_START, 0, 0, 1, (uintptr_t)block, 0);
+  if (lane) lane_enter_heap(lane);
   void *result = real_realloc(block, size);
   if (!lane) return result;
   if (!block) {
     allocated(lane, &origin, result, size);
     return result;
   }
+  lane_leave_heap(lane);
   lane_record_cheap(lane, TRACE_REALLOCATE, lane_stack(lane, &origin), size, 2, (uintptr_t)block,
                     (uintptr_t)result);
   lane_leave(lane);
