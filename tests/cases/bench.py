@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/bench --quick works: every workload is measured under every recorder that is installed, what is
-missing is named, and nothing stays. Its figures are not judged here."""
+"""tools/bench --quick works: every workload is measured under every recorder that is installed, what
+is missing is named, and nothing stays. Its figures are not judged here."""
 import csv
 import os
 import xml.etree.ElementTree
@@ -34,10 +34,12 @@ def check_measures(found, page):
         check(name in workloads or f"- {name}: " in page, f"{name} is not measured and not named")
     for workload, variant, recorder in found:
         metrics = found[workload, variant, recorder]
-        check(metrics["cpu_ns"] > 0 and metrics["wall_ns"] > 0, f"{workload} under {recorder}: {metrics}")
+        check(metrics["cpu_ns"] > 0 and metrics["wall_ns"] > 0,
+              f"{workload} under {recorder}: {metrics}")
     for workload, variant in {key[:2] for key in found}:
         for recorder in ("bare", *OURS):
-            check((workload, variant, recorder) in found, f"{workload} {variant}: not under {recorder}")
+            check((workload, variant, recorder) in found,
+                  f"{workload} {variant} is not measured under {recorder}")
 
 
 def check_events(found):
@@ -45,7 +47,8 @@ def check_events(found):
     for loop in ("malloc", "mutex"):
         metrics = found[loop, "depth 12, 1 thread", "development"]
         pairs = metrics["units"] + WARM_PAIRS
-        check_between(metrics["events"] + metrics["lost"], 2 * pairs, 2 * pairs + 100, f"events of {loop}")
+        check_between(metrics["events"] + metrics["lost"], 2 * pairs, 2 * pairs + 100,
+                      f"events of {loop}")
 
 
 def test(t):
@@ -57,7 +60,7 @@ def test(t):
     xml.etree.ElementTree.fromstring(drawing)
     check("## Failed" not in page, page[page.find("## Failed"):][:500])
     for text in (page, drawing):
-        check(t.folder not in text and t.build not in text, "a path of this machine is in the results")
+        check(t.folder not in text and t.build not in text, "a path of this machine is in there")
     found = measured(t)
     check_measures(found, page)
     check_events(found)

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench.svg: what recording adds to a pair of calls over the depth of the stack, and the CPU of programs as a
-multiple of what they need bare. Logarithmic; a whisker reaches from the least to the greatest round."""
+"""bench.svg: what recording adds to a pair of calls over the depth of the stack, and the CPU of
+programs as a multiple of what they need bare. Logarithmic; a whisker reaches from the least round to
+the greatest."""
 import html
 import math
 
 from figures import number_text
 
-COLOURS = {"development": "#0b6e4f", "analysis": "#45a17a", "production": "#96d1b4", "off": "#9a9a9a",
-           "heaptrack": "#c8553d", "lttng": "#3d6fb6", "helgrind": "#8a4fbf", "dhat": "#c58b1b",
-           "tsan": "#5a4a42"}
+COLOURS = {"development": "#0b6e4f", "analysis": "#45a17a", "production": "#96d1b4",
+           "off": "#9a9a9a", "heaptrack": "#c8553d", "lttng": "#3d6fb6", "helgrind": "#8a4fbf",
+           "dhat": "#c58b1b", "tsan": "#5a4a42"}
 LEFT, WIDTH, PANEL_HEIGHT, BAR = 70, 860, 230, 11
 LEAST_ADDED = 0.1
 
@@ -50,17 +51,16 @@ def depths(results, loop):
 
 
 def curve(results, recorder, loop, across, axis):
-    parts, points = [], []
+    parts, points, colour = [], [], COLOURS[recorder.name]
     for x, (_, variant) in zip(across, depths(results, loop)):
         spread = results.spread(loop, variant, recorder.name, "cpu_added")
         if spread:
             y = axis.place(spread.median)
             points.append(f"{x:.1f},{y:.1f}")
-            parts.append(line(x, axis.place(spread.low), x, axis.place(spread.high),
-                              COLOURS[recorder.name]))
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[recorder.name]}"/>')
+            parts.append(line(x, axis.place(spread.low), x, axis.place(spread.high), colour))
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
     if points:
-        parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{COLOURS[recorder.name]}" '
+        parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" '
                      'stroke-width="1.5"/>')
     return parts
 
@@ -76,8 +76,8 @@ def loop_panel(results, used, loop, limit, left, top, width):
         parts += [line(left, y, left + width, y, "#dddddd"),
                   text(left - 6, y + 4, number_text(tick), "end", 10)]
     y = axis.place(limit)
-    parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{left + width}" y2="{y:.1f}" stroke="#0b6e4f" '
-                 'stroke-dasharray="5 4"/>')
+    parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{left + width}" y2="{y:.1f}" '
+                 'stroke="#0b6e4f" stroke-dasharray="5 4"/>')
     parts.append(text(left + width, y - 4, f"budget {limit} ns", "end", 10))
     for x, (depth, _) in zip(across, found):
         parts.append(text(x, top + PANEL_HEIGHT - 22, f"depth {depth}", "middle", 10))
@@ -100,8 +100,9 @@ def bar(results, place, recorder, axis, y):
                      f'height="{BAR - 2}" fill="{COLOURS[recorder.name]}" opacity="{opacity}"/>')
     middle = y + BAR / 2 - 1
     parts.append(line(axis.place(spread.low), middle, axis.place(spread.high), middle, "#222222"))
-    parts.append(text(max(own, total, axis.place(spread.high)) + 5, y + BAR - 3,
-                      f"{spread.median:.2f}", size=9))
+    label = f"{spread.median:.2f}" + (f" ({whole.median:.2f})" if whole is not spread else "")
+    right = max(zero, own, total, axis.place(spread.high))
+    parts.append(text(right + 5, y + BAR - 3, label, size=9))
     return parts
 
 
@@ -113,8 +114,8 @@ def program_panel(results, used, top):
     height = sum(BAR * len(shown) + 12 for _ in places)
     if not places:
         return [], 0
-    parts.append(text(LEFT, top + 12, "Programs: CPU as a multiple of bare (pale: with the writer)",
-                      weight="bold"))
+    parts.append(text(LEFT, top + 12, "Programs: CPU as a multiple of bare "
+                      "(pale, in brackets: with the writer)", weight="bold"))
     for tick in axis.ticks((1, 2, 5)):
         x = axis.place(tick)
         parts += [line(x, top + 22, x, top + 26 + height, "#dddddd"),
@@ -133,9 +134,10 @@ def legend(used, top):
     parts, x = [], LEFT
     for recorder in used:
         if recorder.name in COLOURS:
-            parts.append(f'<rect x="{x}" y="{top}" width="10" height="10" fill="{COLOURS[recorder.name]}"/>')
-            parts.append(text(x + 14, top + 9, recorder.title.replace("inspect, ", "inspect "), size=10))
-            x += 30 + 6 * len(recorder.title)
+            parts.append(f'<rect x="{x}" y="{top}" width="10" height="10" '
+                         f'fill="{COLOURS[recorder.name]}"/>')
+            parts.append(text(x + 14, top + 9, recorder.title, size=10))
+            x += 24 + 5.2 * len(recorder.title)
     return parts
 
 

@@ -34,6 +34,15 @@ def bytes_text(value):
     return f"{mark}{three_digits(abs(value))} GiB"
 
 
+def time_text(nanoseconds):
+    mark = "-" if nanoseconds < 0 else ""
+    value = abs(nanoseconds)
+    for limit, unit, scale in ((1e9, "s", 1e9), (1e6, "ms", 1e6), (1e3, "us", 1e3)):
+        if value >= limit:
+            return f"{mark}{three_digits(value / scale)} {unit}"
+    return f"{mark}{three_digits(value)} ns"
+
+
 def spread_text(spread, show):
     """The median, and least and greatest where they are others."""
     text = show(spread.median)

@@ -9,11 +9,13 @@ import time
 from running import Failed, Missing, find, read_text
 
 VERSIONS = {  # program: (arguments that make it tell its version, where it stands in the answer)
-    "redis-server": (["--version"], r"v=([\d.]+)"), "db_bench": (["--version"], r"version ([\d.]+)"),
+    "redis-server": (["--version"], r"v=([\d.]+)"),
+    "db_bench": (["--version"], r"version ([\d.]+)"),
     "nginx": (["-v"], r"nginx/([\d.]+)"), "wrk": (["-v"], r"wrk \S*?([\d.]+)"),
     "memcached": (["-V"], r"memcached ([\d.]+)"), "python3": (["--version"], r"Python ([\d.]+)"),
     "pigz": (["--version"], r"pigz ([\d.]+)"), "git": (["--version"], r"version ([\d.]+)"),
-    "cc": (["--version"], r"\) ([\d.]+)"), "babeltrace2": (["--version"], r"[Bb]abeltrace\D*([\d.]+)"),
+    "cc": (["--version"], r"\) ([\d.]+)"),
+    "babeltrace2": (["--version"], r"[Bb]abeltrace\D*([\d.]+)"),
 }
 
 

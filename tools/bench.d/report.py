@@ -3,9 +3,9 @@
 from collections import namedtuple
 
 import budgets
-from figures import bytes_text, number_text, ratio_text, spread_text
+from figures import bytes_text, number_text, ratio_text, spread_text, time_text
 
-Facts = namedtuple("Facts", "machine versions others options")
+Facts = namedtuple("Facts", "machine versions others options units")
 LOOPS = ("malloc", "mutex")
 
 
@@ -32,9 +32,10 @@ def conditions(facts, used):
     return table(["", ""], [[what, str(value)] for what, value in rows])
 
 
-READING = """A figure is the median over the rounds, with the least and the greatest in brackets. What a recorder adds
-is taken against the bare run of the same round. CPU is that of the program alone; "with the writer"
-adds what a second process (ours, heaptrack's interpreter and zstd, LTTng's consumer daemon) used for it.
+READING = """A figure is the median over the rounds, with the least and the greatest in brackets. What a recorder
+adds is taken against the bare run of the same round. CPU is that of the program alone; "with the
+writer" adds what another process used for it: our writer, heaptrack's interpreter and zstd, LTTng's
+consumer daemon.
 """.splitlines()
 
 
@@ -61,9 +62,10 @@ def micro_section(results, used):
         return []
     lines = ["## Micro loops", ""]
     for metric, absolute, text in (
-            ("cpu_added", "cpu_ns", "CPU of the thread for a pair of calls; the first row is the bare loop, the others "
-             "are what is added."),
-            ("wall_added", "wall_ns", "The same as wall time: waits for a buffer that is full, and for a processor.")):
+            ("cpu_added", "cpu_ns", "CPU of the thread for a pair of calls; the first row is the bare "
+             "loop, the others are what is added."),
+            ("wall_added", "wall_ns", "The same as wall time: waits for a buffer that is full are in "
+             "it, and waits for a processor.")):
         lines += [text, ""]
         for loop in LOOPS:
             if variants(results, loop):
@@ -74,13 +76,13 @@ def micro_section(results, used):
 def program_row(results, place, recorder):
     def get(metric, show):
         return cell(results.spread(*place, recorder.name, metric), show)
-    base = recorder.name == "bare"
-    return [recorder.title, get("wall_ns", lambda value: f"{number_text(value / 1e3)} us") if base else
-            get("wall_ratio", ratio_text),
-            get("cpu_ns", lambda value: f"{number_text(value / 1e3)} us") if base else
-            get("cpu_ratio", ratio_text),
-            "-" if base else get("total_ratio", ratio_text), get("throughput", number_text),
-            get("p99_us", number_text), get("peak_kib", lambda value: bytes_text(value * 1024))]
+    if recorder.name == "bare":
+        times = [get("wall_ns", time_text), get("cpu_ns", time_text), "-"]
+    else:
+        times = [get(metric, ratio_text) for metric in ("wall_ratio", "cpu_ratio", "total_ratio")]
+    return [recorder.title, *times, get("throughput", number_text),
+            get("p99_us", lambda value: time_text(value * 1e3)),
+            get("peak_kib", lambda value: bytes_text(value * 1024))]
 
 
 def program_section(results, used, units):
@@ -91,7 +93,7 @@ def program_section(results, used, units):
         unit = units[place[0]]
         lines += [f"### {' '.join(place).strip()}", ""]
         lines += table(["", f"wall for each {unit}", f"CPU for each {unit}", "CPU with the writer",
-                        "throughput, 1/s", "p99, us", "peak memory"],
+                        "throughput, 1/s", "p99", "peak memory"],
                        [program_row(results, place, recorder) for recorder in used
                         if recorder.name in recorders])
     return ["## Programs", ""] + lines if lines else []
@@ -112,9 +114,9 @@ def trace_section(results, used):
                          get("analyze_peak_kib", lambda value: bytes_text(value * 1024))])
     head = ["workload", "recorder", "events", "lost", "bytes an event", "writer, ns an event",
             "analyzer, events/s", "its peak memory"]
-    text = ["Runs with less than 10,000 events are left out. The analyzer makes its whole text report; "
-            "heaptrack_print its own; babeltrace2 reads every event and does nothing with it. Rates are "
-            "events for each second of the analyzer's CPU.", ""]
+    text = ["Runs with less than 10,000 events are left out. The analyzer makes its whole text",
+            "report, heaptrack_print its own; babeltrace2 reads every event and does nothing with it.",
+            "Rates are events for each second of the analyzer's CPU.", ""]
     return ["## Traces and their analysis", "", *text, *table(head, rows)] if rows else []
 
 
@@ -124,12 +126,12 @@ def list_section(title, items):
     return [f"## {title}", "", *(f"- {what}: {why}" for what, why in items), ""]
 
 
-def write(path, results, used, facts, units):
+def write(path, results, used, facts):
     """Writes the page and gives its text."""
     lines = ["# What recording costs", "", *conditions(facts, used), *READING, "",
              "![What recording adds](bench.svg)", "",
              "## Budgets", "", *table(budgets.HEAD, budgets.rows(results)),
-             *micro_section(results, used), *program_section(results, used, units),
+             *micro_section(results, used), *program_section(results, used, facts.units),
              *trace_section(results, used), *list_section("Not measured", results.skipped),
              *list_section("Failed", results.failed)]
     text = "\n".join(lines).rstrip() + "\n"

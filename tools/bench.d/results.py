@@ -2,6 +2,7 @@
 """What was measured: one value for each workload, recorder, metric and round; medians, spread, and
 what a recorder adds to the bare run of the same round."""
 import csv
+import operator
 import statistics
 from collections import namedtuple
 
@@ -50,14 +51,14 @@ class Results:
             bare = recorders.get("bare", {})
             for found in recorders.values():
                 for name in ("cpu", "wall", "typical"):
-                    self.pair(found, bare, f"{name}_ns", f"{name}_ratio", lambda own, base: own / base)
-                    self.pair(found, bare, f"{name}_ns", f"{name}_added", lambda own, base: own - base)
-                self.pair(found, bare, "peak_kib", "memory_added", lambda own, base: own - base)
+                    self.pair(found, bare, f"{name}_ns", f"{name}_ratio", operator.truediv)
+                    self.pair(found, bare, f"{name}_ns", f"{name}_added", operator.sub)
+                self.pair(found, bare, "peak_kib", "memory_added", operator.sub)
                 found["all_ns"] = {number: value + found["writer_ns"][number]
                                    for number, value in found.get("cpu_ns", {}).items()
                                    if number in found.get("writer_ns", {})}
                 self.pair(found, {"all_ns": bare.get("cpu_ns", {})}, "all_ns", "total_ratio",
-                          lambda own, base: own / base)
+                          operator.truediv)
                 del found["all_ns"]
 
     @staticmethod

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes of the benchmark: started in a temporary folder, timed, and none of them left behind."""
+"""Processes of the benchmark: started in a temporary folder, timed, and none left behind."""
 import ctypes
 import json
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers of the benchmark, each under its client, on unix sockets or loopback in a folder of its own.
+"""Servers of the benchmark, each under its client, on a unix socket or loopback, in a folder of its own.
 
 CPU is that of the server while the client ran, start and end left out, for each request.
 """
@@ -87,14 +87,14 @@ class Redis(Server):
 
     def command(self, folder):
         path = os.path.join(folder, "socket")
-        return [self.server, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no",
-                "--dir", folder, "--loglevel", "warning"], path
+        return [self.server, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly",
+                "no", "--dir", folder, "--loglevel", "warning"], path
 
     def load(self, address):
         number = max(20000, int(400000 * self.size))
         start = time.monotonic_ns()
-        text = self.sandbox.run([self.client, "-s", address, "-t", "set,get", "-n", str(number), "-P",
-                                 "16", "-c", "50", "-r", "10000", "-d", "64", "--csv"])
+        text = self.sandbox.run([self.client, "-s", address, "-t", "set,get", "-n", str(number),
+                                 "-P", "16", "-c", "50", "-r", "10000", "-d", "64", "--csv"])
         wall = time.monotonic_ns() - start
         rows = [row for row in csv.DictReader(text.splitlines()) if row["test"] in ("SET", "GET")]
         if len(rows) != 2:
@@ -128,8 +128,8 @@ http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {0}
 
     def load(self, address):
         seconds = max(1, int(3 * self.size))
-        text = self.sandbox.run([self.client, "-t", "1", "-c", "16", "-d", f"{seconds}s", "--latency",
-                                 f"http://127.0.0.1:{address}/"])
+        text = self.sandbox.run([self.client, "-t", "1", "-c", "16", "-d", f"{seconds}s",
+                                 "--latency", f"http://127.0.0.1:{address}/"])
         total = re.search(r"(\d+) requests in ([\d.]+)(m?s),", text)
         speed = re.search(r"Requests/sec:\s+([\d.]+)", text)
         p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", text)

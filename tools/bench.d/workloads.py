@@ -35,7 +35,7 @@ class Micro(Workload):
         super().__init__(sandbox, size)
         self.name, self.depth, self.threads = name, depth, threads
         self.variant = f"depth {depth}, {threads} thread{'s' if threads > 1 else ''}"
-        self.milliseconds = max(20, int(100 * size))
+        self.milliseconds = max(20, int(80 * size)) // threads
 
     def run(self, session):
         program = self.sandbox.program("micro", *session.flags)
@@ -134,7 +134,8 @@ class DbBench(Command):
     def command(self, session):
         number = max(2000, int(60000 * self.size))
         return [self.program, "--benchmarks=fillrandom,readrandom", "--threads=4", "--histogram=1",
-                "--compression_type=none", "--seed=7", f"--num={number}", f"--db={session.folder}/db"]
+                "--compression_type=none", "--seed=7", f"--num={number}",
+                f"--db={session.folder}/db"]
 
     def client(self, text):
         speed = re.search(r"^readrandom\s*:.*?(\d+) ops/sec", text, re.M)
