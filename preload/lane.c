@@ -147,7 +147,8 @@ static bool lane_wait_for_room(lane_t *lane, size_t words) {
   for (int i = 0; i < LANE_WAITS_MAX && !room; i++) {
     if (lane_stopped()) break;
     if (!recorder_writer_lives()) {
-      while (lane_free_words(lane) < words && lane_drop_oldest(lane)) {}
+      // A stretch at once, so that the next events find room without coming here.
+      while (lane_free_words(lane) < words + LANE_STRIDE && lane_drop_oldest(lane)) {}
       return lane_free_words(lane) >= words;
     }
     if (!recorder_may_wait) break;
