@@ -6,9 +6,11 @@
 #include "preload/message.h"
 #include "preload/system.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { LIFE_EXIT_WAIT_NS = 50 * 1000 * 1000, LIFE_PAGE = 4096 };
@@ -20,16 +22,26 @@ typedef struct {
   uint32_t pid;
 } life_t;
 static life_t *life;
+static uint64_t life_first_namespace;
 
 // The place that this thread took for the child it is forking, + 1; 0: none. In the child it is
 // still there, and counts from its first hook on: handlers of pthread_atfork may call some.
 static __thread int fork_place __attribute__((tls_model("initial-exec")));
+
+// The pid namespace as a number; 0 where /proc does not say.
+static uint64_t life_namespace(void) {
+  struct stat status;
+  return system_failed(system_call(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &status, 0))
+             ? 0
+             : (uint64_t)status.st_ino;
+}
 
 bool life_reserve(void) {
   const long result = system_call(SYS_mmap, NULL, LIFE_PAGE, PROT_READ | PROT_WRITE,
                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (system_failed(result)) return false;
   life = (life_t *)result;
+  life_first_namespace = life_namespace();
   return !system_failed(system_call(SYS_madvise, life, LIFE_PAGE, MADV_WIPEONFORK));
 }
 
@@ -74,7 +86,10 @@ int recorder_process(void) {
   // A forked child; without a place where we were not called for the fork.
   const int place = fork_place ? fork_place - 1 : place_take();
   life_begin(place);
-  if (place >= 0) place_fill(place, life->pid, (uint32_t)system_call(SYS_getppid));
+  // In a pid namespace of its own it does not know the pid that the writer knows it by: its parent
+  // does.
+  if (place >= 0 && !(fork_place && life_namespace() != life_first_namespace))
+    place_fill(place, life->pid, (uint32_t)system_call(SYS_getppid));
   return place;
 }
 

@@ -3,7 +3,9 @@
 // process and every ring, and ends when all its processes have.
 #include "preload/writer/writer.h"
 
+#include "formats/trace.h"
 #include "preload/clock.h"
+#include "preload/naming.h"
 #include "preload/system.h"
 #include "preload/writer/drain.h"
 
@@ -35,6 +37,7 @@ typedef struct {
   stream_t *streams[TRACE_PROCESSES_MAX];
   drain_state_t *rings;        // one for each
   uint32_t rings_wanted_seen;
+  uint32_t unrecorded_noted[2];
   uint64_t flushed_at;
   unsigned quiet_rounds;
   bool grown_out;              // no space for more rings
@@ -217,6 +220,22 @@ static void process_note_pending(uint32_t slot) {
   }
 }
 
+// What this session could not record at all, for the trace of its first process.
+static void process_note_unrecorded(uint32_t slot) {
+  const uint32_t counts[] = {atomic_load(&writer->session->threads_unrecorded),
+                             atomic_load(&writer->session->processes_unrecorded)};
+  static const char *const texts[] = {" times a thread found no ring: what it did then is missing",
+                                      " child processes were not recorded"};
+  for (int i = 0; i < 2 && slot == 0; i++) {
+    if (counts[i] == writer->unrecorded_noted[i]) continue;
+    char text[128];
+    naming_digits(text, counts[i]);
+    strcat(text, texts[i]);
+    stream_fact_text(writer->streams[slot], TRACE_KEY_WARNING, text);
+    writer->unrecorded_noted[i] = counts[i];
+  }
+}
+
 // The process is gone: everything it left goes into its trace, its rings and its slot are free.
 static void process_end(uint32_t slot, int how) {
   stream_t *stream = writer->streams[slot];
@@ -229,6 +248,7 @@ static void process_end(uint32_t slot, int how) {
     writer->rings[i].highest_stack = 0;
     ring_free(ring);
   }
+  process_note_unrecorded(slot);
   stream_finish(stream, how, true, &writer->memory);
   system_call(SYS_munmap, stream, sizeof *stream);
   writer->streams[slot] = NULL;
@@ -253,6 +273,7 @@ static void answer_finish(uint32_t slot) {
   if (wanted == atomic_load(&process->finish_done)) return;
   process_drain(slot, true);
   process_note_pending(slot);
+  process_note_unrecorded(slot);
   stream_finish(writer->streams[slot], end_kind(process), false, &writer->memory);
   atomic_store_explicit(&process->finish_done, wanted, memory_order_release);
   system_call(SYS_futex, &process->finish_done, FUTEX_WAKE, INT32_MAX);
