@@ -31,8 +31,8 @@ def kibibytes(value):
 
 
 class Budget:
-    """`measures`: (label, workload, variant, metric, limit) each, of one of our recorders; `limit` is
-    what the median may be at most (at least, where `least`); None: for information."""
+    """`measures`: (label, workload, variant, metric, limit) each, of one of our recorders; `limit`
+    is what the median may be at most (at least, where `least`); None: for information."""
 
     def __init__(self, what, limit, show, measures, recorder="development", others=(), least=False,
                  scale=1):
@@ -42,8 +42,8 @@ class Budget:
     def spread(self, results, measure, recorder):
         _, workload, variant, metric, _ = measure
         found = results.spread(workload, variant, recorder, metric)
-        return found and found._replace(
-            median=found.median * self.scale, low=found.low * self.scale, high=found.high * self.scale)
+        return found and found._replace(**{name: getattr(found, name) * self.scale
+                                           for name in ("median", "low", "high")})
 
     def row(self, results):
         own, kept = [], []

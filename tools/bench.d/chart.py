@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench.svg: what recording adds to a pair of calls over the depth of the stack, and the CPU of
-programs as a multiple of what they need bare. Logarithmic; a whisker reaches from the least round to
-the greatest."""
+programs as a multiple of what they need bare. Logarithmic; a whisker reaches from the least round
+to the greatest."""
 import html
 import math
 

@@ -54,6 +54,10 @@ class Recorder:
             return "micro loops only"
         return None
 
+    def worth_reading(self, workload):
+        """The traces of most micro loops say the same, and are long."""
+        return not workload.is_micro or workload.depth == 12
+
     @contextlib.contextmanager
     def session(self, workload, analyse):
         yield Session(self.sandbox.new_folder(), flags=self.flags)
@@ -87,12 +91,8 @@ class Ours(Recorder):
         session = Session(folder, values={"LD_PRELOAD": self.library, **self.settings,
                                           "INSPECT_OUTPUT": os.path.join(folder, "%e.%p.zst")})
         yield session
-        if self.worth_reading(workload, analyse):
+        if self.worth_reading(workload):
             self.read(session, analyse)
-
-    def worth_reading(self, workload, analyse):
-        """The traces of most micro loops say the same, and are long."""
-        return analyse or not workload.is_micro or workload.depth == 12
 
     def read(self, session, analyse):
         wait_until(lambda: not glob.glob(os.path.join(session.folder, "*.rings")),
@@ -135,7 +135,7 @@ class Production(Ours):
 class Off(Ours):
     name, title, settings = "off", "inspect, switched off", {"INSPECT_ENABLED": "0"}
 
-    def worth_reading(self, workload, analyse):
+    def worth_reading(self, workload):
         return True
 
     def read(self, session, analyse):
@@ -170,7 +170,7 @@ class Heaptrack(Recorder):
         with self.interpreting(session, pipe, output):
             yield session
         session.metrics["trace_bytes"] = os.path.getsize(output)
-        if analyse:
+        if analyse and self.worth_reading(workload):
             self.analyse(session, output)
 
     @contextlib.contextmanager
@@ -283,7 +283,7 @@ class Lttng(Recorder):
         session.metrics["trace_bytes"] = sum(
             os.path.getsize(os.path.join(top, name))
             for top, _, names in os.walk(folder + "/trace") for name in names)
-        if analyse and not workload.is_short:
+        if analyse and self.worth_reading(workload) and not workload.is_short:
             self.analyse(session, folder + "/trace")
 
     def analyse(self, session, trace):

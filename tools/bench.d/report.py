@@ -32,7 +32,7 @@ def conditions(facts, used):
     return table(["", ""], [[what, str(value)] for what, value in rows])
 
 
-READING = """A figure is the median over the rounds, with the least and the greatest in brackets. What a recorder
+READING = """A figure is the median over the rounds, the least and the greatest in brackets. What a recorder
 adds is taken against the bare run of the same round. CPU is that of the program alone; "with the
 writer" adds what another process used for it: our writer, heaptrack's interpreter and zstd, LTTng's
 consumer daemon.
@@ -43,9 +43,15 @@ def variants(results, name):
     return [variant for workload, variant in results.samples if workload == name]
 
 
+def shown_variants(results, name):
+    """Of the loops: every depth in one thread, any number of threads at one depth; CSV has all."""
+    return [variant for variant in variants(results, name)
+            if variant.endswith("1 thread") or variant.startswith("depth 12,")]
+
+
 def micro_table(results, used, loop, metric, absolute):
     """One row a recorder; the bare row is absolute, the others are what they add."""
-    columns = variants(results, loop)
+    columns = shown_variants(results, loop)
     rows = []
     for recorder in used:
         wanted = absolute if recorder.name == "bare" else metric
@@ -62,10 +68,10 @@ def micro_section(results, used):
         return []
     lines = ["## Micro loops", ""]
     for metric, absolute, text in (
-            ("cpu_added", "cpu_ns", "CPU of the thread for a pair of calls; the first row is the bare "
-             "loop, the others are what is added."),
-            ("wall_added", "wall_ns", "The same as wall time: waits for a buffer that is full are in "
-             "it, and waits for a processor.")):
+            ("cpu_added", "cpu_ns", "CPU of the thread for a pair of calls; the first row is the "
+             "bare loop, the others are what is added."),
+            ("wall_added", "wall_ns", "The same as wall time: waits for a buffer that is full are "
+             "in it, and waits for a processor.")):
         lines += [text, ""]
         for loop in LOOPS:
             if variants(results, loop):
@@ -105,6 +111,8 @@ def trace_section(results, used):
         for recorder in used:
             if not recorders.get(recorder.name, {}).get("event_bytes"):
                 continue
+            if place[0] in LOOPS and not place[1].endswith("1 thread"):
+                continue
 
             def get(metric, show):
                 return cell(results.spread(*place, recorder.name, metric), show)
@@ -115,9 +123,39 @@ def trace_section(results, used):
     head = ["workload", "recorder", "events", "lost", "bytes an event", "writer, ns an event",
             "analyzer, events/s", "its peak memory"]
     text = ["Runs with less than 10,000 events are left out. The analyzer makes its whole text",
-            "report, heaptrack_print its own; babeltrace2 reads every event and does nothing with it.",
+            "report, heaptrack_print its own; babeltrace2 reads every event and does no more.",
             "Rates are events for each second of the analyzer's CPU.", ""]
     return ["## Traces and their analysis", "", *text, *table(head, rows)] if rows else []
+
+
+KEPT = {
+    "development": "every event, with stacks",
+    "analysis": "no allocations; one in ten of what is sampled; stacks",
+    "production": "no allocations, no stacks of timings; one in a hundred of what is sampled; the "
+                  "newest 100,000 events",
+    "off": "nothing",
+}
+COSTS = (("malloc pair", "malloc", budgets.LINE, "cpu_added"),
+         ("mutex pair", "mutex", budgets.LINE, "cpu_added"), ("redis", "redis", "", "total_ratio"),
+         ("db_bench", "db_bench", "", "total_ratio"), ("python", "python", "", "total_ratio"),
+         ("nginx", "nginx", "", "total_ratio"), ("memcached", "memcached", "", "total_ratio"))
+
+
+def cost(results, name, place):
+    """In a table of modes: CPU, that of the writer included where there is one."""
+    _, workload, variant, metric = place
+    if metric == "cpu_added":
+        return cell(results.spread(workload, variant, name, metric),
+                    lambda value: number_text(value, "+") + " ns")
+    return cell(results.spread(workload, variant, name, metric)
+                or results.spread(workload, variant, name, "cpu_ratio"), ratio_text)
+
+
+def modes_section(results):
+    rows = [[name, kept, *(cost(results, name, place) for place in COSTS)]
+            for name, kept in KEPT.items()]
+    return ["## Modes", "", "CPU, with the writer's for programs.", "",
+            *table(["mode", "kept", *(place[0] for place in COSTS)], rows)]
 
 
 def list_section(title, items):
@@ -131,8 +169,8 @@ def write(path, results, used, facts):
     lines = ["# What recording costs", "", *conditions(facts, used), *READING, "",
              "![What recording adds](bench.svg)", "",
              "## Budgets", "", *table(budgets.HEAD, budgets.rows(results)),
-             *micro_section(results, used), *program_section(results, used, facts.units),
-             *trace_section(results, used), *list_section("Not measured", results.skipped),
+             *modes_section(results), *micro_section(results, used),
+             *program_section(results, used, facts.units), *trace_section(results, used), *list_section("Not measured", results.skipped),
              *list_section("Failed", results.failed)]
     text = "\n".join(lines).rstrip() + "\n"
     with open(path, "w") as file:

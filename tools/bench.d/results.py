@@ -36,7 +36,8 @@ class Results:
         events = metrics.get("events")
         if events and events >= EVENTS_ENOUGH:
             metrics["event_bytes"] = metrics["trace_bytes"] / events
-            metrics["writer_event_ns"] = metrics.get("writer_ns", 0) * units / events
+            if not metrics.get("lost"):  # of those the writer may have had its work too
+                metrics["writer_event_ns"] = metrics.get("writer_ns", 0) * units / events
         analyzed = metrics.pop("analyzed", 0)
         if analyzed >= EVENTS_ENOUGH:
             metrics["analyze_rate"] = analyzed / metrics["analyze_ns"] * 1e9

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers of the benchmark, each under its client, on a unix socket or loopback, in a folder of its own.
+"""Servers of the benchmark, each under its client, on a unix socket or loopback in its own folder.
 
 CPU is that of the server while the client ran, start and end left out, for each request.
 """

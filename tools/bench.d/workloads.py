@@ -35,7 +35,7 @@ class Micro(Workload):
         super().__init__(sandbox, size)
         self.name, self.depth, self.threads = name, depth, threads
         self.variant = f"depth {depth}, {threads} thread{'s' if threads > 1 else ''}"
-        self.milliseconds = max(20, int(80 * size)) // threads
+        self.milliseconds = max(20, int(60 * size)) // threads
 
     def run(self, session):
         program = self.sandbox.program("micro", *session.flags)
@@ -59,7 +59,7 @@ class Command(Workload):
         return {}
 
     def run(self, session):
-        times = max(3, self.times // 10) if session.slow else self.times
+        times = max(3, self.times // 16) if session.slow else self.times
         used, text = self.sandbox.measure([*session.prefix, *self.command(session)],
                                           {**session.values, **self.values()}, times)
         return {"units": times, "wall_ns": used["median_ns"],
