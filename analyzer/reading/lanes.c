@@ -24,6 +24,7 @@ void reading_lanes_rewind(reading_lane_t *lane) {
   lane->gap = 0;
   lane->kind_next = 0;
   memset(lane->lost, 0, sizeof lane->lost);
+  lane->noted_pending = (trace_record_t){0};
 }
 
 void reading_lanes_rest(reading_lane_t *lane) {
@@ -154,11 +155,20 @@ static bool ring_lost_read(reading_lane_t *lane) {
   return false;
 }
 
+// The writer may have noted the call in the file already.
+static bool pending_is_noted(const reading_lane_t *lane) {
+  const reading_pending_t *pending = &lane->ring->pending;
+  const trace_record_t *noted = &lane->noted_pending;
+  return noted->kind == TRACE_PENDING && noted->arg == pending->what &&
+         noted->words[0] == pending->object && noted->words[2] == pending->since;
+}
+
 // A thread that went on after its ring was copied is in another call by now.
 static bool pending_read(reading_lane_t *lane) {
   const reading_ring_t *ring = lane->ring;
   lane->phase = READING_DONE;
-  if (ring->pending.what == TRACE_PENDING_NONE || !ring->owned || lane->covered > ring->to)
+  if (ring->pending.what == TRACE_PENDING_NONE || !ring->owned || lane->covered > ring->to ||
+      pending_is_noted(lane))
     return false;
   lane->record = (trace_record_t){
       .kind = TRACE_PENDING,
@@ -172,6 +182,11 @@ static bool pending_read(reading_lane_t *lane) {
 static void lost_note(reading_lane_t *lane) {
   if (lane->record.kind == TRACE_LOST && lane->record.arg < TRACE_KIND_LIMIT)
     lane->lost[lane->record.arg] += (uint32_t)lane->record.words[0];
+}
+
+static void block_record_note(reading_lane_t *lane) {
+  lost_note(lane);
+  if (lane->record.kind == TRACE_PENDING) lane->noted_pending = lane->record;
 }
 
 static bool phase_read(reading_lane_t *lane, reading_files_t *files, memory_lines_t *warnings) {
@@ -195,7 +210,7 @@ bool reading_lanes_read(reading_lane_t *lane, reading_files_t *files, memory_lin
   while (lane->phase != READING_DONE) {
     lane->from_ring = lane->phase != READING_BLOCKS;
     if (phase_read(lane, files, warnings)) {
-      if (!lane->from_ring) lost_note(lane);
+      if (!lane->from_ring) block_record_note(lane);
       return true;
     }
     if (lane->phase != READING_DONE) lane->phase++;

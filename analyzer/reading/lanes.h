@@ -26,6 +26,7 @@ typedef struct {
   const reading_ring_t *ring;       // NULL: none
   bool ring_alone;                  // no other process had the ring: its counters speak of this one
   uint32_t lost[TRACE_KIND_LIMIT];  // by the LOST records read
+  trace_record_t noted_pending;     // the last PENDING of the blocks; kind 0: none
 
   reading_phase_t phase;
   size_t block_next, ring_next;

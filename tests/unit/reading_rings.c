@@ -125,6 +125,30 @@ START_TEST(a_pending_call_ends_its_lane) {
 }
 END_TEST
 
+// The process asked for its trace to be completed and then hung on its way out.
+START_TEST(a_pending_call_that_the_file_has_is_given_once) {
+  trace_builder_t *builder = interrupted();
+  trace_builder_flush(builder, 1);
+  trace_builder_record(builder, 1, TRACE_PENDING, UNTIMED, 0, TRACE_PENDING_LOCK, 0xa, 1, 45);
+  trace_builder_flush(builder, 1);
+  trace_builder_rings(builder, TRACE_BUILDER_PID, TRACE_BUILDER_START_TIME);
+  trace_ring_t *ring = trace_builder_ring(builder, 1);
+  ring->pending_object = 0xa;
+  ring->pending_since = 45;
+  ring->pending_what = TRACE_PENDING_LOCK;
+  for (uint64_t since = 45; since <= 46; since++) {
+    ring->pending_since = since;  // 46: another call
+    reader_t *reader = open_trace(builder);
+    reader_event_t event;
+    uint64_t pending = 0;
+    while (reader_next(reader, &event)) pending += event.kind == TRACE_PENDING;
+    ck_assert_uint_eq(pending, since - 44);
+    reader_close(reader);
+  }
+  trace_builder_free(builder);
+}
+END_TEST
+
 START_TEST(a_released_ring_has_no_pending_call) {
   trace_builder_t *builder = interrupted();
   trace_builder_ring(builder, 1)->pending_what = TRACE_PENDING_LOCK;
@@ -304,6 +328,7 @@ Suite *reading_rings_suite(void) {
   tcase_add_test(rings, what_file_and_ring_both_have_is_read_once);
   tcase_add_test(rings, records_around_the_end_of_a_ring_are_read);
   tcase_add_test(rings, a_pending_call_ends_its_lane);
+  tcase_add_test(rings, a_pending_call_that_the_file_has_is_given_once);
   tcase_add_test(rings, a_released_ring_has_no_pending_call);
   tcase_add_test(rings, what_a_ring_lost_is_counted_once);
   tcase_add_test(rings, what_was_dropped_from_a_ring_is_lost_where_it_stood);
