@@ -170,7 +170,8 @@ def write(path, results, used, facts):
              "![What recording adds](bench.svg)", "",
              "## Budgets", "", *table(budgets.HEAD, budgets.rows(results)),
              *modes_section(results), *micro_section(results, used),
-             *program_section(results, used, facts.units), *trace_section(results, used), *list_section("Not measured", results.skipped),
+             *program_section(results, used, facts.units), *trace_section(results, used),
+             *list_section("Not measured", results.skipped),
              *list_section("Failed", results.failed)]
     text = "\n".join(lines).rstrip() + "\n"
     with open(path, "w") as file:
