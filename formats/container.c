@@ -93,23 +93,46 @@ static int compressor_open(trace_writer_t *writer, size_t content_max, int level
   return 0;
 }
 
+static int writer_begin(trace_writer_t *writer) {
+  off_t end = lseek(writer->fd, 0, SEEK_END);
+  if (end < 0) return -errno;
+  int error = end > 0 ? blocks_take_over(writer) : 0;
+  writer->overhang = end > 0 && writer->offset != (uint64_t)end;
+  return error;
+}
+
 int trace_writer_open(trace_writer_t *writer, int fd, size_t content_max, int level) {
   *writer = (trace_writer_t){.fd = fd};
   if (content_max > TRACE_BLOCK_MAX) return -EINVAL;
-  off_t end = lseek(fd, 0, SEEK_END);
-  int error = end < 0 ? -errno : compressor_open(writer, content_max, level);
-  if (!error && end > 0) {
-    error = blocks_take_over(writer);
-    writer->overhang = writer->offset != (uint64_t)end;
-  }
+  int error = lseek(fd, 0, SEEK_END) < 0 ? -errno : compressor_open(writer, content_max, level);
+  if (!error) error = writer_begin(writer);
+  if (error) trace_writer_close(writer);
+  return error;
+}
+
+int trace_writer_open_beside(trace_writer_t *writer, int fd, const trace_writer_t *lender) {
+  *writer = (trace_writer_t){.fd = fd,
+                             .context = lender->context,
+                             .buffer = lender->buffer,
+                             .buffer_size = lender->buffer_size,
+                             .borrowed = true};
+  int error = writer_begin(writer);
+  if (error) trace_writer_close(writer);
+  return error;
+}
+
+int trace_writer_prepare(trace_writer_t *writer, size_t content_max, int level) {
+  *writer = (trace_writer_t){.fd = -1};
+  if (content_max > TRACE_BLOCK_MAX) return -EINVAL;
+  int error = compressor_open(writer, content_max, level);
   if (error) trace_writer_close(writer);
   return error;
 }
 
 void trace_writer_close(trace_writer_t *writer) {
   // A static context stands at the start of its workspace.
-  if (writer->context) munmap(writer->context, writer->workspace_size);
-  if (writer->buffer) munmap(writer->buffer, writer->buffer_size);
+  if (writer->context && !writer->borrowed) munmap(writer->context, writer->workspace_size);
+  if (writer->buffer && !writer->borrowed) munmap(writer->buffer, writer->buffer_size);
   if (writer->entries) munmap(writer->entries, writer->entry_capacity * sizeof(trace_seek_entry_t));
   *writer = (trace_writer_t){.fd = -1};
 }

@@ -49,6 +49,7 @@ typedef struct {
   size_t buffer_size, workspace_size;
   struct trace_seek_entry *entries;
   size_t entry_count, entry_capacity;
+  bool borrowed;             // context and buffer are another writer's
   bool overhang;             // something stands behind `offset` that the next write must cut off
 } trace_writer_t;
 
@@ -57,6 +58,10 @@ typedef struct {
 // Content of blocks will be at most `content_max` bytes. 0, or -errno; -EINVAL where the file has
 // something else in it. The fd stays the caller's; its file position is not kept.
 int trace_writer_open(trace_writer_t *writer, int fd, size_t content_max, int level);
+// The same for many traces written by one thread: a compressor without a trace, and traces that
+// use it. The lender must outlive them.
+int trace_writer_prepare(trace_writer_t *writer, size_t content_max, int level);
+int trace_writer_open_beside(trace_writer_t *writer, int fd, const trace_writer_t *lender);
 // Appends one block. 0, or -errno; after an error the file is cut back to the last whole frame,
 // and the block may be given again.
 int trace_writer_append(trace_writer_t *writer, const trace_block_t *block, const uint8_t *content,

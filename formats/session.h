@@ -123,7 +123,7 @@ typedef struct {
   _Atomic uint32_t writer_asleep;  // 1: a bell must be a FUTEX_WAKE
   _Atomic uint32_t beat;           // grows with each round of the writer; 5 ms while there is work
   _Atomic uint32_t rings_wanted;   // a thread found no ring
-  _Atomic uint32_t threads_unrecorded;
+  _Atomic uint32_t calls_unrecorded;   // of threads that found no ring
   _Atomic uint32_t processes_unrecorded;
   // Clocks when the session was made: lets a reader of bare rings fit times.
   uint64_t ticks, monotonic_ns, realtime_ns;

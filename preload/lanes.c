@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+enum { LANES_PATIENCE = 256 };
+
 // lanes[i] belongs to ring i; stacks of lane i stand at lanes_stacks + i * STACKS_MEMORY.
 static lane_t *lanes;
 static uint8_t *lanes_stacks;
@@ -92,18 +94,37 @@ static void lanes_attach(uint32_t index) {
   lanes_give_stacks(lane);
 }
 
+static int64_t lanes_find_any(uint32_t process) {
+  const uint32_t ready = atomic_load_explicit(&recorder_session->rings_ready, memory_order_acquire);
+  const int64_t index = lanes_find_released(ready, process);
+  return index >= 0 ? index : lanes_find_free(ready);
+}
+
+// A ring for the calling thread. Where there is none, the writer is asked for more, and waited for
+// the first time; after that every so many calls look again. What is called meanwhile is counted.
+static int64_t lanes_find(uint32_t process) {
+  static __thread uint32_t refusals __attribute__((tls_model("initial-exec")));
+  int64_t index = -1;
+  if (refusals % LANES_PATIENCE == 0) {
+    unsigned tries = refusals > 0 ? LANES_PATIENCE : 0;
+    index = lanes_find_any(process);
+    while (index < 0) {
+      atomic_fetch_add_explicit(&recorder_session->rings_wanted, 1, memory_order_relaxed);
+      if (tries >= LANES_PATIENCE || !recorder_wait_a_moment(&tries)) break;
+      index = lanes_find_any(process);
+    }
+  }
+  refusals = index < 0 ? refusals + 1 : 0;
+  if (index < 0)
+    atomic_fetch_add_explicit(&recorder_session->calls_unrecorded, 1, memory_order_relaxed);
+  return index;
+}
+
 lane_t *lanes_claim(uint64_t routine) {
   const int process = recorder_process();
   if (process < 0 || !thread_arm_end()) return NULL;
-  const uint32_t ready = atomic_load_explicit(&recorder_session->rings_ready, memory_order_acquire);
-  int64_t index = lanes_find_released(ready, (uint32_t)process);
-  if (index < 0) index = lanes_find_free(ready);
-  if (index < 0) {
-    atomic_fetch_add_explicit(&recorder_session->threads_unrecorded, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&recorder_session->rings_wanted, 1, memory_order_relaxed);
-    recorder_ring_bell();
-    return NULL;
-  }
+  const int64_t index = lanes_find((uint32_t)process);
+  if (index < 0) return NULL;
   lanes_attach((uint32_t)index);
   lane_t *lane = &lanes[index];
   trace_ring_t *ring = lane->ring;
@@ -116,7 +137,7 @@ lane_t *lanes_claim(uint64_t routine) {
   lane_current = lane;
   lane_record2(lane, TRACE_THREAD_START, 0, lane->tid, lane->handle, routine);
   // The writer keeps rings ready ahead; below two spare ones it should hear of it now.
-  if ((uint32_t)index + 2 >= ready) {
+  if ((uint32_t)index + 2 >= atomic_load(&recorder_session->rings_ready)) {
     atomic_fetch_add_explicit(&recorder_session->rings_wanted, 1, memory_order_relaxed);
     recorder_ring_bell();
   }

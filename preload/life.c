@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { LIFE_EXIT_WAIT_NS = 50 * 1000 * 1000, LIFE_PAGE = 4096 };
+enum { LIFE_EXIT_WAIT_NS = 50 * 1000 * 1000, LIFE_MOMENT_NS = 200 * 1000, LIFE_PAGE = 4096 };
 
 // In a page of its own (MADV_WIPEONFORK). A vfork child shares it with its parent, as it does
 // everything else.
@@ -52,7 +52,7 @@ void life_begin(int place) {
 
 // ---- places ----------------------------------------------------------------------------------
 
-static int place_take(void) {
+static int place_find(void) {
   for (int i = 1; i < TRACE_PROCESSES_MAX; i++) {
     uint32_t expected = TRACE_PROCESS_FREE;
     trace_process_t *process = &recorder_session->processes[i];
@@ -65,8 +65,16 @@ static int place_take(void) {
     atomic_store(&process->finish_done, 0);
     return i;
   }
-  atomic_fetch_add(&recorder_session->processes_unrecorded, 1);
   return -1;
+}
+
+// A burst of forks may be faster than the writer frees the places of children that have ended.
+static int place_take(void) {
+  unsigned tries = 0;
+  int place = place_find();
+  while (place < 0 && recorder_wait_a_moment(&tries)) place = place_find();
+  if (place < 0) atomic_fetch_add(&recorder_session->processes_unrecorded, 1);
+  return place;
 }
 
 // Says whose place it is. Parent and child both do; the first one counts.
@@ -119,6 +127,15 @@ void recorder_ring_bell(void) {
   trace_session_t *session = recorder_session;
   atomic_fetch_add(&session->doorbell, 1);
   if (atomic_load(&session->writer_asleep)) system_call(SYS_futex, &session->doorbell, FUTEX_WAKE, 1);
+}
+
+bool recorder_wait_a_moment(unsigned *tries) {
+  const struct timespec moment = {0, LIFE_MOMENT_NS};
+  if (!recorder_may_wait || !recorder_writer_lives()) return false;
+  if (++*tries > LIFE_EXIT_WAIT_NS / LIFE_MOMENT_NS) return false;
+  recorder_ring_bell();
+  system_call(SYS_nanosleep, &moment, NULL);
+  return true;
 }
 
 bool recorder_writer_lives(void) {

@@ -51,6 +51,9 @@ void recorder_exec(bool begins);
 
 // Wakes the writer where it sleeps. Signal-safe.
 void recorder_ring_bell(void);
+// Rings the bell and lets the writer work for a moment; counts up `*tries`. False where it is of no
+// use to wait longer: no writer, production mode, or 50 ms of tries.
+bool recorder_wait_a_moment(unsigned *tries);
 // False once the writer has died or where it could not be started.
 bool recorder_writer_lives(void);
 

@@ -119,10 +119,10 @@ static void rings_look(reader_t *reader) {
   reading_rings_copy(&reader->rings, &reader->warnings);
   const trace_session_t *session = reading_rings_session(&reader->rings);
   moment_add(reader, session->ticks, session->monotonic_ns, session->realtime_ns);
-  uint32_t missed = atomic_load(&session->threads_unrecorded);
+  uint32_t missed = atomic_load(&session->calls_unrecorded);
   if (missed)
     memory_lines_print(&reader->warnings,
-                       "%" PRIu32 " times a thread found no ring and was not recorded", missed);
+                       "%" PRIu32 " calls of threads that found no ring were not recorded", missed);
 }
 
 // A process that lives, and whose trace has not come to its end.

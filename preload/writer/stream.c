@@ -17,7 +17,6 @@
 #include <time.h>
 
 enum {
-  STREAM_LEVEL = 1,                      // of zstd: the fastest that still compresses columns well
   STREAM_RESERVE = 256 << 10,            // disk space held for the end of the trace
   STREAM_CHECK_BYTES = 8 << 20,          // free space is looked at again after that much
   STREAM_DISK_SHARE = 20,                // recording stops below 1/20 of the disk,
@@ -165,12 +164,10 @@ static int segment_reserve(stream_segment_t *segment) {
                           STREAM_RESERVE);
 }
 
-static bool segment_open(stream_segment_t *segment, int fd) {
+static bool segment_open(stream_segment_t *segment, int fd, const stream_memory_t *memory) {
   memset(segment, 0, sizeof *segment);
   segment->fd = fd;
-  return fd >= 0 &&
-         trace_writer_open(&segment->out, fd, trace_block_bound(TRACE_RING_WORDS), STREAM_LEVEL) ==
-             0;
+  return fd >= 0 && trace_writer_open_beside(&segment->out, fd, &memory->compressor) == 0;
 }
 
 static void segment_close(stream_segment_t *segment) {
@@ -202,7 +199,7 @@ bool stream_open(stream_t *stream, const session_files_t *files, uint32_t slot, 
   stream->segments[1].fd = -1;
   if (fd < 0) fd = child_file(stream, files);
   else strcpy(stream->path, files->trace_path);
-  if (!segment_open(&stream->segments[0], fd)) {
+  if (!segment_open(&stream->segments[0], fd, memory)) {
     if (fd >= 0) segment_close(&stream->segments[0]);
     return false;
   }
@@ -269,7 +266,7 @@ static bool segment_begin_new(stream_t *stream, const stream_memory_t *memory) {
   const long file = system_call(SYS_openat, AT_FDCWD, path,
                                 O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (system_failed(file)) return false;
-  if (!segment_open(&stream->segments[1], (int)file)) return false;
+  if (!segment_open(&stream->segments[1], (int)file, memory)) return false;
   segment_reserve(&stream->segments[1]);
   copy_facts(&stream->segments[1], stream->segments[0].fd, memory);
   stream->current = 1;

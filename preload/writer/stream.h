@@ -7,7 +7,10 @@
 #include "preload/process.h"
 #include "preload/session.h"
 
-enum { STREAM_FACTS_MAX = 8192 };  // words of lane-0 facts gathered for one block
+enum {
+  STREAM_FACTS_MAX = 8192,  // words of lane-0 facts gathered for one block
+  STREAM_LEVEL = 1,         // of zstd: the fastest that still compresses columns well
+};
 
 // A trace is at most two files: `path` and, once half of a limit is used, `path`.new. When the
 // second half is used too, the newer file takes the older one's place, whose events are lost and
@@ -41,6 +44,7 @@ typedef struct {
   void *scratch;               // trace_block_scratch(TRACE_RING_WORDS)
   uint8_t *content;            // trace_block_bound(TRACE_RING_WORDS)
   uint64_t *facts, *events;    // TRACE_RING_WORDS each, for a range taken apart
+  trace_writer_t compressor;
 } stream_memory_t;
 
 // Opens the trace of a process: the file `fd` for the first one (already made), else a new file

@@ -132,7 +132,9 @@ static bool writer_make(const session_files_t *files) {
   writer->memory.events = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
   writer->rings = writer_map(files->rings_max * sizeof *writer->rings);
   return writer->memory.scratch && writer->memory.content && writer->memory.facts &&
-         writer->memory.events && writer->rings;
+         writer->memory.events && writer->rings &&
+         trace_writer_prepare(&writer->memory.compressor, trace_block_bound(TRACE_RING_WORDS),
+                              STREAM_LEVEL) == 0;
 }
 
 // ---- processes -------------------------------------------------------------------------------
@@ -222,9 +224,9 @@ static void process_note_pending(uint32_t slot) {
 
 // What this session could not record at all, for the trace of its first process.
 static void process_note_unrecorded(uint32_t slot) {
-  const uint32_t counts[] = {atomic_load(&writer->session->threads_unrecorded),
+  const uint32_t counts[] = {atomic_load(&writer->session->calls_unrecorded),
                              atomic_load(&writer->session->processes_unrecorded)};
-  static const char *const texts[] = {" times a thread found no ring: what it did then is missing",
+  static const char *const texts[] = {" calls of threads that found no ring are missing",
                                       " child processes were not recorded"};
   for (int i = 0; i < 2 && slot == 0; i++) {
     if (counts[i] == writer->unrecorded_noted[i]) continue;
@@ -323,7 +325,7 @@ static void keep_spare_rings(void) {
   writer->rings_wanted_seen = wanted;
   if (rings_free() >= WRITER_SPARE_RINGS) return;
   const uint32_t ready = writer_rings_ready();
-  uint32_t count = ready + (ready < 16 ? 8 : ready / 2);
+  uint32_t count = ready < 8 ? 16 : ready * 2;
   if (count > writer->session->rings_max) count = writer->session->rings_max;
   if (count == ready || session_grow(writer->files.rings_fd, count) != 0) {
     writer->grown_out = true;
@@ -351,9 +353,11 @@ static bool writer_round(void) {
   if (flush) writer->flushed_at = now;
   uint64_t words = 0;
   bool lives = false;
-  keep_spare_rings();
-  for (uint32_t slot = 0; slot < TRACE_PROCESSES_MAX; slot++)
+  for (uint32_t slot = 0; slot < TRACE_PROCESSES_MAX; slot++) {
+    // At every step: in a burst of forks a round takes long, and threads wait for rings meanwhile.
+    keep_spare_rings();
     lives |= process_visit(slot, flush, &words);
+  }
   writer->quiet_rounds = words > 0 ? 0 : writer->quiet_rounds + 1;
   return lives;
 }
