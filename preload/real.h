@@ -10,7 +10,8 @@
 #ifndef PRELOAD_REAL_H
 #define PRELOAD_REAL_H
 
-#include <pthread.h>
+#include "preload/real_locks.h"
+
 #include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -34,13 +35,13 @@
   REAL(void *, valloc, (size_t size), (size), NULL)                                                \
   REAL(void *, pvalloc, (size_t size), (size), NULL)
 
-#define REAL_TABLE(REAL)                                                                           \
+#define REAL_CORE_TABLE(REAL)                                                                      \
   REAL(int, pthread_create,                                                                        \
        (pthread_t * thread, const pthread_attr_t *attributes, void *(*routine)(void *),            \
         void *argument),                                                                           \
        (thread, attributes, routine, argument), NULL)                                              \
-  REAL(int, pthread_join, (pthread_t thread, void **result), (thread, result), NULL)               \
-  REAL(int, pthread_tryjoin_np, (pthread_t thread, void **result), (thread, result), NULL)         \
+  REAL(int, pthread_join, (pthread_t thread, void **value), (thread, value), NULL)                 \
+  REAL(int, pthread_tryjoin_np, (pthread_t thread, void **value), (thread, value), NULL)           \
   REAL(int, pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *limit), \
        (thread, result, limit), NULL)                                                              \
   REAL(int, pthread_clockjoin_np,                                                                  \
@@ -107,6 +108,11 @@
        (descriptor, arguments, environment), NULL)                                                 \
   REAL(int, dlclose, (void *handle), (handle), NULL)
 
+#define REAL_TABLE(REAL)                                                                           \
+  REAL_CORE_TABLE(REAL)                                                                            \
+  REAL_LOCK_TABLE(REAL)                                                                            \
+  REAL_C11_TABLE(REAL)
+
 // Those without a result. free first: what newer C libraries have and this one may lack forwards
 // to it.
 #define REAL_VOID_TABLE(REAL)                                                                      \
@@ -115,7 +121,8 @@
   REAL(free_sized, (void *block, size_t size), (block, size))                                      \
   REAL(free_aligned_sized, (void *block, size_t alignment, size_t size), (block, alignment, size)) \
   REAL(_exit, (int status), (status))                                                              \
-  REAL(_Exit, (int status), (status))
+  REAL(_Exit, (int status), (status))                                                              \
+  REAL_VOID_LOCK_TABLE(REAL)
 
 #pragma GCC visibility push(hidden)
 #define REAL(result, name, parameters, arguments, version)                                         \

@@ -3,12 +3,12 @@
 // it; both are noted here, around the wait.
 //
 // These are glibc's GLIBC_2.3.2 functions; exports.map says what happens to the older ones.
-#include "preload/hooks/hooks.h"
+#include "preload/hooks/condition.h"
 #include "preload/hooks/mutex.h"
 
 #include <errno.h>
 
-static uint32_t condition_bits(const pthread_cond_t *cond) {
+uint32_t condition_bits(const pthread_cond_t *cond) {
   // Bit 0 of __wrefs: process-shared.
   const unsigned waiters = __atomic_load_n(&cond->__data.__wrefs, __ATOMIC_RELAXED);
   return TRACE_LOCK_CONDITION | (waiters & 1 ? TRACE_LOCK_PROCESS_SHARED : 0);
@@ -16,16 +16,7 @@ static uint32_t condition_bits(const pthread_cond_t *cond) {
 
 // ---- waiting -------------------------------------------------------------------------------
 
-// A wait on its way through the real call.
-typedef struct {
-  const stacks_origin_t *origin;
-  pthread_cond_t *cond;
-  pthread_mutex_t *mutex;
-  hook_wait_t wait;
-  struct _pthread_cleanup_buffer cleanup;
-} waiting_t;
-
-static void wait_end(waiting_t *waiting, int result, bool has_mutex) {
+static void wait_end(condition_wait_t *waiting, int result, bool has_mutex) {
   hook_wait_t *wait = &waiting->wait;
   const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
   lane_t *lane = hook_wait_end(wait, waiting->origin);
@@ -42,18 +33,11 @@ static void wait_end(waiting_t *waiting, int result, bool has_mutex) {
   lane_leave(lane);
 }
 
-// The mutex is the thread's again whatever the result (an error that refused the wait never gave
-// it up), but for one that has become unusable.
-static int wait_returned(waiting_t *waiting, int result) {
-  wait_end(waiting, result, result != ENOTRECOVERABLE);
-  return result;
-}
-
 // The thread leaves its wait without returning. Cancelled, it has the mutex again, and the
 // program's clean-up handlers, which run next, are going to release it; after a longjmp from a
 // signal handler nobody has taken it.
 static void wait_left(void *waiting_) {
-  waiting_t *waiting = waiting_;
+  condition_wait_t *waiting = waiting_;
   const lane_t *lane = lane_current;
   const uint32_t owner =
       (uint32_t)__atomic_load_n(&waiting->mutex->__data.__owner, __ATOMIC_RELAXED);
@@ -66,7 +50,7 @@ void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer, void (*routin
                            void *argument);
 void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
 
-static void wait_begin(waiting_t *waiting, lane_t *lane) {
+void condition_wait_begin(condition_wait_t *waiting, lane_t *lane) {
   const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
   const uint32_t bits = mutex_bits(waiting->mutex) | TRACE_LOCK_BY_CONDITION;
   lane_record1(lane, TRACE_LOCK_RELEASE, 0, bits, mutex);
@@ -74,42 +58,34 @@ static void wait_begin(waiting_t *waiting, lane_t *lane) {
   _pthread_cleanup_push(&waiting->cleanup, wait_left, waiting);
 }
 
-#define WAITER(name, parameters, arguments)                                                        \
-  HOOK(lock, int, name, parameters, arguments) {                                                   \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
-    lane_t *lane = lane_enter(&origin, TRACE_COND_WAIT);                                           \
-    if (!lane) return real_##name arguments;                                                       \
-    waiting_t waiting = {.origin = &origin, .cond = cond, .mutex = mutex};                         \
-    wait_begin(&waiting, lane);                                                                    \
-    const int result = real_##name arguments;                                                      \
-    _pthread_cleanup_pop(&waiting.cleanup, 0);                                                     \
-    return wait_returned(&waiting, result);                                                        \
-  }
+// The mutex is the thread's again whatever the result (an error that refused the wait never gave
+// it up), but for one that has become unusable.
+void condition_wait_end(condition_wait_t *waiting, int error) {
+  _pthread_cleanup_pop(&waiting->cleanup, 0);
+  wait_end(waiting, error, error != ENOTRECOVERABLE);
+}
 
-WAITER(pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex))
-WAITER(pthread_cond_timedwait,
-       (pthread_cond_t * cond, pthread_mutex_t *mutex, const struct timespec *limit),
-       (cond, mutex, limit))
-WAITER(pthread_cond_clockwait,
-       (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock,
-        const struct timespec *limit),
-       (cond, mutex, clock, limit))
+CONDITION_WAITER(pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex),
+                 result)
+CONDITION_WAITER(pthread_cond_timedwait,
+                 (pthread_cond_t * cond, pthread_mutex_t *mutex, const struct timespec *limit),
+                 (cond, mutex, limit), result)
+CONDITION_WAITER(pthread_cond_clockwait,
+                 (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock,
+                  const struct timespec *limit),
+                 (cond, mutex, clock, limit), result)
 
 // ---- signalling ----------------------------------------------------------------------------
 
-#define SIGNALLER(name, broadcast)                                                                 \
-  HOOK(lock, int, name, (pthread_cond_t * cond), (cond)) {                                         \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
-    lane_t *lane = lane_enter(&origin, TRACE_COND_SIGNAL);                                         \
-    if (!lane) return real_##name(cond);                                                           \
-    lane_record1(lane, TRACE_COND_SIGNAL, lane_stack_lock(lane, &origin, (uintptr_t)cond),         \
-                 broadcast, (uintptr_t)cond);                                                      \
-    lane_leave(lane);                                                                              \
-    return real_##name(cond);                                                                      \
-  }
+void condition_signalled(lane_t *lane, const stacks_origin_t *origin, const pthread_cond_t *cond,
+                         bool broadcast) {
+  lane_record1(lane, TRACE_COND_SIGNAL, lane_stack_lock(lane, origin, (uintptr_t)cond), broadcast,
+               (uintptr_t)cond);
+  lane_leave(lane);
+}
 
-SIGNALLER(pthread_cond_signal, 0)
-SIGNALLER(pthread_cond_broadcast, 1)
+CONDITION_SIGNALLER(pthread_cond_signal, pthread_cond_t, false)
+CONDITION_SIGNALLER(pthread_cond_broadcast, pthread_cond_t, true)
 
 // ---- life ----------------------------------------------------------------------------------
 

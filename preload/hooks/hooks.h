@@ -18,6 +18,20 @@
     return recorded_##name arguments;                                                              \
   }                                                                                                \
   static result recorded_##name parameters
+// The same for a function whose prototype has "..." or is not the one given here: all that it may
+// be passed is passed on. What the caller left out is whatever stands in its place, as it would be
+// for the real function, which does not look at it.
+#define HOOK_UNPROTOTYPED(family, result, name, parameters, arguments)                             \
+  static HOOK_BODY result recorded_##name parameters;                                              \
+  HOOK_EXPORT result hook_##name parameters __asm__(#name);                                        \
+  result hook_##name parameters {                                                                  \
+    if (!recorder_families.family) return REAL_OR_FIRST(name) arguments;                           \
+    return recorded_##name arguments;                                                              \
+  }                                                                                                \
+  static result recorded_##name parameters
+// Another name that libc exports for a function with a hook, in the file of that hook.
+#define HOOK_ALIAS(alias, name)                                                                    \
+  __asm__(".globl " #alias "\n.type " #alias ", @function\n.set " #alias ", " #name "\n");
 #define HOOK_EXPORT __attribute__((visibility("default")))
 #define HOOK_BODY __attribute__((noinline))
 

@@ -188,3 +188,9 @@ HOOK(lock, int, pthread_mutex_consistent, (pthread_mutex_t * mutex), (mutex)) {
   lane_leave(lane);
   return result;
 }
+
+HOOK_ALIAS(__pthread_mutex_init, pthread_mutex_init)
+HOOK_ALIAS(__pthread_mutex_destroy, pthread_mutex_destroy)
+HOOK_ALIAS(__pthread_mutex_lock, pthread_mutex_lock)
+HOOK_ALIAS(__pthread_mutex_trylock, pthread_mutex_trylock)
+HOOK_ALIAS(__pthread_mutex_unlock, pthread_mutex_unlock)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads: where they begin and end, who waits for them, their names.
-#include "preload/hooks/hooks.h"
+#include "preload/hooks/thread.h"
 #include "preload/lanes.h"
 
 #include <limits.h>
@@ -8,18 +8,11 @@
 
 // ---- beginning -----------------------------------------------------------------------------
 
-// What a new thread is to run, on its way from pthread_create to the thread. A pool, as nothing may
-// be allocated that the program could see; where it is used up, a thread starts without us.
-typedef struct {
-  _Atomic bool taken;
-  void *(*routine)(void *);
-  void *argument;
-} thread_start_t;
-
+// A pool, as nothing may be allocated that the program could see.
 enum { THREAD_STARTS = 1024 };
 static thread_start_t thread_starts[THREAD_STARTS];
 
-static thread_start_t *start_take(void *(*routine)(void *), void *argument) {
+thread_start_t *thread_start_take(void *(*routine)(void *), void *argument) {
   static _Atomic unsigned next;
   const unsigned first = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
   for (unsigned i = 0; i < THREAD_STARTS; i++) {
@@ -32,15 +25,23 @@ static thread_start_t *start_take(void *(*routine)(void *), void *argument) {
   return NULL;
 }
 
-static void start_release(thread_start_t *start) {
+void thread_start_release(thread_start_t *start) {
   atomic_store_explicit(&start->taken, false, memory_order_release);
 }
 
-static void *thread_begin(void *from) {
+void *thread_begin(void *from) {
   const thread_start_t start = *(thread_start_t *)from;
-  start_release(from);
+  thread_start_release(from);
   if (!lane_current) lanes_claim((uintptr_t)start.routine);
   return start.routine(start.argument);
+}
+
+void thread_created(const stacks_origin_t *origin, int error, pthread_t thread, uintptr_t routine) {
+  lane_t *lane = lane_enter(origin, TRACE_THREAD_CREATE);
+  if (!lane) return;
+  lane_record2(lane, TRACE_THREAD_CREATE, lane_stack_take(lane, origin), trace_zigzag(-error),
+               thread, routine);
+  lane_leave(lane);
 }
 
 // Not under the guard: the memory of the thread is allocated here, and freed by another hook.
@@ -49,15 +50,11 @@ HOOK(thread, int, pthread_create,
       void *argument),
      (thread, attributes, routine, argument)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
-  thread_start_t *start = start_take(routine, argument);
+  thread_start_t *start = thread_start_take(routine, argument);
   const int result = start ? real_pthread_create(thread, attributes, thread_begin, start)
                            : real_pthread_create(thread, attributes, routine, argument);
-  if (result != 0 && start) start_release(start);
-  lane_t *lane = lane_enter(&origin, TRACE_THREAD_CREATE);
-  if (!lane) return result;
-  lane_record2(lane, TRACE_THREAD_CREATE, lane_stack_take(lane, &origin), trace_zigzag(-result),
-               result == 0 ? *thread : 0, (uintptr_t)routine);
-  lane_leave(lane);
+  if (result != 0 && start) thread_start_release(start);
+  thread_created(&origin, result, result == 0 ? *thread : 0, (uintptr_t)routine);
   return result;
 }
 
@@ -90,43 +87,33 @@ bool thread_arm_end(void) {
 
 // ---- joining -------------------------------------------------------------------------------
 
-// A join that may wait. Not under the guard: it frees the memory of the thread.
-#define JOINER(name, parameters, arguments)                                                        \
-  HOOK(thread, int, name, parameters, arguments) {                                                 \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
-    lane_t *lane = lane_enter(&origin, TRACE_THREAD_JOIN);                                         \
-    if (!lane) return real_##name arguments;                                                       \
-    hook_wait_t wait;                                                                              \
-    hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_JOIN, thread, 0);                          \
-    const int status = real_##name arguments;                                                      \
-    lane = hook_wait_end(&wait, &origin);                                                          \
-    if (lane) joined(lane, &origin, thread, status, &wait);                                        \
-    return status;                                                                                 \
-  }
-
-static void joined(lane_t *lane, const stacks_origin_t *origin, pthread_t thread, int status,
+void thread_joined(lane_t *lane, const stacks_origin_t *origin, pthread_t thread, int error,
                    const hook_wait_t *wait) {
-  lane_record(lane, TRACE_THREAD_JOIN, lane_stack_take(lane, origin), trace_zigzag(-status),
+  lane_record(lane, TRACE_THREAD_JOIN, lane_stack_take(lane, origin), trace_zigzag(-error),
               wait->now, 2, thread, wait->ticks, 0);
   lane_leave(lane);
 }
 
-JOINER(pthread_join, (pthread_t thread, void **result), (thread, result))
-JOINER(pthread_tryjoin_np, (pthread_t thread, void **result), (thread, result))
-JOINER(pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *limit),
-       (thread, result, limit))
-JOINER(pthread_clockjoin_np,
-       (pthread_t thread, void **result, clockid_t clock, const struct timespec *limit),
-       (thread, result, clock, limit))
+THREAD_JOINER(pthread_join, (pthread_t thread, void **value), (thread, value), result)
+THREAD_JOINER(pthread_tryjoin_np, (pthread_t thread, void **value), (thread, value), result)
+THREAD_JOINER(pthread_timedjoin_np, (pthread_t thread, void **value, const struct timespec *limit),
+              (thread, value, limit), result)
+THREAD_JOINER(pthread_clockjoin_np,
+              (pthread_t thread, void **value, clockid_t clock, const struct timespec *limit),
+              (thread, value, clock, limit), result)
+
+void thread_detached(const stacks_origin_t *origin, int error, pthread_t thread) {
+  lane_t *lane = lane_enter(origin, TRACE_THREAD_DETACH);
+  if (!lane) return;
+  lane_record1(lane, TRACE_THREAD_DETACH, lane_stack_take(lane, origin), trace_zigzag(-error),
+               thread);
+  lane_leave(lane);
+}
 
 HOOK(thread, int, pthread_detach, (pthread_t thread), (thread)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   const int result = real_pthread_detach(thread);
-  lane_t *lane = lane_enter(&origin, TRACE_THREAD_DETACH);
-  if (!lane) return result;
-  lane_record1(lane, TRACE_THREAD_DETACH, lane_stack_take(lane, &origin), trace_zigzag(-result),
-               thread);
-  lane_leave(lane);
+  thread_detached(&origin, result, thread);
   return result;
 }
 

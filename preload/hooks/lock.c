@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The records that the hooks of all kinds of locks make.
+#include "preload/hooks/lock.h"
+
+void lock_request_begin(lock_request_t *request, lane_t *lane, const stacks_origin_t *origin) {
+  hook_wait_begin(&request->wait, lane, origin, TRACE_PENDING_LOCK, request->object, request->bits);
+}
+
+void lock_request_end(lock_request_t *request, const stacks_origin_t *origin, int error) {
+  const hook_wait_t *wait = &request->wait;
+  lane_t *lane = hook_wait_end(&request->wait, origin);
+  if (!lane) return;
+  const uint32_t stack = wait->ticks >= recorder_wait_ticks
+                             ? lane_stack_take(lane, origin)
+                             : lane_stack_lock(lane, origin, request->object);
+  if (error == 0) {
+    lane_note_contended(lane, request->object);
+    lane_record(lane, TRACE_LOCK_WAIT, stack, request->bits, wait->now, 2, request->object,
+                wait->ticks, 0);
+  } else {
+    lane_record(lane, TRACE_LOCK_FAIL, stack, request->bits, wait->now, 3, request->object,
+                wait->ticks, trace_zigzag(-error));
+  }
+  lane_leave(lane);
+}
+
+void lock_acquired(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uintptr_t object) {
+  lane_record_acquire(lane, lane_stack_lock(lane, origin, object), bits, object);
+  lane_leave(lane);
+}
+
+void lock_failed(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uintptr_t object,
+                 int error) {
+  lane_record3(lane, TRACE_LOCK_FAIL, lane_stack(lane, origin), bits, object, 0,
+               trace_zigzag(-error));
+}
+
+void lock_initialised(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
+                      uintptr_t object) {
+  lane_record1(lane, TRACE_LOCK_INIT, lane_stack_lock(lane, origin, 0), bits, object);
+  lane_leave(lane);
+}
+
+void lock_destroyed(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uintptr_t object) {
+  lane_record1(lane, TRACE_LOCK_DESTROY, lane_stack(lane, origin), bits, object);
+  lane_leave(lane);
+}
