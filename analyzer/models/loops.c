@@ -1,32 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Event loops: waits, turns, batches, lag and stalls of every epoll instance.
-#include "analyzer/models/loops.h"
-
-#include "analyzer/models/address_map.h"
 #include "analyzer/models/array.h"
-#include "analyzer/models/turns.h"
+#include "analyzer/models/loops_private.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <xxhash.h>
-
-// A thread in loops: its turn, or since when it waits at the end of the trace.
-typedef struct {
-  turn_t turn;
-  uint32_t waits_in;  // loop id, 0: no wait was pending
-  uint64_t waits_since;
-} loop_thread_t;
-
-struct loops {
-  uint64_t stall_ns;
-  tasks_t *tasks;
-  loop_t **items;  // by id - 1
-  uint32_t count, capacity;
-  address_map_t open;    // descriptor + 1 -> loop id
-  address_map_t tokens;  // token key -> task id
-  loop_thread_t *threads;
-  uint32_t thread_capacity;
-};
 
 loops_t *loops_open(uint64_t stall_ns) {
   loops_t *loops = array_zeroed(1, sizeof *loops);
@@ -39,6 +18,8 @@ static void free_loop(loop_t *loop) {
   histogram_clear(&loop->batch);
   histogram_clear(&loop->turn_ns);
   histogram_clear(&loop->lag_ns);
+  histogram_clear(&loop->wake_up_ns);
+  histogram_clear(&loop->response_ns);
   site_table_clear(&loop->blocking);
   free(loop->threads);
   free(loop->stalls);
@@ -53,6 +34,7 @@ void loops_close(loops_t *loops) {
   tasks_close(loops->tasks);
   address_map_clear(&loops->open);
   address_map_clear(&loops->tokens);
+  address_map_clear(&loops->polls);
   free(loops->items);
   free(loops->threads);
   free(loops);
@@ -62,14 +44,14 @@ void loops_close(loops_t *loops) {
 
 static uint64_t key_of(int32_t descriptor) { return (uint64_t)(uint32_t)descriptor + 1; }
 
-static loop_t *begin_loop(loops_t *loops, int32_t descriptor, const reader_event_t *event) {
+loop_t *loops_begin(loops_t *loops, int32_t descriptor, const reader_event_t *event) {
   ARRAY_RESERVE(loops->items, loops->capacity, loops->count + 1);
   loop_t *loop = loops->items[loops->count++] = array_zeroed(1, sizeof *loop);
   loop->id = loops->count;
   loop->descriptor = descriptor;
   loop->created_ns = event->time;
   loop->closed_ns = UINT64_MAX;
-  *(uint64_t *)address_map_put(&loops->open, key_of(descriptor)) = loop->id;
+  if (descriptor >= 0) *(uint64_t *)address_map_put(&loops->open, key_of(descriptor)) = loop->id;
   return loop;
 }
 
@@ -81,7 +63,7 @@ static loop_t *find_loop(const loops_t *loops, int32_t descriptor) {
 // The open instance with that descriptor; begun now where its creation was not seen.
 static loop_t *loop_of(loops_t *loops, int32_t descriptor, const reader_event_t *event) {
   loop_t *loop = find_loop(loops, descriptor);
-  return loop ? loop : begin_loop(loops, descriptor, event);
+  return loop ? loop : loops_begin(loops, descriptor, event);
 }
 
 static void end_loop(loops_t *loops, int32_t descriptor, uint64_t time) {
@@ -95,7 +77,7 @@ static void step_create(loops_t *loops, const reader_event_t *event) {
   int32_t descriptor = (int32_t)event->arg;
   if (descriptor < 0) return;
   end_loop(loops, descriptor, event->time);
-  begin_loop(loops, descriptor, event)->site = event->stack;
+  loops_begin(loops, descriptor, event)->site = event->stack;
 }
 
 static void note_thread(loop_t *loop, uint32_t thread) {
@@ -105,7 +87,7 @@ static void note_thread(loop_t *loop, uint32_t thread) {
   loop->threads[loop->thread_count++] = thread;
 }
 
-static loop_thread_t *thread_of(loops_t *loops, uint32_t thread) {
+loop_thread_t *loops_thread(loops_t *loops, uint32_t thread) {
   ARRAY_RESERVE(loops->threads, loops->thread_capacity, thread + 1);
   return &loops->threads[thread];
 }
@@ -167,7 +149,7 @@ static void remove_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
 // The first call on a descriptor in a turn whose batch it is in begins its handling.
 static void note_handling(loops_t *loops, const reader_event_t *event, int32_t descriptor,
                           uint64_t from) {
-  turn_t *turn = &thread_of(loops, event->thread)->turn;
+  turn_t *turn = &loops_thread(loops, event->thread)->turn;
   const task_t *task = turn->active ? tasks_live(loops->tasks, descriptor) : NULL;
   if (!task || task->batch_thread != event->thread || task->batch_place >= turn->share_count)
     return;
@@ -256,13 +238,15 @@ static void account_share(loops_t *loops, const turn_t *turn, turn_share_t *shar
   uint64_t blocked = turn_share_blocked(turn, share);
   if (blocked > length) blocked = length;
   task->scheduled_ns += share->start - turn->from;
+  if (share->start - turn->from > task->max_scheduled_ns)
+    task->max_scheduled_ns = share->start - turn->from;
   task->running_ns += length - blocked;
   task->blocked_ns += blocked;
   if (length > task->max_poll_ns) task->max_poll_ns = length;
 }
 
-static void end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
-  turn_t *turn = &thread_of(loops, thread)->turn;
+void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
+  turn_t *turn = &loops_thread(loops, thread)->turn;
   if (!turn->active) return;
   if (until < turn->from) until = turn->from;
   turn_end(turn, until);
@@ -279,10 +263,11 @@ static void end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
   if (until - turn->from > loops->stall_ns) note_stall(loop, turn, thread, until - turn->from);
 }
 
-static void count_batch(loop_t *loop, int64_t ready, uint32_t asked) {
+static void count_batch(loop_t *loop, int64_t ready, uint32_t asked, int64_t timeout) {
   ++loop->waits;
   if (ready <= 0) {
     ++loop->empty;
+    loop->spins += !ready && !timeout;
     return;
   }
   loop->events += (uint64_t)ready;
@@ -290,20 +275,31 @@ static void count_batch(loop_t *loop, int64_t ready, uint32_t asked) {
   if (asked > 1 && ready >= asked) ++loop->saturated;
 }
 
-static void step_wait(loops_t *loops, const reader_event_t *event) {
+void loops_begin_turn(loops_t *loops, loop_t *loop, const reader_event_t *event, uint32_t asked) {
   uint64_t wait = event->words[1] < event->time ? event->words[1] : event->time;
-  end_turn(loops, event->thread, event->time - wait);
-  loop_t *loop = loop_of(loops, (int32_t)(uint32_t)event->words[0], event);
+  loops_end_turn(loops, event->thread, event->time - wait);
   note_thread(loop, event->thread);
-  count_batch(loop, trace_unzigzag(event->arg), (uint32_t)(event->words[0] >> 32));
+  count_batch(loop, trace_unzigzag(event->arg), asked, trace_unzigzag(event->words[2]));
   loop->idle_ns += wait;
-  turn_begin(&thread_of(loops, event->thread)->turn, loop->id, event->time, event->stack);
+  turn_begin(&loops_thread(loops, event->thread)->turn, loop->id, event->time, event->stack);
 }
 
-static void step_ready(loops_t *loops, const reader_event_t *event) {
-  turn_t *turn = &thread_of(loops, event->thread)->turn;
-  if (!turn->active) return;
-  task_t *task = task_of_token(loops, turn->loop, event->words[0]);
+static void step_wait(loops_t *loops, const reader_event_t *event) {
+  loop_t *loop = loop_of(loops, (int32_t)(uint32_t)event->words[0], event);
+  loops_begin_turn(loops, loop, event, (uint32_t)(event->words[0] >> 32));
+}
+
+// Written at the other end before this wait returned, and not seen until now.
+static void note_wake_up(loop_t *loop, task_t *task, const reader_event_t *event) {
+  if (!task->woken_ns || task->woken_ns > event->time) return;
+  if (task->woken_by == event->thread)
+    ++task->self_wakes;
+  else
+    histogram_add(&loop->wake_up_ns, event->time - task->woken_ns);
+  task->woken_ns = 0;
+}
+
+void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_event_t *event) {
   ARRAY_RESERVE(turn->shares, turn->share_capacity, turn->share_count + 1);
   turn->shares[turn->share_count] = (turn_share_t){.task = task ? task->id : 0};
   if (task) {
@@ -311,27 +307,47 @@ static void step_ready(loops_t *loops, const reader_event_t *event) {
     task->batch_thread = event->thread;
     task->batch_place = turn->share_count;
     if (event->arg & EPOLLERR) task->failed = true;
+    note_wake_up(loops->items[turn->loop - 1], task, event);
   }
   ++turn->share_count;
 }
 
-// Kinds that carry how long their call took, and in which word.
-static const uint8_t duration_words[TRACE_KIND_LIMIT] = {
-    [TRACE_LOCK_WAIT] = 1 + 1,   [TRACE_LOCK_FAIL] = 1 + 1, [TRACE_COND_WAIT] = 2 + 1,
-    [TRACE_THREAD_JOIN] = 1 + 1, [TRACE_READ] = 1 + 1,      [TRACE_WRITE] = 1 + 1,
-    [TRACE_ACCEPT] = 1 + 1,
+static void step_ready(loops_t *loops, const reader_event_t *event) {
+  turn_t *turn = &loops_thread(loops, event->thread)->turn;
+  if (turn->active)
+    loops_add_ready(loops, turn, task_of_token(loops, turn->loop, event->words[0]), event);
+}
+
+// Kinds that carry how long their call took: in which word, and from when it counts as blocked.
+static const struct {
+  uint8_t word;  // 0: none; else one more
+  uint32_t least_ns;
+} durations[TRACE_KIND_LIMIT] = {
+    [TRACE_LOCK_WAIT] = {1 + 1, 1},
+    [TRACE_LOCK_FAIL] = {1 + 1, 10000},
+    [TRACE_COND_WAIT] = {2 + 1, 1},
+    [TRACE_THREAD_JOIN] = {1 + 1, 10000},
+    [TRACE_BARRIER_WAIT] = {1 + 1, 1},
+    [TRACE_FUTEX_WAIT] = {1 + 1, 1},
+    [TRACE_SLEEP] = {0 + 1, 1},
+    [TRACE_SYNC] = {1 + 1, 1},
+    [TRACE_RESOLVE] = {0 + 1, 1},
+    [TRACE_POLL] = {1 + 1, 10000},
+    [TRACE_READ] = {1 + 1, LOOP_BLOCKING_NS},
+    [TRACE_WRITE] = {1 + 1, LOOP_BLOCKING_NS},
+    [TRACE_ACCEPT] = {1 + 1, LOOP_BLOCKING_NS},
+    [TRACE_CONNECT] = {1 + 1, LOOP_BLOCKING_NS},
 };
 
-// Any event of a thread inside a turn: keeps track of silences and of calls that block.
-static uint64_t note_call(loops_t *loops, const reader_event_t *event) {
-  unsigned word = duration_words[event->kind];
+uint64_t loops_note_call(loops_t *loops, const reader_event_t *event) {
+  unsigned word = durations[event->kind].word;
   uint64_t duration = word ? event->words[word - 1] : 0;
   uint64_t from = duration < event->time ? event->time - duration : 0;
   if (event->thread >= loops->thread_capacity) return from;
   turn_t *turn = &loops->threads[event->thread].turn;
   if (!turn->active) return from;
   turn_call(turn, from, event->time, event->stack);
-  if (duration < LOOP_BLOCKING_NS) return from;
+  if (!word || duration < durations[event->kind].least_ns) return from;
   turn_blocked(turn, event->kind, from, event->time, event->stack);
   site_table_add(&loops->items[turn->loop - 1]->blocking, event->kind, event->stack, duration);
   return from;
@@ -341,27 +357,53 @@ static const uint8_t pending_kinds[] = {
     [TRACE_PENDING_LOCK] = TRACE_LOCK_WAIT,   [TRACE_PENDING_CONDITION] = TRACE_COND_WAIT,
     [TRACE_PENDING_JOIN] = TRACE_THREAD_JOIN, [TRACE_PENDING_EPOLL] = TRACE_EPOLL_WAIT,
     [TRACE_PENDING_READ] = TRACE_READ,        [TRACE_PENDING_WRITE] = TRACE_WRITE,
-    [TRACE_PENDING_ACCEPT] = TRACE_ACCEPT,
+    [TRACE_PENDING_ACCEPT] = TRACE_ACCEPT,    [TRACE_PENDING_BARRIER] = TRACE_BARRIER_WAIT,
+    [TRACE_PENDING_SLEEP] = TRACE_SLEEP,      [TRACE_PENDING_FUTEX] = TRACE_FUTEX_WAIT,
+    [TRACE_PENDING_CONNECT] = TRACE_CONNECT,  [TRACE_PENDING_POLL] = TRACE_POLL,
+    [TRACE_PENDING_SYNC] = TRACE_SYNC,        [TRACE_PENDING_RESOLVE] = TRACE_RESOLVE,
 };
+
+static void wait_begin(loops_t *loops, loop_t *loop, const reader_event_t *event) {
+  uint64_t since = event->words[2];
+  loops_end_turn(loops, event->thread, since);
+  note_thread(loop, event->thread);
+  loop_thread_t *thread = loops_thread(loops, event->thread);
+  thread->waits_in = loop->id;
+  thread->waits_since = since;
+}
+
+static void block_begin(loop_thread_t *thread, const reader_event_t *event) {
+  uint64_t since = event->words[2];
+  uint32_t kind = event->arg < sizeof pending_kinds ? pending_kinds[event->arg] : 0;
+  thread->turn.pending = true;
+  turn_call(&thread->turn, since, since, event->stack);
+  thread->turn.blocked_kind = kind;
+  thread->turn.blocked_stack = event->stack;
+  thread->waits_since = since;
+}
 
 // The record of the thread ends in a call: in its next wait, or in one that blocks its turn.
 static void step_pending(loops_t *loops, const reader_event_t *event) {
-  loop_thread_t *thread = thread_of(loops, event->thread);
-  uint64_t since = event->words[2];
-  if (event->arg == TRACE_PENDING_EPOLL) {
-    end_turn(loops, event->thread, since);
-    loop_t *loop = loop_of(loops, (int32_t)event->words[0], event);
-    note_thread(loop, event->thread);
-    thread->waits_in = loop->id;
-    thread->waits_since = since;
-  } else if (thread->turn.active && event->arg) {
-    uint32_t kind = event->arg < sizeof pending_kinds ? pending_kinds[event->arg] : 0;
-    thread->turn.pending = true;
-    turn_call(&thread->turn, since, since, event->stack);
-    thread->turn.blocked_kind = kind;
-    thread->turn.blocked_stack = event->stack;
-    thread->waits_since = since;
-  }
+  loop_thread_t *thread = loops_thread(loops, event->thread);
+  loop_t *loop = thread->turn.active ? loops->items[thread->turn.loop - 1] : NULL;
+  if (event->arg == TRACE_PENDING_EPOLL)
+    wait_begin(loops, loop_of(loops, (int32_t)event->words[0], event), event);
+  else if (event->arg == TRACE_PENDING_POLL && loop && loop->poll)
+    wait_begin(loops, loop, event);
+  else if (loop && event->arg)
+    block_begin(thread, event);
+}
+
+static void step_call(loops_t *loops, const reader_event_t *event, uint64_t from) {
+  const task_t *task = tasks_live(loops->tasks, (int32_t)event->arg);
+  note_handling(loops, event, (int32_t)event->arg, from);
+  uint64_t response = tasks_call(loops->tasks, event);
+  if (response && task) histogram_add(&loops->items[task->loop - 1]->response_ns, response);
+}
+
+static bool begins_turn(uint8_t kind) {
+  return kind == TRACE_EPOLL_WAIT || kind == TRACE_READY || kind == TRACE_POLL ||
+         kind == TRACE_READY_DESCRIPTOR;
 }
 
 void loops_step(loops_t *loops, const reader_event_t *event) {
@@ -370,7 +412,8 @@ void loops_step(loops_t *loops, const reader_event_t *event) {
     return;
   }
   uint64_t from = 0;
-  if (event->kind != TRACE_EPOLL_WAIT && event->kind != TRACE_READY) from = note_call(loops, event);
+  if (!begins_turn(event->kind)) from = loops_note_call(loops, event);
+  tasks_describe(loops->tasks, event);
   switch (event->kind) {
   case TRACE_EPOLL_CREATE:
     step_create(loops, event);
@@ -387,14 +430,24 @@ void loops_step(loops_t *loops, const reader_event_t *event) {
   case TRACE_READ:
   case TRACE_WRITE:
   case TRACE_ACCEPT:
+    step_call(loops, event, from);
+    break;
+  case TRACE_CONNECT:
+  case TRACE_SYNC:
+  case TRACE_SHUTDOWN:
     note_handling(loops, event, (int32_t)event->arg, from);
-    tasks_call(loops->tasks, event);
+    break;
+  case TRACE_POLL:
+    loops_poll(loops, event);
+    break;
+  case TRACE_READY_DESCRIPTOR:
+    loops_poll_ready(loops, event);
     break;
   case TRACE_CLOSE:
     step_close(loops, event);
     break;
   case TRACE_THREAD_END:
-    end_turn(loops, event->thread, event->time);
+    loops_end_turn(loops, event->thread, event->time);
     break;
   default:
     break;
@@ -427,7 +480,7 @@ static void finish_thread(loops_t *loops, uint32_t thread, uint64_t end_ns) {
   turn_t *turn = &state->turn;
   if (turn->pending)
     turn_blocked(turn, turn->blocked_kind, state->waits_since, end_ns, turn->blocked_stack);
-  end_turn(loops, thread, end_ns);
+  loops_end_turn(loops, thread, end_ns);
   set_states(loops, turn);
 }
 

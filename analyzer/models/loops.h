@@ -15,8 +15,10 @@
 #include "analyzer/models/tasks.h"
 #include "analyzer/reading/reader.h"
 
-enum { LOOP_STALLS_MAX = 64 };              // kept of a loop: the longest
-#define LOOP_BLOCKING_NS UINT64_C(1000000)  // a call inside a turn this long blocks it
+enum { LOOP_STALLS_MAX = 64 };  // kept of a loop: the longest
+// A read, write, accept or connect inside a turn this long blocks it; a lock, condition, join,
+// barrier, sleep, sync or name look-up that waits always does.
+#define LOOP_BLOCKING_NS UINT64_C(1000000)
 
 typedef struct {
   uint64_t at_ns;  // begin of the turn
@@ -30,8 +32,9 @@ typedef struct {
 
 typedef struct {
   uint32_t id;                     // 1, 2, ... in order of appearance
-  int32_t descriptor;              // of the epoll instance
-  uint32_t site;                   // stack of epoll_create, 0 not seen
+  bool poll;                       // a thread in poll or select at `site`, again and again
+  int32_t descriptor;              // of the epoll instance; -1: poll
+  uint32_t site;                   // stack of epoll_create (poll: of the wait), 0 not seen
   uint64_t created_ns, closed_ns;  // closed_ns = UINT64_MAX while open
   uint32_t *threads;               // that waited on it
   uint32_t thread_count, thread_capacity;
@@ -39,17 +42,20 @@ typedef struct {
   uint64_t turns;      // turns that ended; at the end of the trace the last one is cut
   uint64_t events;     // ready records returned
   uint64_t empty;      // waits that returned nothing
+  uint64_t spins;      // of these, asked not to wait at all
   uint64_t saturated;  // waits that returned as many as asked for (more than one asked)
   histogram_t batch;   // events of waits that returned some
   histogram_t turn_ns;
   histogram_t lag_ns;
   uint64_t lags_estimated;
+  histogram_t wake_up_ns;   // written at the other end of a pipe, pair or eventfd, until seen here
+  histogram_t response_ns;  // of connections: first bytes in to first bytes out
   uint64_t busy_ns, idle_ns;
   uint64_t stall_count;  // turns longer than the threshold
   uint64_t stall_total_ns;
   loop_stall_t *stalls;  // the longest, in order of time after loops_finish
   uint32_t kept_stalls;
-  site_table_t blocking;                // calls >= LOOP_BLOCKING_NS inside turns, by kind and stack
+  site_table_t blocking;                // calls that waited inside turns, by kind and stack
   uint32_t registered, max_registered;  // descriptors in it
 } loop_t;
 

@@ -7,13 +7,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tasks {
   uint32_t last_id;
-  address_map_t live;     // descriptor + 1 -> task_t *
-  address_map_t by_id;    // task_t *, live and kept
-  address_map_t parents;  // accepted descriptor + 1 -> id of the listener's task
-  task_t **ended;         // ring: the newest TASKS_ENDED_MAX
+  address_map_t live;   // descriptor + 1 -> task_t *
+  address_map_t by_id;  // task_t *, live and kept
+  descriptors_t *descriptors;
+  task_t **ended;  // ring: the newest TASKS_ENDED_MAX
   uint32_t ended_capacity;
   uint64_t ended_count;
   task_t **order;  // after tasks_finish: all kept, by id
@@ -28,16 +29,25 @@ static const char *const state_names[] = {
 
 const char *task_state_name(task_state_t state) { return state_names[state]; }
 
-tasks_t *tasks_open(void) { return array_zeroed(1, sizeof(tasks_t)); }
+tasks_t *tasks_open(void) {
+  tasks_t *tasks = array_zeroed(1, sizeof *tasks);
+  tasks->descriptors = descriptors_open();
+  return tasks;
+}
+
+static void free_task(task_t *task) {
+  free(task->name);
+  free(task);
+}
 
 void tasks_close(tasks_t *tasks) {
   if (!tasks) return;
   size_t position = 0;
   uint64_t id;
-  for (task_t **task; (task = address_map_next(&tasks->by_id, &position, &id));) free(*task);
+  for (task_t **task; (task = address_map_next(&tasks->by_id, &position, &id));) free_task(*task);
   address_map_clear(&tasks->live);
   address_map_clear(&tasks->by_id);
-  address_map_clear(&tasks->parents);
+  descriptors_close(tasks->descriptors);
   free(tasks->ended);
   free(tasks->order);
   free(tasks);
@@ -55,14 +65,31 @@ task_t *tasks_find(tasks_t *tasks, uint32_t id) {
   return task ? *task : NULL;
 }
 
+// What is known of its descriptor now.
+static void describe(tasks_t *tasks, task_t *task) {
+  const descriptor_t *known = descriptors_get(tasks->descriptors, task->descriptor);
+  if (!known) return;
+  if (known->kind) task->kind = known->kind;
+  if (known->parent) task->parent = known->parent;
+  if (!known->name || (task->name && !strcmp(task->name, known->name))) return;
+  free(task->name);
+  task->name = strdup(known->name);
+}
+
+void tasks_describe(tasks_t *tasks, const reader_event_t *event) {
+  int32_t changed;
+  if (!descriptors_step(tasks->descriptors, event, &changed)) return;
+  task_t *task = tasks_live(tasks, changed);
+  if (task) describe(tasks, task);
+}
+
 static task_t *begin_task(tasks_t *tasks, int32_t descriptor) {
   task_t *task = array_zeroed(1, sizeof *task);
   task->id = ++tasks->last_id;
   task->descriptor = descriptor;
   *(task_t **)address_map_put(&tasks->live, key_of(descriptor)) = task;
   *(task_t **)address_map_put(&tasks->by_id, task->id) = task;
-  const uint64_t *parent = address_map_get(&tasks->parents, key_of(descriptor));
-  if (parent) task->parent = (uint32_t)*parent;
+  describe(tasks, task);
   return task;
 }
 
@@ -88,7 +115,7 @@ static void keep_ended(tasks_t *tasks, task_t *task) {
   tasks->ended[place] = task;
   if (!dropped) return;
   address_map_remove(&tasks->by_id, dropped->id, NULL);
-  free(dropped);
+  free_task(dropped);
 }
 
 void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time) {
@@ -114,28 +141,60 @@ static void count_bytes(int64_t result, uint64_t *calls, uint64_t *bytes) {
 }
 
 static void note_accept(tasks_t *tasks, task_t *listener, int64_t result) {
-  ++listener->accepts;
+  if (listener) ++listener->accepts;
   if (result < 0) return;
-  listener->listener = true;
-  *(uint64_t *)address_map_put(&tasks->parents, key_of((int32_t)result)) = listener->id;
+  if (listener) listener->kind = DESCRIPTOR_LISTENER;
+  descriptors_accepted(tasks->descriptors, (int32_t)result, listener ? listener->id : 0);
 }
 
-void tasks_call(tasks_t *tasks, const reader_event_t *event) {
+// A request begins with the first bytes in after an answer, and ends with the first bytes out.
+static uint64_t note_response(task_t *task, const reader_event_t *event) {
+  if (event->kind == TRACE_READ) {
+    if (!task->asked) task->asked_ns = event->time;
+    task->asked = true;
+    return 0;
+  }
+  if (!task->asked || event->time < task->asked_ns) return 0;
+  uint64_t response = event->time - task->asked_ns;
+  task->asked = false;
+  ++task->responses;
+  task->response_total_ns += response;
+  if (response > task->response_max_ns) task->response_max_ns = response;
+  return response ? response : 1;
+}
+
+static bool speaks(const task_t *task) {
+  return task->kind == DESCRIPTOR_CONNECTION || task->kind == DESCRIPTOR_UNKNOWN;
+}
+
+// What is written here makes the other end ready: of a pipe, a pair, or an eventfd itself.
+static void note_wake_up(tasks_t *tasks, const reader_event_t *event) {
+  const descriptor_t *known = descriptors_get(tasks->descriptors, (int32_t)event->arg);
+  task_t *woken = known && known->other >= 0 ? tasks_live(tasks, known->other) : NULL;
+  if (!woken || woken->woken_ns) return;
+  uint64_t duration = event->words[1] < event->time ? event->words[1] : 0;
+  woken->woken_ns = event->time - duration;
+  woken->woken_by = event->thread;
+}
+
+uint64_t tasks_call(tasks_t *tasks, const reader_event_t *event) {
   task_t *task = tasks_live(tasks, (int32_t)event->arg);
   int64_t result = trace_unzigzag(event->words[0]);
-  if (!task) return;
-  if (event->kind == TRACE_ACCEPT)
-    note_accept(tasks, task, result);
-  else if (is_failure(result))
-    task->failed = true;
+  if (event->kind == TRACE_ACCEPT) note_accept(tasks, task, result);
+  if (event->kind == TRACE_WRITE && result > 0) note_wake_up(tasks, event);
+  if (!task || event->kind == TRACE_ACCEPT) return 0;
+  if (is_failure(result)) task->failed = true;
   if (event->kind == TRACE_READ) count_bytes(result, &task->reads, &task->bytes_in);
+  if (event->kind == TRACE_READ && !result && speaks(task) && !task->peer_closed_ns)
+    task->peer_closed_ns = event->time;
   if (event->kind == TRACE_WRITE) count_bytes(result, &task->writes, &task->bytes_out);
+  return result > 0 && speaks(task) ? note_response(task, event) : 0;
 }
 
 void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time) {
   task_t *task = tasks_live(tasks, descriptor);
   if (task) tasks_unregister(tasks, task, true, time);
-  address_map_remove(&tasks->parents, key_of(descriptor), NULL);
+  descriptors_forget(tasks->descriptors, descriptor);
 }
 
 static int compare_ids(const void *left, const void *right) {

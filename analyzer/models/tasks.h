@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptor tasks: a descriptor registered in an epoll instance, from ADD to DEL or close. (A
-// thread is a task too: its figures are in threads.h.)
+// Descriptor tasks: a descriptor registered in an epoll instance, from ADD to DEL or close, or one
+// that a poll or select loop found ready, from then to its close. (A thread is a task too: its
+// figures are in threads.h.)
 //
 //   running + scheduled + blocked + idle = ended_ns - created_ns
 //
@@ -9,6 +10,7 @@
 #ifndef ANALYZER_MODELS_TASKS_H
 #define ANALYZER_MODELS_TASKS_H
 
+#include "analyzer/models/descriptors.h"
 #include "analyzer/reading/reader.h"
 
 #define TASK_STATE_TABLE(STATE)                                                                    \
@@ -32,21 +34,29 @@ typedef struct {
   uint32_t id;    // 1, 2, ... in order of appearance; never reused
   uint32_t loop;  // id of the loop it was registered with first
   int32_t descriptor;
-  task_state_t state;             // PENDING: registered, never ready yet
-  uint32_t site;                  // stack of the ADD
-  uint32_t parent;                // id of the listener's task that accepted it, 0: none known
-  bool listener;                  // a connection was accepted from it
+  task_state_t state;  // PENDING: registered, never ready yet
+  uint32_t site;       // stack of the ADD
+  uint32_t parent;     // id of the listener's task that accepted it, 0: none known
+  descriptor_kind_t kind;
+  char *name;                     // addresses or path, NULL: not recorded
   uint64_t token;                 // epoll data
   uint64_t created_ns, ended_ns;  // live: ended_ns is the trace's last moment after tasks_finish
   uint64_t polls;                 // times it was returned ready
   uint64_t reads, writes, accepts;
   uint64_t bytes_in, bytes_out;
   uint64_t running_ns, scheduled_ns, blocked_ns, idle_ns;
-  uint64_t max_poll_ns;  // longest running + blocked of one turn
+  uint64_t max_poll_ns;       // longest running + blocked of one turn
+  uint64_t max_scheduled_ns;  // longest wait of one turn
+  // From the return of the first read with bytes to that of the first write with bytes after it.
+  uint64_t responses, response_total_ns, response_max_ns;
+  uint64_t peer_closed_ns;  // a read returned 0: the peer sends no more; 0 not seen
+  uint64_t self_wakes;      // written to by the thread that waits for it
   // Private: epoll instances that hold it; whether an error was seen; where it stands in the batch
   // of which thread's turn.
   uint32_t registrations;
-  bool failed;
+  bool failed, asked;           // asked: bytes came, no answer yet
+  uint64_t asked_ns, woken_ns;  // since when; written to at the other end, not seen yet (0: none)
+  uint32_t woken_by;            // thread that did
   uint32_t batch_thread, batch_place;
 } task_t;
 
@@ -68,8 +78,10 @@ task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64
                        uint32_t stack, uint64_t time);
 // One registration less, or `closed`: all of them. Ends the task when none is left.
 void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time);
-// A READ, WRITE or ACCEPT event.
-void tasks_call(tasks_t *tasks, const reader_event_t *event);
+// A READ, WRITE or ACCEPT event. The time from request to answer where it ends one, else 0.
+uint64_t tasks_call(tasks_t *tasks, const reader_event_t *event);
+// Events that say what a descriptor is.
+void tasks_describe(tasks_t *tasks, const reader_event_t *event);
 // A connection's descriptor is closed: what is accepted with its number next is another one.
 void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time);
 // Computes idle times, and states of those that the loops have not set.

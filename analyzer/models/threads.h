@@ -20,7 +20,12 @@
   STATE(WRITE, "writing")                                                                          \
   STATE(ACCEPT, "accepting")                                                                       \
   STATE(BARRIER, "waiting at a barrier")                                                           \
-  STATE(SLEEP, "sleeping")
+  STATE(SLEEP, "sleeping")                                                                         \
+  STATE(POLL, "waiting in poll")                                                                   \
+  STATE(FUTEX, "waiting on a futex")                                                               \
+  STATE(CONNECT, "connecting")                                                                     \
+  STATE(SYNC, "syncing a file")                                                                    \
+  STATE(RESOLVE, "looking up a name")
 typedef enum {
 #define STATE(name, text) THREAD_STATE_##name,
   THREAD_STATE_TABLE(STATE)

@@ -36,8 +36,10 @@ void turn_call(turn_t *turn, uint64_t from, uint64_t until, uint32_t stack) {
 void turn_blocked(turn_t *turn, uint32_t kind, uint64_t from, uint64_t until, uint32_t stack) {
   if (from < turn->from) from = turn->from;
   if (until <= from) return;
-  ARRAY_RESERVE(turn->blocked, turn->blocked_capacity, turn->blocked_count + 1);
-  turn->blocked[turn->blocked_count++] = (turn_span_t){from, until};
+  if (turn->blocked_count < TURN_SPANS_MAX) {
+    ARRAY_RESERVE(turn->blocked, turn->blocked_capacity, turn->blocked_count + 1);
+    turn->blocked[turn->blocked_count++] = (turn_span_t){from, until};
+  }
   turn->blocked_ns += until - from;
   if (until - from <= turn->longest_blocked_ns) return;
   turn->longest_blocked_ns = until - from;

@@ -7,6 +7,8 @@
 #include "analyzer/models/tasks.h"
 
 #define TURN_START_UNKNOWN UINT64_MAX
+// Blocked spans kept of a turn; what is beyond counts as running of its task.
+enum { TURN_SPANS_MAX = 65536 };
 
 // One event of the batch: its task (0: token not known) and when its handling began.
 typedef struct {

@@ -31,6 +31,23 @@ static void thread_add(const analysis_t *analysis, const taskview_t *view, json_
   json_object_set_new(value, "events_lost", json_number(account->lost));
 }
 
+static void descriptor_add(const task_t *task, json_t *value) {
+  json_t *response = json_object();
+  json_object_set_new(response, "count", json_number(task->responses));
+  json_object_set_new(response, "total", json_number(task->response_total_ns));
+  json_object_set_new(response, "max", json_number(task->response_max_ns));
+  json_object_set_new(value, "descriptor", json_integer(task->descriptor));
+  json_object_set_new(value, "loop", json_number(task->loop));
+  json_object_set_new(value, "address", json_text(task->name));
+  json_object_set_new(value, "accepts", json_number(task->accepts));
+  json_object_set_new(value, "reads", json_number(task->reads));
+  json_object_set_new(value, "writes", json_number(task->writes));
+  json_object_set_new(value, "bytes_in", json_number(task->bytes_in));
+  json_object_set_new(value, "bytes_out", json_number(task->bytes_out));
+  json_object_set_new(value, "max_scheduled_ns", json_number(task->max_scheduled_ns));
+  json_object_set_new(value, "response_ns", response);
+}
+
 json_t *json_tasks(const analysis_t *analysis) {
   json_t *list = json_array();
   taskview_t view;
@@ -38,6 +55,7 @@ json_t *json_tasks(const analysis_t *analysis) {
     json_t *value = json_object();
     json_object_set_new(value, "id", json_number(view.id));
     json_object_set_new(value, "kind", json_text(view.kind));
+    json_object_set_new(value, "what", json_text(view.what));
     json_object_set_new(value, "name", json_text(view.name));
     json_object_set_new(value, "state", json_text(view.state));
     json_object_set_new(value, "created_ns", json_number(view.created_ns));
@@ -50,7 +68,10 @@ json_t *json_tasks(const analysis_t *analysis) {
     json_object_set_new(value, "idle_ns", json_number(view.idle_ns));
     json_object_set_new(value, "blocked_ns", json_number(view.blocked_ns));
     json_object_set_new(value, "max_poll_ns", json_number(view.max_poll_ns));
-    if (view.kind[0] == 't') thread_add(analysis, &view, value);
+    if (view.descriptor)
+      descriptor_add(view.descriptor, value);
+    else
+      thread_add(analysis, &view, value);
     json_array_append_new(list, value);
   }
   return list;
@@ -85,7 +106,9 @@ static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
   for (uint32_t i = 0; i < loop->kept_stalls; i++)
     json_array_append_new(stalls, stall_value(analysis, &loop->stalls[i]));
   json_object_set_new(value, "id", json_number(loop->id));
-  json_object_set_new(value, "descriptor", json_integer(loop->descriptor));
+  json_object_set_new(value, "kind", json_text(loop->poll ? "poll" : "epoll"));
+  json_object_set_new(value, "descriptor",
+                      loop->poll ? json_null() : json_integer(loop->descriptor));
   json_object_set_new(value, "created_at", json_stack(analysis, loop->site));
   json_object_set_new(value, "threads", threads);
   json_object_set_new(value, "waits", json_number(loop->waits));
@@ -98,6 +121,9 @@ static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
   json_object_set_new(value, "busy_ns", json_number(loop->busy_ns));
   json_object_set_new(value, "idle_ns", json_number(loop->idle_ns));
   json_object_set_new(value, "lag_ns", json_histogram(&loop->lag_ns));
+  json_object_set_new(value, "wake_up_ns", json_histogram(&loop->wake_up_ns));
+  json_object_set_new(value, "response_ns", json_histogram(&loop->response_ns));
+  json_object_set_new(value, "spins", json_number(loop->spins));
   json_object_set_new(value, "lags_estimated", json_number(loop->lags_estimated));
   json_object_set_new(value, "stall_count", json_number(loop->stall_count));
   json_object_set_new(value, "stall_total_ns", json_number(loop->stall_total_ns));

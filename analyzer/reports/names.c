@@ -260,7 +260,13 @@ const char *names_thread_label(names_t *names, uint32_t thread) {
 }
 
 const char *names_descriptor(names_t *names, const task_t *task) {
-  return names_keep(names, "%s %d", task->listener ? "listener" : "descriptor", task->descriptor);
+  const char *kind = descriptor_kind_name(task->kind);
+  return task->name ? names_keep(names, "%s %d (%s)", kind, task->descriptor, task->name)
+                    : names_keep(names, "%s %d", kind, task->descriptor);
+}
+
+const char *names_loop(names_t *names, const loop_t *loop) {
+  return loop->poll ? "poll" : names_keep(names, "epoll %d", loop->descriptor);
 }
 
 uint64_t names_descriptor_number(const names_t *names, uint32_t task) {

@@ -23,8 +23,10 @@ const char *names_address(names_t *names, const char *kind, uint64_t address);
 const char *names_thread(names_t *names, uint32_t thread);
 // "worker (4711)": with the kernel's number, for text.
 const char *names_thread_label(names_t *names, uint32_t thread);
-// "listener 5", "descriptor 7".
+// "listener 5 (127.0.0.1:80)", "descriptor 7".
 const char *names_descriptor(names_t *names, const task_t *task);
+// "epoll 3", "poll".
+const char *names_loop(names_t *names, const loop_t *loop);
 // Tasks in one number space: threads have their index, descriptors follow.
 uint64_t names_descriptor_number(const names_t *names, uint32_t task);
 

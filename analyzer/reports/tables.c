@@ -54,6 +54,11 @@ static void tasks_rows(const analysis_t *analysis, csv_t *csv) {
     csv_number(csv, view.blocked_ns);
     csv_number(csv, view.max_poll_ns);
     csv_text(csv, view.site);
+    csv_text(csv, view.what);
+    csv_number_or_none(csv, view.descriptor ? view.descriptor->bytes_in : 0);
+    csv_number_or_none(csv, view.descriptor ? view.descriptor->bytes_out : 0);
+    csv_number_or_none(csv, view.descriptor ? view.descriptor->responses : 0);
+    csv_number_or_none(csv, view.descriptor ? view.descriptor->response_max_ns : 0);
     csv_row_end(csv);
   }
 }
@@ -220,7 +225,6 @@ static void histogram_rows(csv_t *csv, const char *metric, uint64_t id, const ch
 static void histograms_rows(const analysis_t *analysis, csv_t *csv) {
   const locks_t *locks = models_locks(analysis->models);
   const loops_t *loops = models_loops(analysis->models);
-  char name[32];
   for (uint32_t id = 1; id < locks_limit(locks); id++) {
     const lock_t *lock = locks_get(locks, id);
     if (!lock) continue;
@@ -235,9 +239,11 @@ static void histograms_rows(const analysis_t *analysis, csv_t *csv) {
   }
   for (uint32_t i = 0; i < loops_count(loops); i++) {
     const loop_t *loop = loops_get(loops, i);
-    snprintf(name, sizeof name, "epoll %d", loop->descriptor);
+    const char *name = names_loop(analysis->names, loop);
     histogram_rows(csv, "loop_turn", loop->id, name, &loop->turn_ns);
     histogram_rows(csv, "loop_lag", loop->id, name, &loop->lag_ns);
+    histogram_rows(csv, "wake_up", loop->id, name, &loop->wake_up_ns);
+    histogram_rows(csv, "response", loop->id, name, &loop->response_ns);
   }
 }
 
@@ -264,11 +270,12 @@ static const struct {
 } table_list[] = {
     {"tasks.csv",
      "id,name,state,created_at_ms,duration_ms,poll_count,run_time_ms,parent_id,kind,scheduled_ns,"
-     "idle_ns,blocked_ns,max_poll_ns,site",
+     "idle_ns,blocked_ns,max_poll_ns,site,what,bytes_in,bytes_out,responses,response_max_ns",
      tasks_rows, tasks_rows},
     {"threads.csv",
      "id,tid,name,creator_id,created_in,started_ns,ended_ns,state,since_ns,joined_by_id,running_ns,"
      "lock_ns,condition_ns,epoll_ns,join_ns,read_ns,write_ns,accept_ns,barrier_ns,sleep_ns,"
+     "poll_ns,futex_ns,connect_ns,sync_ns,resolve_ns,"
      "lock_waits,longest_lock_wait_ns,events,events_lost",
      threads_rows, threads_rows},
     {"locks.csv",
@@ -292,7 +299,7 @@ static const struct {
      histograms_rows},
     {"warnings.csv", "id,severity,text,where", warnings_rows, warnings_rows},
 };
-_Static_assert(THREAD_STATE_COUNT == 10, "threads.csv has a column for each state");
+_Static_assert(THREAD_STATE_COUNT == 15, "threads.csv has a column for each state");
 
 bool tables_end(csv_t *csv, char *error, size_t size) {
   int code = csv_close(csv);

@@ -10,14 +10,18 @@ const char *taskview_state_key(thread_state_t state) {
       [THREAD_STATE_CONDITION] = "condition", [THREAD_STATE_EPOLL] = "epoll",
       [THREAD_STATE_JOIN] = "join",           [THREAD_STATE_READ] = "read",
       [THREAD_STATE_WRITE] = "write",         [THREAD_STATE_ACCEPT] = "accept",
-      [THREAD_STATE_BARRIER] = "barrier",     [THREAD_STATE_SLEEP] = "sleep"};
+      [THREAD_STATE_BARRIER] = "barrier",     [THREAD_STATE_SLEEP] = "sleep",
+      [THREAD_STATE_POLL] = "poll",           [THREAD_STATE_FUTEX] = "futex",
+      [THREAD_STATE_CONNECT] = "connect",     [THREAD_STATE_SYNC] = "sync",
+      [THREAD_STATE_RESOLVE] = "resolve"};
   return keys[state];
 }
 
 static task_state_t thread_task_state(const thread_account_t *thread) {
   if (thread->ended) return TASK_STATE_COMPLETED;
   if (thread->state == THREAD_STATE_RUNNING) return TASK_STATE_RUNNING;
-  return thread->state == THREAD_STATE_EPOLL ? TASK_STATE_IDLE : TASK_STATE_BLOCKED;
+  bool waits = thread->state == THREAD_STATE_EPOLL || thread->state == THREAD_STATE_POLL;
+  return waits ? TASK_STATE_IDLE : TASK_STATE_BLOCKED;
 }
 
 static void thread_view(const analysis_t *analysis, uint32_t index, taskview_t *view) {
@@ -25,6 +29,7 @@ static void thread_view(const analysis_t *analysis, uint32_t index, taskview_t *
   const reader_thread_t *known =
       index < reader_thread_count(analysis->reader) ? reader_thread(analysis->reader, index) : NULL;
   *view = (taskview_t){.id = index,
+                       .what = "thread",
                        .parent = known ? known->creator : 0,
                        .kind = "thread",
                        .name = names_thread(analysis->names, index),
@@ -35,10 +40,11 @@ static void thread_view(const analysis_t *analysis, uint32_t index, taskview_t *
                        .ended_ns = thread->ended_ns,
                        .ended = thread->ended,
                        .running_ns = thread->time_ns[THREAD_STATE_RUNNING],
-                       .idle_ns = thread->time_ns[THREAD_STATE_EPOLL]};
+                       .idle_ns = thread->time_ns[THREAD_STATE_EPOLL] +
+                                  thread->time_ns[THREAD_STATE_POLL]};
   for (int state = 0; state < THREAD_STATE_COUNT; state++) {
     view->polls += thread->waits[state];
-    if (state != THREAD_STATE_RUNNING && state != THREAD_STATE_EPOLL)
+    if (state != THREAD_STATE_RUNNING && state != THREAD_STATE_EPOLL && state != THREAD_STATE_POLL)
       view->blocked_ns += thread->time_ns[state];
   }
 }
@@ -47,6 +53,8 @@ static void descriptor_view(const analysis_t *analysis, const task_t *task, task
   names_t *names = analysis->names;
   *view =
       (taskview_t){.id = names_descriptor_number(names, task->id),
+                   .what = descriptor_kind_name(task->kind),
+                   .descriptor = task,
                    .parent = task->parent ? names_descriptor_number(names, task->parent) : 0,
                    .kind = "descriptor",
                    .name = names_descriptor(names, task),

@@ -7,8 +7,10 @@
 #include "analyzer/reports/analysis.h"
 
 typedef struct {
-  uint64_t id, parent;  // parent 0: none known
-  const char *kind;     // "thread", "descriptor"
+  uint64_t id, parent;       // parent 0: none known
+  const char *kind;          // "thread", "descriptor"
+  const char *what;          // "thread", "listener", "connection", ...
+  const task_t *descriptor;  // NULL for a thread
   const char *name, *state;
   const char *site;  // where it was made, "" not known
   uint32_t stack;

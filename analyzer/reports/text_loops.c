@@ -46,7 +46,7 @@ static void loops_table(const text_t *text, const ranking_t *ranking, size_t row
   table_open(&table, columns, sizeof columns / sizeof *columns);
   for (size_t i = 0; i < rows; i++) {
     const loop_t *loop = loop_at(text, ranking, i);
-    snprintf(cell, sizeof cell, "%u (epoll %d)", loop->id, loop->descriptor);
+    snprintf(cell, sizeof cell, "%u (%s)", loop->id, names_loop(text->analysis->names, loop));
     table_put(&table, cell);
     loop_threads_put(text, &table, loop);
     table_put(&table, quantity_count(loop->turns, QUANTITY));
@@ -122,6 +122,43 @@ static void blocking_print(const text_t *text, const loop_t *loop) {
   site_table_clear(&sites);
 }
 
+// One line for each figure that has something to say.
+static void latencies_print(const text_t *text, const loop_t *loop) {
+  static const char *const forms[] = {
+      "\n  loop %u: answers: %s, first byte in to first byte out p50 %s, p99 %s, longest %s\n",
+      "\n  loop %u: wake-ups from other threads: %s, written to seen p50 %s, p99 %s, longest %s\n"};
+  const histogram_t *histograms[] = {&loop->response_ns, &loop->wake_up_ns};
+  for (size_t i = 0; i < 2; i++)
+    if (histograms[i]->count)
+      page_print(text->page, PAGE_PLAIN, forms[i], loop->id,
+                 quantity_count(histograms[i]->count, QUANTITY),
+                 quantity_time(histogram_quantile(histograms[i], 0.5), QUANTITY),
+                 quantity_time(histogram_quantile(histograms[i], 0.99), QUANTITY),
+                 quantity_time(histograms[i]->max, QUANTITY));
+  uint64_t full = loop->saturated, some = loop->waits - loop->empty;
+  if (full && full * 20 >= some)
+    fprintf(text->page->stream,
+            "\n  loop %u: saturated: %s of its waits that found something were full\n", loop->id,
+            quantity_share(full, some, QUANTITY));
+}
+
+// Whether one loop of several has most of the work.
+static void balance_print(const text_t *text, const ranking_t *ranking) {
+  const loop_t *busiest = NULL;
+  uint64_t events = 0, active = 0;
+  for (size_t i = 0; i < ranking->count; i++) {
+    const loop_t *loop = loop_at(text, ranking, i);
+    if (!loop->turns) continue;
+    ++active;
+    events += loop->events;
+    if (!busiest || loop->events > busiest->events) busiest = loop;
+  }
+  if (active > 1 && events && busiest->events * active > events * 2)
+    fprintf(text->page->stream, "\n  unbalanced: loop %u had %s of the events of %s loops\n",
+            busiest->id, quantity_share(busiest->events, events, QUANTITY),
+            quantity_count(active, QUANTITY));
+}
+
 void text_loops(const text_t *text) {
   const char *absence = analysis_absence(text->analysis, TRACE_FAMILY_DESCRIPTOR);
   ranking_t ranking = ranking_loops(text->analysis, text->options->sort);
@@ -129,16 +166,19 @@ void text_loops(const text_t *text) {
   uint64_t stalls = 0;
   for (size_t i = 0; i < ranking.count; i++) stalls += loop_at(text, &ranking, i)->stall_count;
   if (ranking.count)
-    snprintf(note, sizeof note, "%s epoll loop%s, %s stall%s",
+    snprintf(note, sizeof note, "%s event loop%s, %s stall%s",
              quantity_count(ranking.count, QUANTITY), quantity_plural(ranking.count),
              stalls ? quantity_count(stalls, QUANTITY) : "no", quantity_plural(stalls));
   else
-    snprintf(note, sizeof note, "none: %s", absence ? absence : "no epoll instance was waited on");
+    snprintf(note, sizeof note, "none: %s",
+             absence ? absence : "no thread waited in epoll, or in poll or select again and again");
   page_heading(text->page, "LOOPS", note);
   size_t rows = text_rows(text, ranking.count);
   if (rows) loops_table(text, &ranking, rows);
   text_more(text, ranking.count);
+  balance_print(text, &ranking);
   for (size_t i = 0; i < rows; i++) {
+    latencies_print(text, loop_at(text, &ranking, i));
     stalls_print(text, loop_at(text, &ranking, i));
     blocking_print(text, loop_at(text, &ranking, i));
   }
@@ -157,21 +197,28 @@ static void task_put(const text_t *text, table_t *table, const task_t *task) {
   table_put(table, quantity_time(task->max_poll_ns, QUANTITY));
   table_put(table, quantity_bytes(task->bytes_in, QUANTITY));
   table_put(table, quantity_bytes(task->bytes_out, QUANTITY));
+  table_put(table, task->responses ? quantity_time(task->response_max_ns, QUANTITY) : "-");
   table_put(table, names_site(text->analysis->names, task->site));
 }
 
 void text_tasks(const text_t *text) {
-  static const table_column_t columns[] = {
-      {"task", true, false},           {"state", true, false},
-      {"lived", false, false},         {"polls", false, false},
-      {"running", false, false},       {"scheduled", false, false},
-      {"blocked", false, false, true}, {"idle", false, false},
-      {"longest", false, false},       {"in", false, false},
-      {"out", false, false},           {"registered in", true, true, true}};
+  static const table_column_t columns[] = {{"task", true, false},
+                                           {"state", true, false},
+                                           {"lived", false, false},
+                                           {"polls", false, false},
+                                           {"running", false, false},
+                                           {"scheduled", false, false},
+                                           {"blocked", false, false, true},
+                                           {"idle", false, false},
+                                           {"longest", false, false},
+                                           {"in", false, false},
+                                           {"out", false, false},
+                                           {"slowest answer", false, false, true},
+                                           {"registered in", true, true, true}};
   const tasks_t *tasks = models_tasks(text->analysis->models);
   ranking_t ranking = ranking_tasks(text->analysis, text->options->sort);
   char note[200];
-  snprintf(note, sizeof note, "%s descriptor%s in epoll loops; threads are listed above",
+  snprintf(note, sizeof note, "%s descriptor%s in event loops; threads are listed above",
            ranking.count ? quantity_count(ranking.count, QUANTITY) : "no",
            quantity_plural(ranking.count));
   page_heading(text->page, "TASKS", note);

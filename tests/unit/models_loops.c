@@ -206,7 +206,8 @@ START_TEST(accepted_descriptor_has_its_listener_as_parent) {
   feed_event(&feed, 1, TRACE_ACCEPT, 45, LISTENER, trace_zigzag(9), 10, 0);
   control(EPOLL_CTL_ADD, 9, 109, 46);
   feed_end(&feed);
-  ck_assert(task(LISTENER)->listener);
+  ck_assert_int_eq(task(LISTENER)->kind, DESCRIPTOR_LISTENER);
+  ck_assert_int_eq(task(9)->kind, DESCRIPTOR_CONNECTION);
   ck_assert_uint_eq(task(LISTENER)->accepts, 1);
   ck_assert_uint_eq(task(9)->parent, task(LISTENER)->id);
   ck_assert_uint_eq(task(9)->site, 46);
@@ -295,6 +296,140 @@ START_TEST(ended_tasks_beyond_the_limit_are_dropped_and_counted) {
 }
 END_TEST
 
+static void poll_at(uint64_t time, uint64_t wait, uint32_t stack, const int *ready,
+                    unsigned count) {
+  feed_at(&feed, time);
+  feed_event(&feed, 1, TRACE_POLL, stack, trace_zigzag(count), 3, wait, trace_zigzag(-1));
+  for (unsigned at = 0; at < count; ++at) {
+    feed_at(&feed, time);
+    feed_event(&feed, 1, TRACE_READY_DESCRIPTOR, 0, EPOLLIN, (uint64_t)ready[at], 0, 0);
+  }
+}
+
+START_TEST(poll_again_and_again_is_a_loop_from_its_second_wait) {
+  poll_at(10 * MS, 0, 70, (int[]){21}, 1);
+  poll_at(20 * MS, 8 * MS, 70, (int[]){21, 22}, 2);
+  read_from(20 * MS, 21, 1, 0);
+  read_from(23 * MS, 22, 1, 0);
+  feed_at(&feed, 24 * MS);
+  feed_event(&feed, 1, TRACE_POLL, 71, trace_zigzag(1), 1, 500000, trace_zigzag(-1));  // nested
+  poll_at(30 * MS, 5 * MS, 70, NULL, 0);                                               // 20 to 25
+  feed_at(&feed, 40 * MS);
+  feed_pending(&feed, 1, TRACE_PENDING_POLL, 3, 0, 70, 32 * MS);
+  feed_end(&feed);
+  ck_assert_uint_eq(loops_count(models_loops(feed.models)), 2);
+  const loop_t *polls = loops_get(models_loops(feed.models), 1);
+  ck_assert(polls->poll && !loop()->poll);
+  ck_assert_uint_eq(polls->waits, 2);
+  ck_assert_uint_eq(polls->turns, 2);
+  ck_assert_uint_eq(polls->busy_ns, (5 + 2) * MS);
+  ck_assert_uint_eq(polls->idle_ns, (8 + 5 + 8) * MS);
+  ck_assert_uint_eq(task(22)->scheduled_ns, 3 * MS);
+  ck_assert_uint_eq(task(22)->blocked_ns, 500000);
+  ck_assert_uint_eq(task(22)->running_ns, 2 * MS - 500000);
+  ck_assert_uint_eq(task(21)->running_ns, 3 * MS);
+  expect_sum(task(21));
+  expect_sum(task(22));
+}
+END_TEST
+
+START_TEST(one_wait_in_poll_is_no_loop) {
+  poll_at(10 * MS, 1 * MS, 70, (int[]){21}, 1);
+  poll_at(90 * MS, 1 * MS, 71, (int[]){21}, 1);
+  feed_end(&feed);
+  ck_assert_uint_eq(loops_count(models_loops(feed.models)), 1);
+}
+END_TEST
+
+START_TEST(sleep_and_sync_and_resolve_in_a_turn_block_its_task) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  read_from(10 * MS, ONE, 1, 0);
+  feed_at(&feed, 15 * MS);
+  feed_event(&feed, 1, TRACE_SLEEP, 61, 0, 4 * MS, 0, 0);
+  feed_at(&feed, 20 * MS);
+  feed_event(&feed, 1, TRACE_SYNC, 62, 9, 0, 3 * MS, 0);
+  feed_at(&feed, 30 * MS);
+  feed_event(&feed, 1, TRACE_RESOLVE, 63, 0, 2 * MS, 0, 0);
+  turn(40 * MS, 5 * MS, NULL, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(task(ONE)->blocked_ns, 9 * MS);
+  ck_assert_uint_eq(task(ONE)->running_ns, 16 * MS);
+  ck_assert_uint_eq(loop()->blocking.count, 3);
+  ck_assert_uint_eq(loop()->stalls[0].blocked_kind, TRACE_SLEEP);
+  const thread_account_t *thread = threads_get(models_threads(feed.models), 1);
+  ck_assert_uint_eq(thread->time_ns[THREAD_STATE_SLEEP], 4 * MS);
+  ck_assert_uint_eq(thread->time_ns[THREAD_STATE_SYNC], 3 * MS);
+  ck_assert_uint_eq(thread->time_ns[THREAD_STATE_RESOLVE], 2 * MS);
+  expect_sum(task(ONE));
+}
+END_TEST
+
+START_TEST(answer_time_is_from_first_bytes_in_to_first_bytes_out) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  read_from(11 * MS, ONE, 10, 0);
+  read_from(12 * MS, ONE, 10, 0);
+  feed_at(&feed, 18 * MS);
+  feed_event(&feed, 1, TRACE_WRITE, 0, ONE, trace_zigzag(5), 0, 0);
+  feed_event(&feed, 1, TRACE_WRITE, 0, ONE, trace_zigzag(5), 0, 0);
+  read_from(20 * MS, ONE, 0, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(task(ONE)->responses, 1);
+  ck_assert_uint_eq(task(ONE)->response_max_ns, 7 * MS);
+  ck_assert_uint_eq(loop()->response_ns.count, 1);
+  ck_assert_uint_eq(loop()->response_ns.max, 7 * MS);
+  ck_assert_uint_eq(task(ONE)->peer_closed_ns, 20 * MS);
+}
+END_TEST
+
+START_TEST(wake_up_is_from_the_write_to_the_return_of_the_wait) {
+  feed_event(&feed, 1, TRACE_DESCRIPTOR_OPEN, 0, 30, TRACE_DESCRIPTOR_PIPE, trace_zigzag(31), 0);
+  control(EPOLL_CTL_ADD, 30, 130, 0);
+  feed_start(&feed, 2);
+  feed_at(&feed, 10 * MS);
+  feed_event(&feed, 2, TRACE_WRITE, 0, 31, trace_zigzag(1), 1000, 0);
+  turn(13 * MS, 4 * MS, (uint64_t[]){130}, 1);
+  feed_event(&feed, 1, TRACE_WRITE, 0, 31, trace_zigzag(1), 0, 0);
+  turn(15 * MS, 1 * MS, (uint64_t[]){130}, 1);
+  feed_end(&feed);
+  ck_assert_int_eq(task(30)->kind, DESCRIPTOR_PIPE);
+  ck_assert_uint_eq(loop()->wake_up_ns.count, 1);
+  ck_assert_uint_eq(loop()->wake_up_ns.max, 3 * MS + 1000);
+  ck_assert_uint_eq(task(30)->self_wakes, 1);
+}
+END_TEST
+
+START_TEST(kinds_follow_from_the_calls_that_made_them) {
+  static const struct {
+    int kind;
+    uint64_t what;
+    descriptor_kind_t expected;
+  } rows[] = {{TRACE_DESCRIPTOR_OPEN, TRACE_DESCRIPTOR_TIMER, DESCRIPTOR_TIMER},
+              {TRACE_DESCRIPTOR_OPEN, TRACE_DESCRIPTOR_SIGNAL, DESCRIPTOR_SIGNAL},
+              {TRACE_DESCRIPTOR_OPEN, TRACE_DESCRIPTOR_EVENT, DESCRIPTOR_WAKE_UP},
+              {TRACE_DESCRIPTOR_OPEN, TRACE_DESCRIPTOR_FILE, DESCRIPTOR_FILE},
+              {TRACE_LISTEN, 128, DESCRIPTOR_LISTENER},
+              {TRACE_CONNECT, 0, DESCRIPTOR_CLIENT}};
+  for (int at = 0; at < 6; ++at) {
+    feed_event(&feed, 1, rows[at].kind, 0, 50 + (uint64_t)at, rows[at].what, trace_zigzag(-1), 0);
+    control(EPOLL_CTL_ADD, 50 + at, 500 + (uint64_t)at, 0);
+  }
+  feed_event(&feed, 1, TRACE_DESCRIPTOR_OPEN, 0, 60, TRACE_DESCRIPTOR_COPY, trace_zigzag(50), 0);
+  control(EPOLL_CTL_ADD, 60, 600, 0);
+  uint64_t payload[8];
+  size_t words = trace_text_pack(payload, 8, 50, "[::1]:80", 8);
+  reader_event_t name = {.kind = TRACE_DESCRIPTOR_NAME,
+                         .thread = 1,
+                         .time = feed.now,
+                         .arg = words,
+                         .payload = payload};
+  models_step(feed.models, &name);
+  feed_end(&feed);
+  for (int at = 0; at < 6; ++at) ck_assert_int_eq(task(50 + at)->kind, rows[at].expected);
+  ck_assert_int_eq(task(60)->kind, DESCRIPTOR_TIMER);
+  ck_assert_str_eq(task(50)->name, "[::1]:80");
+}
+END_TEST
+
 Suite *models_loops_suite(void);
 Suite *models_loops_suite(void) {
   const TTest *tests[] = {turns_batches_busy_and_idle,
@@ -313,7 +448,13 @@ Suite *models_loops_suite(void) {
                           failed_registration_is_none,
                           epoll_closed_and_made_again_is_another_loop,
                           task_the_trace_ends_in_is_running_and_later_ones_scheduled,
-                          ended_tasks_beyond_the_limit_are_dropped_and_counted};
+                          ended_tasks_beyond_the_limit_are_dropped_and_counted,
+                          poll_again_and_again_is_a_loop_from_its_second_wait,
+                          one_wait_in_poll_is_no_loop,
+                          sleep_and_sync_and_resolve_in_a_turn_block_its_task,
+                          answer_time_is_from_first_bytes_in_to_first_bytes_out,
+                          wake_up_is_from_the_write_to_the_return_of_the_wait,
+                          kinds_follow_from_the_calls_that_made_them};
   Suite *suite = suite_create("models_loops");
   TCase *loops = tcase_create("loops");
   tcase_add_checked_fixture(loops, setup, teardown);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the loops model share.
+#ifndef ANALYZER_MODELS_LOOPS_PRIVATE_H
+#define ANALYZER_MODELS_LOOPS_PRIVATE_H
+
+#include "analyzer/models/address_map.h"
+#include "analyzer/models/loops.h"
+#include "analyzer/models/turns.h"
+
+// A thread in loops: its turn, or since when it waits at the end of the trace.
+typedef struct {
+  turn_t turn;
+  uint32_t waits_in;  // loop id, 0: no wait was pending
+  uint64_t waits_since;
+  bool poll_apart;  // the last poll began no turn: what it found is nobody's batch
+} loop_thread_t;
+
+struct loops {
+  uint64_t stall_ns;
+  tasks_t *tasks;
+  loop_t **items;  // by id - 1
+  uint32_t count, capacity;
+  address_map_t open;    // descriptor + 1 -> loop id
+  address_map_t tokens;  // token key -> task id
+  address_map_t polls;   // thread and stack -> poll_site_t
+  loop_thread_t *threads;
+  uint32_t thread_capacity;
+};
+
+// A new loop, open from the event on.
+loop_t *loops_begin(loops_t *loops, int32_t descriptor, const reader_event_t *event);
+loop_thread_t *loops_thread(loops_t *loops, uint32_t thread);
+// The thread's turn is over.
+void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until);
+// A wait that returned `ready` of at most `asked` (0: no limit) begins the thread's next turn.
+void loops_begin_turn(loops_t *loops, loop_t *loop, const reader_event_t *event, uint32_t asked);
+// One of the batch. `task` may be NULL: not known.
+void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_event_t *event);
+// A call inside a turn: keeps track of silences and of calls that block. When it began.
+uint64_t loops_note_call(loops_t *loops, const reader_event_t *event);
+
+// A POLL and a READY_DESCRIPTOR event.
+void loops_poll(loops_t *loops, const reader_event_t *event);
+void loops_poll_ready(loops_t *loops, const reader_event_t *event);
+
+#endif
