@@ -52,9 +52,21 @@ static bool kind_is_fact(unsigned kind) {
   return trace_event_kinds[kind].family == TRACE_FAMILY_FACT;
 }
 
-static bool kind_is_given(const reader_t *reader, unsigned kind) {
-  return !kind_is_fact(kind) || kind == TRACE_LOST || kind == TRACE_PENDING ||
-         reader->options.facts;
+// What the reader itself keeps.
+static bool kind_is_kept(unsigned kind) {
+  switch (kind) {
+  case TRACE_STACK:
+  case TRACE_MODULE:
+  case TRACE_MODULE_GONE:
+  case TRACE_PROPERTY:
+  case TRACE_CLOCK:
+  case TRACE_END:
+  case TRACE_OVERHEAD:
+  case TRACE_LANE:
+    return true;
+  default:
+    return false;
+  }
 }
 
 // Events move their lane on in time, and so does a call that never returned: it stands where it
@@ -75,8 +87,9 @@ static uint64_t fact_time(reader_t *reader, reading_lane_t *lane) {
 static uint64_t record_time(reader_t *reader, reading_lane_t *lane) {
   const trace_record_t *record = &lane->record;
   if (record->kind == TRACE_PENDING) return event_time(reader, lane, record->words[2]);
-  if (record->kind == TRACE_LOST) return lane->time;
-  if (kind_is_fact(record->kind)) return fact_time(reader, lane);
+  // The writer's own facts are in order; and what is given out must be.
+  if (kind_is_fact(record->kind) && lane->number != 0)
+    return kind_is_kept(record->kind) ? fact_time(reader, lane) : lane->time;
   return record->timed ? event_time(reader, lane, record->stamp) : lane->time;
 }
 
@@ -97,7 +110,7 @@ static bool lane_advance(reader_t *reader, reading_lane_t *lane) {
       if (lane->number == 0 && time > reader->summary.duration_ns)
         reader->summary.duration_ns = time;
     }
-    if (!kind_is_given(reader, kind)) continue;
+    if (kind_is_kept(kind) && !reader->options.facts) continue;
     lane->record_time = time;
     stack_find(reader, lane);
     return true;
@@ -114,7 +127,8 @@ static void event_fill(reader_t *reader, reading_lane_t *lane, reader_event_t *e
   event->lane = lane->number;
   event->thread = lane->thread;
   event->stack = lane->stack;
-  event->time = lane->record_time;
+  if (lane->record_time > reader->last_time) reader->last_time = lane->record_time;
+  event->time = reader->options.facts ? lane->record_time : reader->last_time;
   event->arg = record->arg;
   memcpy(event->words, record->words, sizeof event->words);
   event->payload = record->payload;

@@ -102,8 +102,8 @@ typedef struct {
 reader_t *reader_open(const char *path, const reader_options_t *options, char *error, size_t size);
 void reader_close(reader_t *reader);
 
-// The next event in time order; facts the reader itself keeps (stacks, modules, clocks,
-// properties, lane, lost) are not given out, except LOST and PENDING, which models need.
+// The next event in time order. Facts that the reader itself keeps (stacks, modules, clocks,
+// properties, lane, overhead, end) are not given out; the others are, LOST and PENDING among them.
 // 1: an event, whose payload lives until the next call. 0: the end. Damage is never fatal: it is
 // noted as a warning and reading goes on behind it.
 int reader_next(reader_t *reader, reader_event_t *event);

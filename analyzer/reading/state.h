@@ -27,6 +27,7 @@ struct reader {
   reading_lane_t *lanes[TRACE_RINGS_MAX + 1];  // by number, NULL: nothing is known of it
   reading_lane_t **heap;  // lanes whose next record is ready, the earliest first
   size_t heap_count;
+  uint64_t last_time;       // of the event before
   reading_lane_t *current;  // gave the event before; its record is used up
 
   // From properties.

@@ -315,6 +315,59 @@ START_TEST(facts_are_events_where_they_are_asked_for) {
 }
 END_TEST
 
+// What the writer notes from time to time stands between the events of that time; what a lane
+// defines comes before them.
+START_TEST(facts_for_the_models_are_given_in_order) {
+  trace_builder_t *builder = trace_builder_new();
+  trace_builder_record(builder, 1, TRACE_LOCK_SHARED_AT, 90, 0, 8, 0xa0, 77, 40);
+  trace_builder_thread(builder, 1, 100, 1, 0x1000, 0);
+  free_at(builder, 1, 300, 1);
+  trace_builder_record(builder, 0, TRACE_THREAD_SCHEDULED, 200, 0, 1, 5, 6, 0);
+  trace_builder_record(builder, 0, TRACE_LOST, 250, 0, TRACE_FREE, 1, TRACE_LOST_LIMIT, 0);
+  trace_builder_finish(builder, TRACE_END_EXIT, 0);
+  reader_t *reader = open_trace(builder);
+  static const struct {
+    uint8_t kind;
+    uint64_t time;
+  } wanted[] = {{TRACE_LOCK_SHARED_AT, 90},
+                {TRACE_THREAD_START, 100},
+                {TRACE_THREAD_SCHEDULED, 200},
+                {TRACE_LOST, 250},
+                {TRACE_FREE, 300}};
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    reader_event_t event = next_event(reader);
+    ck_assert_int_eq(event.kind, wanted[i].kind);
+    ck_assert_uint_eq(event.time, wanted[i].time);
+  }
+  ck_assert_uint_eq(count_rest(reader), 0);
+  ck_assert_uint_eq(reader_thread_count(reader), 2);
+  ck_assert_uint_eq(reader_summary(reader)->events, 2);
+  reader_close(reader);
+  trace_builder_free(builder);
+}
+END_TEST
+
+// A block's header says when it begins by its first stamp, which need not be its least.
+START_TEST(time_never_goes_back) {
+  trace_builder_t *builder = trace_builder_new();
+  trace_builder_thread(builder, 1, 100, 1, 0x1000, 0);
+  free_at(builder, 1, 250, 1);
+  trace_builder_record(builder, 2, TRACE_LOCK_SHARED_AT, 300, 0, 8, 0xa0, 77, 40);
+  free_at(builder, 2, 200, 2);
+  trace_builder_finish(builder, TRACE_END_EXIT, 0);
+  reader_t *reader = open_trace(builder);
+  uint64_t last = 0;
+  for (int i = 0; i < 4; i++) {
+    reader_event_t event = next_event(reader);
+    ck_assert_uint_ge(event.time, last);
+    last = event.time;
+  }
+  ck_assert_uint_eq(count_rest(reader), 0);
+  reader_close(reader);
+  trace_builder_free(builder);
+}
+END_TEST
+
 START_TEST(positions_that_a_block_repeats_are_passed_over) {
   trace_builder_t *builder = trace_builder_new();
   trace_builder_thread(builder, 1, 10, 1, 0x1000, 0);
@@ -339,6 +392,8 @@ Suite *reading_reader_suite(void) {
   tcase_add_test(order, events_of_all_lanes_come_in_order_of_time);
   tcase_add_test(order, an_untimed_event_has_the_time_of_the_one_before);
   tcase_add_test(order, ticks_become_nanoseconds);
+  tcase_add_test(order, facts_for_the_models_are_given_in_order);
+  tcase_add_test(order, time_never_goes_back);
   tcase_add_test(order, positions_that_a_block_repeats_are_passed_over);
   suite_add_tcase(suite, order);
   TCase *facts = tcase_create("facts");
