@@ -17,7 +17,7 @@ def check_connection(report, truth, rounds):
     name = f"connection {truth.descriptor}"
     task = one(report.tasks, kind="descriptor", descriptor=truth.descriptor)
     check_equal(task.what, "connection", name)
-    check_equal(task.polls, f"polls of {name}")
+    check_equal(task.polls, rounds, f"polls of {name}")
     check_near(task.scheduled_ns, truth.scheduled_ns, f"{name}, scheduled")
     check_near(task.blocked_ns, truth.blocked_ns, f"{name}, blocked")
     check_near(task.response_ns.max, truth.answer_max_ns, f"{name}, slowest answer")
