@@ -80,6 +80,9 @@ enum {
   TRACE_PROCESS_REFUSED = 5,
 };
 
+// process.unseen: the writer says so in the trace (TRACE_KEY_NOT_SEEN).
+enum { TRACE_UNSEEN_MALLOC = 1, TRACE_UNSEEN_IO_URING = 2 };
+
 // One recorded process of the session: the first image, or a child it forked.
 typedef struct {
   _Alignas(64) _Atomic uint32_t state;
@@ -94,6 +97,7 @@ typedef struct {
   _Atomic int32_t exit_status;
   _Atomic uint32_t exit_how;       // TRACE_EXIT_*
   _Atomic uint32_t stopped;        // a limit was reached: events are counted and dropped
+  _Atomic uint32_t unseen;         // TRACE_UNSEEN_*: what the process does past the recorder
   char trace_path[TRACE_PATH_MAX]; // absolute; terminated; set by the writer (slot 0: at start)
 } trace_process_t;
 

@@ -18,7 +18,7 @@ enum { LIFE_EXIT_WAIT_NS = 50 * 1000 * 1000, LIFE_MOMENT_NS = 200 * 1000, LIFE_P
 // In a page of its own (MADV_WIPEONFORK). A vfork child shares it with its parent, as it does
 // everything else.
 typedef struct {
-  int known;    // place + 1; 0: not registered yet, -1: there is no place
+  int known;  // place + 1; 0: not registered yet, -1: there is no place
   uint32_t pid;
 } life_t;
 static life_t *life;
@@ -62,6 +62,7 @@ static int place_find(void) {
     atomic_store(&process->pid, 0);
     atomic_store(&process->start_time, 0);  // the writer finds it out
     atomic_store(&process->finish_wanted, 0);
+    atomic_store(&process->unseen, 0);
     atomic_store(&process->finish_done, 0);
     return i;
   }
@@ -126,7 +127,8 @@ void recorder_fork_child(void) {
 void recorder_ring_bell(void) {
   trace_session_t *session = recorder_session;
   atomic_fetch_add(&session->doorbell, 1);
-  if (atomic_load(&session->writer_asleep)) system_call(SYS_futex, &session->doorbell, FUTEX_WAKE, 1);
+  if (atomic_load(&session->writer_asleep))
+    system_call(SYS_futex, &session->doorbell, FUTEX_WAKE, 1);
 }
 
 bool recorder_wait_a_moment(unsigned *tries) {

@@ -6,6 +6,7 @@
 #include "preload/real.h"
 
 #include "preload/bootstrap.h"
+#include "preload/system.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,6 +15,7 @@
 
 #define REAL(result, name, parameters, arguments, version) result(*real_##name) parameters;
 REAL_HEAP_TABLE(REAL)
+REAL_SYSTEM_TABLE(REAL)
 REAL_TABLE(REAL)
 #undef REAL
 #define REAL(name, parameters, arguments) void(*real_##name) parameters;
@@ -39,11 +41,21 @@ static bool can_resolve(void) {
   return true;
 }
 
+// System calls made before there is anybody to make them. errno is not to be reached then.
+#define early_syscall(...) early_result(system_call(__VA_ARGS__))
+static long early_result(long result) { return system_failed(result) ? -1 : result; }
+
 #define REAL(result, name, parameters, arguments, version)                                         \
   result first_##name parameters {                                                                 \
     return can_resolve() ? real_##name arguments : bootstrap_##name arguments;                     \
   }
 REAL_HEAP_TABLE(REAL)
+#undef REAL
+#define REAL(result, name, parameters, arguments, version)                                         \
+  result first_##name parameters {                                                                 \
+    return can_resolve() ? real_##name arguments : early_##name arguments;                         \
+  }
+REAL_SYSTEM_TABLE(REAL)
 #undef REAL
 #define REAL(result, name, parameters, arguments, version)                                         \
   result first_##name parameters { return can_resolve() ? real_##name arguments : (result)0; }
@@ -86,7 +98,7 @@ static const row_t rows[] = {
 #undef REAL
 #define REAL(result, name, parameters, arguments, version)                                         \
   {#name, version, &real_##name, (function_t)missing_number},
-        REAL_TABLE(REAL)
+        REAL_SYSTEM_TABLE(REAL) REAL_TABLE(REAL)
 #undef REAL
 #define REAL(name, parameters, arguments) {#name, NULL, &real_##name, (function_t)missing_free},
             REAL_VOID_TABLE(REAL)

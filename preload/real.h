@@ -10,6 +10,7 @@
 #ifndef PRELOAD_REAL_H
 #define PRELOAD_REAL_H
 
+#include "preload/real_calls.h"
 #include "preload/real_locks.h"
 
 #include <signal.h>
@@ -129,6 +130,7 @@
   extern result(*real_##name) parameters;                                                          \
   result first_##name parameters;
 REAL_HEAP_TABLE(REAL)
+REAL_SYSTEM_TABLE(REAL)
 REAL_TABLE(REAL)
 #undef REAL
 #define REAL(name, parameters, arguments)                                                          \

@@ -86,7 +86,25 @@ static uint64_t own_cpu_ns(void) {
   return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
+// What the process has met by now that goes past the recorder.
+static void fact_unseen(stream_t *stream) {
+  static const struct {
+    uint32_t bit;
+    const char *text;
+  } unseen[] = {
+      {TRACE_UNSEEN_MALLOC,
+       "memory: malloc is the program's own, or that of a library preloaded before this one"},
+      {TRACE_UNSEEN_IO_URING, "io_uring: what the program hands to it is in no call"},
+  };
+  const uint32_t met = atomic_load_explicit(&stream->process->unseen, memory_order_relaxed);
+  for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++)
+    if (met & ~stream->unseen_noted & unseen[i].bit)
+      stream_fact_text(stream, TRACE_KEY_NOT_SEEN, unseen[i].text);
+  stream->unseen_noted = met;
+}
+
 void stream_note_costs(stream_t *stream) {
+  fact_unseen(stream);
   const uint64_t clocks[] = {clock_ticks(), clock_monotonic(), clock_realtime()};
   stream_fact(stream, TRACE_CLOCK, 0, 3, clocks);
   const uint64_t cpu = stream->slot == 0 ? own_cpu_ns() : stream->cpu_ns;
@@ -94,8 +112,19 @@ void stream_note_costs(stream_t *stream) {
   stream_fact(stream, TRACE_OVERHEAD, 0, 3, costs);
 }
 
+// FNV-1a (Fowler, Noll, Vo), 64 bits, as "#" and 16 digits: the same text gives the same name.
+static void redact(char name[18], const char *text) {
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+  for (; *text; text++) hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+  name[0] = '#';
+  for (int i = 0; i < 16; i++) name[1 + i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
+  name[17] = 0;
+}
+
 static void fact_argument(stream_t *stream, size_t index, const char *argument) {
-  stream_fact_text(stream, TRACE_KEY_ARGUMENT, settings.redact && index > 0 ? "..." : argument);
+  char name[18];
+  redact(name, argument);
+  stream_fact_text(stream, TRACE_KEY_ARGUMENT, settings.redact && index > 0 ? name : argument);
 }
 
 // A forked child may have given itself another title: /proc/PID/cmdline has its arguments, each
@@ -150,6 +179,7 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
     stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "memory: INSPECT_ALLOCATIONS=0");
   if (!settings.backtraces)
     stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "stacks: INSPECT_BACKTRACES=0");
+  stream->unseen_noted = 0;
   facts_of_host(stream);
   const trace_session_t *session = files->session;
   const uint64_t clocks[] = {session->ticks, session->monotonic_ns, session->realtime_ns};

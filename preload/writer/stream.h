@@ -30,6 +30,7 @@ typedef struct {
   stream_segment_t segments[2];
   int current;                 // index of the segment that is written to
   bool open, finished, stopped, pending_noted;
+  uint32_t unseen_noted;       // bits of process->unseen that stand in this segment
   uint64_t cpu_ns;             // of the writer, spent on this process
   uint64_t waits, waited_ticks;// of rings it had that others have now
   uint64_t dropped[TRACE_KIND_LIMIT];  // events of segments that were dropped, not yet reported
