@@ -199,7 +199,7 @@ int reader_next(reader_t *reader, reader_event_t *event) {
     return 0;
   }
   reader->current = lane;
-  reading_facts_note_event(reader, lane);
+  if (!lane->thread || reader->notable[lane->record.kind]) reading_facts_note_event(reader, lane);
   event_fill(reader, lane, event);
   event_count(reader, lane, event);
   return 1;
@@ -216,7 +216,10 @@ static void lanes_begin(reader_t *reader) {
   }
 }
 
-static void ticks_words_find(reader_t *reader) {
+static void kinds_look_up(reader_t *reader) {
+  static const uint8_t notable[] = {TRACE_THREAD_START, TRACE_THREAD_CREATE, TRACE_THREAD_END,
+                                    TRACE_THREAD_NAME, TRACE_PENDING};
+  for (size_t i = 0; i < sizeof notable; i++) reader->notable[notable[i]] = true;
   for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++)
     for (unsigned i = 0; i < trace_event_kinds[kind].word_count; i++)
       if (trace_event_kinds[kind].words[i].type == TRACE_FIELD_TICKS)
@@ -230,7 +233,7 @@ reader_t *reader_open(const char *path, const reader_options_t *options, char *e
   reader->summary.end_how = reader->summary.exit_status = -1;
   reading_stacks_init(&reader->stacks);
   reading_threads_init(&reader->threads);
-  ticks_words_find(reader);
+  kinds_look_up(reader);
   if (!reading_look(reader, path, error, size)) {
     reader_close(reader);
     return NULL;

@@ -11,8 +11,6 @@
 enum {
   SLOTS_FIRST = 1024,
   CHUNK_WORDS = 64 << 10,
-  PAGE_BITS = 10,
-  PAGE_SIZE = 1 << PAGE_BITS,
 };
 
 void reading_stacks_init(reading_stacks_t *table) {
@@ -98,7 +96,7 @@ uint32_t reading_stacks_add(reading_stacks_t *table, const reading_modules_t *mo
 }
 
 void reading_numbers_set(reading_numbers_t *numbers, uint32_t number, uint32_t stack) {
-  size_t page = number >> PAGE_BITS;
+  size_t page = number >> READING_PAGE_BITS;
   if (page >= numbers->page_count) {
     size_t count = numbers->page_count;
     numbers->pages = memory_grow(numbers->pages, &count, page + 1, sizeof *numbers->pages);
@@ -106,14 +104,8 @@ void reading_numbers_set(reading_numbers_t *numbers, uint32_t number, uint32_t s
            (count - numbers->page_count) * sizeof *numbers->pages);
     numbers->page_count = count;
   }
-  if (!numbers->pages[page]) numbers->pages[page] = memory_new(PAGE_SIZE, sizeof(uint32_t));
-  numbers->pages[page][number & (PAGE_SIZE - 1)] = stack;
-}
-
-uint32_t reading_numbers_get(const reading_numbers_t *numbers, uint32_t number) {
-  size_t page = number >> PAGE_BITS;
-  if (page >= numbers->page_count || !numbers->pages[page]) return 0;
-  return numbers->pages[page][number & (PAGE_SIZE - 1)];
+  if (!numbers->pages[page]) numbers->pages[page] = memory_new(READING_PAGE_SIZE, sizeof(uint32_t));
+  numbers->pages[page][number & (READING_PAGE_SIZE - 1)] = stack;
 }
 
 void reading_numbers_free(reading_numbers_t *numbers) {

@@ -24,13 +24,20 @@ void reading_stacks_free(reading_stacks_t *table);
 uint32_t reading_stacks_add(reading_stacks_t *table, const reading_modules_t *modules,
                             const uint64_t *frames, size_t count, bool truncated, uint64_t time);
 
+enum { READING_PAGE_BITS = 10, READING_PAGE_SIZE = 1 << READING_PAGE_BITS };
+
 // What the numbers of one lane mean now. All-zero bytes are an empty map.
 typedef struct {
   uint32_t **pages;
   size_t page_count;
 } reading_numbers_t;
 void reading_numbers_set(reading_numbers_t *numbers, uint32_t number, uint32_t stack);
-uint32_t reading_numbers_get(const reading_numbers_t *numbers, uint32_t number);  // 0: not defined
+// 0: not defined.
+static inline uint32_t reading_numbers_get(const reading_numbers_t *numbers, uint32_t number) {
+  size_t page = number >> READING_PAGE_BITS;
+  if (page >= numbers->page_count || !numbers->pages[page]) return 0;
+  return numbers->pages[page][number & (READING_PAGE_SIZE - 1)];
+}
 void reading_numbers_free(reading_numbers_t *numbers);
 
 #endif

@@ -41,6 +41,7 @@ struct reader {
   uint64_t unknown_stacks;  // events that name a stack that no lane defined
   uint64_t malformed_facts;
   bool ended;                             // reader_next has returned 0
+  bool notable[TRACE_KIND_LIMIT];         // reading_facts_note_event has something to do
   uint8_t ticks_words[TRACE_KIND_LIMIT];  // bit i: word i is TICKS
 };
 
