@@ -75,7 +75,8 @@ void stacks_forget(stacks_t *stacks);
 void stacks_modules_announce(const stacks_sink_t *sink);
 
 // A module may have gone: to be called after every dlclose. What was learnt of modules is void,
-// in every lane. Lock-free, signal-safe.
+// in every lane. Lock-free, signal-safe. A module that another thread loads at the same address
+// before this is called is met with the rules of the one that went.
 void stacks_modules_changed(void);
 
 // Whether stacks can be taken: stacks_modules_announce has been called, and has found the rules

@@ -80,6 +80,12 @@ static callback_t as_callback(void (*function)(callback_t)) {
   return callback;
 }
 
+static callback_t as_callback_of_two(void (*function)(callback_t, callback_t)) {
+  callback_t callback;
+  memcpy(&callback, &function, sizeof callback);
+  return callback;
+}
+
 START_TEST(cfa_from_another_register) {
   take_through(cfa_from_rbx, as_callback(saves_rbx_and_calls));
   judge();
@@ -92,9 +98,11 @@ START_TEST(cfa_loaded_from_the_stack) {
 }
 END_TEST
 
+// Called from assembly: compilers may well find the frame above by rbp.
 START_TEST(register_that_is_lost) {
-  take_through(rbp_undefined, as_callback(saves_rbx_and_calls));
+  take_through(outermost, as_callback_of_two(rbp_undefined));
   judge();
+  ck_assert_uint_eq(last.count, 3);
 }
 END_TEST
 
@@ -134,7 +142,8 @@ START_TEST(both_walks_agree) {
   cfa_in_memory(as_callback(saves_rbx_and_calls), walk_both_ways);
   ck_assert(last.equal);
   last.equal = false;
-  signal(SIGUSR1, walk_in_handler);
+  struct sigaction action = {.sa_handler = walk_in_handler};
+  sigaction(SIGUSR1, &action, NULL);
   raise(SIGUSR1);
   ck_assert(last.equal);
 }

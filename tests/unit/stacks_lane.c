@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static oracle_lane_t lane;
@@ -116,6 +117,50 @@ START_TEST(a_forked_child_begins_with_nothing) {
 }
 END_TEST
 
+// ---- how deep it goes ----------------------------------------------------------------------
+
+enum { SMALL_STACK = 16 << 10, PAINT = 0x5a };
+static uint8_t small_stack[SMALL_STACK] __attribute__((aligned(64)));
+static ucontext_t outside, inside;
+static size_t cold_use, warm_use;
+
+// Bytes below `from` that are no longer painted.
+__attribute__((no_sanitize("address"))) static size_t stack_used(const uint8_t *from) {
+  const uint8_t *at = small_stack;
+  while (*at == PAINT) at++;
+  return (size_t)(from - at);
+}
+
+// Its own frame is not painted, and no function is called that would paint itself.
+__attribute__((noinline, no_sanitize("address"))) static size_t
+take_on_paint(const stacks_origin_t *origin) {
+  const uint8_t *here = __builtin_frame_address(0);
+  for (volatile uint8_t *at = small_stack; at < here - 256; at++) *at = PAINT;
+  stacks_number(lane.stacks, origin, &lane.sink);
+  return stack_used(here);
+}
+
+__attribute__((noinline)) static void take_twice(void) {
+  stacks_origin_t origin = STACKS_ORIGIN();
+  cold_use = take_on_paint(&origin);
+  warm_use = take_on_paint(&origin);
+  __asm__ volatile("" ::: "memory");
+}
+
+START_TEST(small_stacks_are_enough) {
+  getcontext(&inside);
+  inside.uc_stack.ss_sp = small_stack;
+  inside.uc_stack.ss_size = sizeof small_stack;
+  inside.uc_link = &outside;
+  makecontext(&inside, take_twice, 0);
+  swapcontext(&outside, &inside);
+  ck_assert_uint_eq(lane.definitions, 1);
+  ck_assert_uint_gt(cold_use, 256);
+  ck_assert_uint_lt(cold_use, 8192);  // instrumented; about 2 KiB as it is preloaded
+  ck_assert_uint_lt(warm_use, 1024);
+}
+END_TEST
+
 // ---- left at any instruction ---------------------------------------------------------------
 
 static sigjmp_buf back;
@@ -187,6 +232,7 @@ Suite *stacks_lane_suite(void) {
   tcase_add_test(life, errno_is_left_alone);
   tcase_add_test(life, no_memory_no_number);
   tcase_add_test(life, a_forked_child_begins_with_nothing);
+  tcase_add_test(life, small_stacks_are_enough);
   tcase_add_test(life, left_at_any_instruction);
   tcase_add_test(life, left_at_any_instruction_when_full);
   tcase_add_test(life, left_while_the_index_grows);
