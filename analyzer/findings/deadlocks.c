@@ -94,8 +94,10 @@ static int compare_gravity(const void *left, const void *right) {
   return a->id < b->id ? -1 : a->id > b->id;
 }
 
-deadlocks_t *deadlocks_find(const models_t *models) {
-  deadlock_search_t search = {.models = models, .result = array_zeroed(1, sizeof(deadlocks_t))};
+deadlocks_t *deadlocks_find(const models_t *models, bool strict_order) {
+  deadlock_search_t search = {.models = models,
+                              .strict_order = strict_order,
+                              .result = array_zeroed(1, sizeof(deadlocks_t))};
   deadlocks_t *result = search.result;
   wait_for_search(&search);
   lock_order_search(&search);
@@ -105,14 +107,26 @@ deadlocks_t *deadlocks_find(const models_t *models) {
   return result;
 }
 
+static void free_item(deadlock_t *item) {
+  for (uint32_t leg = 0; leg < item->leg_count; ++leg) free(item->legs[leg].also_holds);
+  free(item->legs);
+  free(item->bystanders);
+  free(item->schedule);
+}
+
+void deadlocks_suppress(deadlocks_t *deadlocks, size_t index) {
+  free_item(&deadlocks->items[index]);
+  --deadlocks->count;
+  for (size_t at = index; at < deadlocks->count; ++at) {
+    deadlocks->items[at] = deadlocks->items[at + 1];
+    deadlocks->items[at].id = (uint32_t)at + 1;
+  }
+  ++deadlocks->suppressed;
+}
+
 void deadlocks_free(deadlocks_t *deadlocks) {
   if (!deadlocks) return;
-  for (size_t at = 0; at < deadlocks->count; ++at) {
-    deadlock_t *item = &deadlocks->items[at];
-    for (uint32_t leg = 0; leg < item->leg_count; ++leg) free(item->legs[leg].also_holds);
-    free(item->legs);
-    free(item->bystanders);
-  }
+  for (size_t at = 0; at < deadlocks->count; ++at) free_item(&deadlocks->items[at]);
   free(deadlocks->items);
   free(deadlocks);
 }

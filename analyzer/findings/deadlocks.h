@@ -42,11 +42,16 @@ const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
   REASON(JOIN_CYCLE, "a thread is joined by one that holds what it waits for")                     \
   REASON(HOLDER_ENDED, "the thread that held the lock has ended without releasing it")             \
   REASON(OPPOSITE_ORDER, "threads take the same locks in different order")                         \
+  REASON(WRITER_BETWEEN, "readers take the same locks in different order, and wait for writers "   \
+                         "that come between")                                                      \
+  REASON(SEMAPHORES, "semaphores that are used as locks are waited for in different order")        \
   REASON(WAITS_HOLDING, "waits on a condition while holding another lock")                         \
   REASON(WRITER_QUEUED, "a reader waits behind a writer that waits for that reader's own lock")    \
   REASON(SINGLE_THREAD, "the same thread takes them in both orders, one after the other")          \
   REASON(GATE, "a lock held around both orders keeps them apart")                                  \
-  REASON(ORDERED, "creating and joining threads keeps the orders apart")                           \
+  REASON(ORDERED, "creating and joining threads, or a barrier, keeps the orders apart")            \
+  REASON(HANDED_OVER, "a hand-over through a condition, semaphore or descriptor kept the orders "  \
+                      "apart in this run")                                                         \
   REASON(READERS, "readers do not exclude each other")
 typedef enum {
 #define REASON(name, text) DEADLOCK_REASON_##name,
@@ -60,7 +65,12 @@ const char *deadlock_reason_text(deadlock_reason_t reason);
   DOUBT(THREADS, "the orders were seen in different threads")                                      \
   DOUBT(NO_GATE, "no other lock was held around all of them")                                      \
   DOUBT(MODES, "the modes of the locks exclude each other")                                        \
-  DOUBT(CONCURRENT, "no creation or join of a thread orders them")                                 \
+  DOUBT(CONCURRENT, "no creation or join, barrier or hand-over orders them")                       \
+  DOUBT(REORDERED, "what was seen can be reordered so that it hangs, each lock's sections in "     \
+                   "their order")                                                                  \
+  DOUBT(NOT_REORDERED, "no reordering that keeps the order of each lock's sections was found "     \
+                       "that hangs")                                                               \
+  DOUBT(STRICT, "--strict-order: any two orders are reported")                                     \
   DOUBT(UNBOUNDED, "the requests wait without a time limit")                                       \
   DOUBT(BOUNDED, "a request has a time limit: it would fail, not hang")                            \
   DOUBT(AT_END, "the trace ends in it")                                                            \
@@ -88,6 +98,12 @@ typedef struct {
   uint32_t also_held;
 } deadlock_leg_t;
 
+// One line of a run that hangs: the leg's thread takes what it holds, then asks for what it wants.
+typedef struct {
+  uint32_t leg;
+  bool asks;
+} deadlock_step_t;
+
 // A thread that is stuck behind a deadlock without being part of it.
 typedef struct {
   uint32_t thread;
@@ -111,13 +127,16 @@ typedef struct {
   uint64_t merged;        // cycles of the same locks' class and call sites in this one, >= 1
   deadlock_bystander_t *bystanders;
   uint32_t bystander_count;
+  deadlock_step_t *schedule;  // FEASIBLE: 2 * leg_count steps, else NULL
 } deadlock_t;
 
 typedef struct {
   deadlock_t *items;  // gravest first, then by first appearance; the same every run
   size_t count;
   uint64_t cycles_examined;
-  bool search_cut;  // the search for cycles met its limit: there may be more
+  uint64_t handed_over;  // BENIGN ones that only a hand-over kept apart: perhaps an accident
+  uint64_t suppressed;   // taken out on request
+  bool search_cut;       // the search for cycles met its limit: there may be more
 } deadlocks_t;
 
 enum {
@@ -126,8 +145,11 @@ enum {
   DEADLOCK_STEPS_MAX = 2000000,  // steps of the search; then it says that it was cut
 };
 
-// Finds them in finished models. The result is for deadlocks_free.
-deadlocks_t *deadlocks_find(const models_t *models);
+// Finds them in finished models. The result is for deadlocks_free. `strict_order`: whatever two
+// orders there are is POTENTIAL, even where they cannot meet.
+deadlocks_t *deadlocks_find(const models_t *models, bool strict_order);
+// Takes the finding out of the list, and counts it as suppressed.
+void deadlocks_suppress(deadlocks_t *deadlocks, size_t index);
 void deadlocks_free(deadlocks_t *deadlocks);
 // How many of a verdict there are.
 size_t deadlocks_count(const deadlocks_t *deadlocks, deadlock_verdict_t verdict);

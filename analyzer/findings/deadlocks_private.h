@@ -7,6 +7,7 @@
 
 typedef struct {
   const models_t *models;
+  bool strict_order;
   deadlocks_t *result;
   uint32_t capacity;
 } deadlock_search_t;

@@ -18,20 +18,20 @@ static uint32_t dense_lock(const order_search_t *order, uint32_t lock) {
 
 // ---- search ------------------------------------------------------------------------------------
 
-// True where `candidate` may follow the first `depth` entries of the chain. Strictly: nothing rules
-// the chain out so far.
+// True where `candidate` may follow the first `depth` entries of the chain. Unless
+// ruled_out_too, nothing rules the chain out so far.
 static bool may_follow(order_search_t *order, uint32_t depth, uint32_t candidate) {
   const dependency_t *entry = order_entry(order, candidate);
   const dependency_t *last = order_entry(order, order->chain[depth - 1]);
   for (uint32_t at = 0; at < depth; ++at) {
     const dependency_t *before = order_entry(order, order->chain[at]);
     if (before->wanted.lock == entry->wanted.lock) return false;
-    if (order->strict && order_common_gate(before, entry)) return false;
+    if (!order->ruled_out_too && order_common_gate(before, entry)) return false;
   }
-  if (!order->strict) return true;
-  if (!order_modes_exclude(&last->wanted, order_held(entry, last->wanted.lock))) return false;
+  if (order->ruled_out_too) return true;
+  if (!order_waits_for(order, &last->wanted, order_held(entry, last->wanted.lock))) return false;
   order->chain[depth] = candidate;
-  return order_find_actors(order, depth + 1, false);
+  return order_find_actors(order, depth + 1, ACTORS_CONCURRENT);
 }
 
 // Every cycle is found from its entry with the least index only. Depth is at most the length
@@ -60,8 +60,8 @@ static bool in_cycle(const order_search_t *order, const dependency_t *entry) {
   return false;
 }
 
-static void search_lengths(order_search_t *order, bool strict, uint32_t longest) {
-  order->strict = strict;
+static void search_lengths(order_search_t *order, bool ruled_out_too, uint32_t longest) {
+  order->ruled_out_too = ruled_out_too;
   order->steps = 0;
   order->steps_max = DEADLOCK_STEPS_MAX;
   uint32_t count = dependencies_count(order->dependencies);
@@ -71,7 +71,7 @@ static void search_lengths(order_search_t *order, bool strict, uint32_t longest)
       order->chain[0] = first;
       extend(order, 1);
     }
-  if (order->steps > order->steps_max && strict) order->search->result->search_cut = true;
+  if (order->steps > order->steps_max && !ruled_out_too) order->search->result->search_cut = true;
 }
 
 // ---- long cycles -------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ static void search_rings(order_search_t *order) {
   bool *done = array_zeroed(order->lock_count, sizeof *done);
   uint8_t *starts = array_zeroed(order->lock_count, sizeof *starts);
   mark_found(order, done);
-  order->strict = true;
+  order->ruled_out_too = false;
   order->steps = 0;
   for (uint32_t lock = 0; lock < order->lock_count; ++lock) {
     uint32_t component = order->component[lock];
@@ -190,15 +190,18 @@ void lock_order_search(deadlock_search_t *search) {
     for (uint32_t held = 0; held < entry->held_count; ++held)
       number_lock(&order, entry->held[held].lock);
   }
+  order.feasible =
+      feasible_open(models_order(search->models), locks_limit(models_locks(search->models)));
   graph_t locks = make_graph(&order, false);
   order.component = graph_components(&locks);
   order.holding = make_graph(&order, true);
   order.chain = array_zeroed(DEADLOCK_RING_MAX, sizeof *order.chain);
   order.actors = array_zeroed(DEADLOCK_RING_MAX, sizeof *order.actors);
   order.choices = array_zeroed(DEADLOCK_RING_MAX, sizeof *order.choices);
-  search_lengths(&order, true, DEADLOCK_CYCLE_MAX);
+  search_lengths(&order, false, DEADLOCK_CYCLE_MAX);
   search_rings(&order);
-  search_lengths(&order, false, BENIGN_CYCLE_MAX);
+  search_lengths(&order, true, BENIGN_CYCLE_MAX);
+  feasible_close(order.feasible);
   graph_free(&locks);
   graph_free(&order.holding);
   free(order.component);

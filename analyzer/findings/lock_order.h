@@ -5,6 +5,7 @@
 
 #include "analyzer/findings/components.h"
 #include "analyzer/findings/deadlocks_private.h"
+#include "analyzer/findings/feasible.h"
 #include "analyzer/models/address_map.h"
 
 // A chain D1 .. Dn of dependencies, each of which wants what the next one holds; a cycle if the
@@ -18,13 +19,18 @@ typedef struct {
   uint32_t *component;  // of dense locks
   address_map_t found;  // merge key -> index in result + 1
   uint64_t steps, steps_max;
-  bool strict;                             // only cycles that nothing rules out
+  bool ruled_out_too;                      // else only cycles that nothing rules out
   uint32_t length;                         // of the cycles looked for
   uint32_t *chain;                         // dependency indices, DEADLOCK_RING_MAX
   const dependency_occurrence_t **actors;  // who could do each
   uint32_t *choices;                       // which of its occurrences that is
   uint32_t gate;
+  feasible_t *feasible;
 } order_search_t;
+
+// Which occurrences may be in one cycle: such as nothing that was seen orders, such as creation,
+// joins and barriers do not order, or any in different threads.
+typedef enum { ACTORS_CONCURRENT, ACTORS_UNORDERED, ACTORS_ANY } actors_t;
 
 static inline const dependency_t *order_entry(const order_search_t *order, uint32_t index) {
   return dependencies_get(order->dependencies, index);
@@ -33,11 +39,15 @@ static inline const dependency_t *order_entry(const order_search_t *order, uint3
 // How the entry holds the lock, NULL: it does not.
 const dependency_lock_t *order_held(const dependency_t *entry, uint32_t lock);
 bool order_modes_exclude(const dependency_lock_t *a, const dependency_lock_t *b);
+// A request waits for that hold: the modes exclude each other, or both are readers of a lock that
+// lets waiting writers go first, and has writers.
+bool order_waits_for(const order_search_t *order, const dependency_lock_t *wanted,
+                     const dependency_lock_t *held);
 // The lock that both hold in modes that exclude each other, 0: none.
 uint32_t order_common_gate(const dependency_t *a, const dependency_t *b);
-// Finds for the first `count` entries of the chain occurrences in pairwise different threads that,
-// unless `ordered_too`, creation and joins do not order. Sets actors.
-bool order_find_actors(order_search_t *order, uint32_t count, bool ordered_too);
+// Finds for the first `count` entries of the chain occurrences in pairwise different threads, as
+// `actors` says. Sets actors.
+bool order_find_actors(order_search_t *order, uint32_t count, actors_t actors);
 // The chain is a cycle of `length`: judges and reports it. True where it is in the list now as what
 // the search looks for.
 bool order_close_cycle(order_search_t *order);

@@ -3,16 +3,20 @@
 //   READERS        no: somewhere wanted and held modes do not exclude each other
 //   GATE           no: two of them hold one more lock that keeps them apart
 //   SINGLE_THREAD  no: they cannot be done by as many different threads
-//   ORDERED        no: create and join keep every choice of threads apart
-// and POTENTIAL otherwise. Findings that are one bug are merged.
+//   ORDERED        no: create, join and barriers keep every choice of threads apart
+//   HANDED_OVER    no: hand-overs do, this time
+// and otherwise FEASIBLE, if a reordering of what was seen hangs, or POTENTIAL. Findings that are
+// one bug are merged.
 #include "analyzer/findings/lock_order.h"
 #include "analyzer/models/array.h"
 
+#include <stdlib.h>
 #include <xxhash.h>
 
 enum {
   FINDINGS_MAX = 1000,
-  SITE_FRAMES = 2,  // innermost frames that make stacks one call site
+  REORDERINGS_MAX = 64,  // choices of occurrences that are tried
+  SITE_FRAMES = 2,       // innermost frames that make stacks one call site
 };
 
 // ---- what rules a cycle out --------------------------------------------------------------------
@@ -36,29 +40,53 @@ uint32_t order_common_gate(const dependency_t *a, const dependency_t *b) {
   return 0;
 }
 
-static bool may_meet(const order_search_t *order, const dependency_occurrence_t *a,
-                     const dependency_occurrence_t *b, bool ordered_too) {
-  if (a->thread == b->thread) return false;
-  return ordered_too || (!dependencies_ordered(order->dependencies, a, b) &&
-                         !dependencies_ordered(order->dependencies, b, a));
+static uint64_t writers_of(const order_search_t *order, uint32_t lock) {
+  const lock_t *found = locks_get(models_locks(order->search->models), lock);
+  return found ? found->writers : 0;
 }
 
-static bool fits(const order_search_t *order, uint32_t at, bool ordered_too) {
-  for (uint32_t other = 0; other < at; ++other)
-    if (!may_meet(order, order->actors[other], order->actors[at], ordered_too)) return false;
+bool order_waits_for(const order_search_t *order, const dependency_lock_t *wanted,
+                     const dependency_lock_t *held) {
+  if (order_modes_exclude(wanted, held)) return true;
+  return !wanted->recursive_readers && writers_of(order, wanted->lock);
+}
+
+static bool are_ordered(const order_search_t *order, const dependency_occurrence_t *a,
+                        const dependency_occurrence_t *b, order_strength_t strength) {
+  const thread_order_t *threads = models_order(order->search->models);
+  return thread_order_precedes(threads, &a->moment, &b->moment, strength) ||
+         thread_order_precedes(threads, &b->moment, &a->moment, strength);
+}
+
+static bool may_meet(const order_search_t *order, const dependency_occurrence_t *a,
+                     const dependency_occurrence_t *b, actors_t actors) {
+  if (a->thread == b->thread) return false;
+  switch (actors) {
+  case ACTORS_CONCURRENT:
+    return !are_ordered(order, a, b, ORDER_THIS_RUN);
+  case ACTORS_UNORDERED:
+    return !are_ordered(order, a, b, ORDER_ALWAYS);
+  case ACTORS_ANY:
+    break;
+  }
   return true;
 }
 
-// Backtracking without recursion over at most eight choices each.
-bool order_find_actors(order_search_t *order, uint32_t count, bool ordered_too) {
+static bool fits(const order_search_t *order, uint32_t at, actors_t actors) {
+  for (uint32_t other = 0; other < at; ++other)
+    if (!may_meet(order, order->actors[other], order->actors[at], actors)) return false;
+  return true;
+}
+
+// Backtracking without recursion over at most eight choices each, from what `choices` says on.
+static bool choose_actors(order_search_t *order, uint32_t at, uint32_t count, actors_t actors) {
   uint32_t *choices = order->choices;
-  choices[0] = 0;
-  for (uint32_t at = 0; at < count;) {
+  while (at < count) {
     const dependency_t *entry = order_entry(order, order->chain[at]);
     bool found = false;
     while (!found && choices[at] < entry->occurrence_count) {
       order->actors[at] = &entry->occurrences[choices[at]++];
-      found = fits(order, at, ordered_too);
+      found = fits(order, at, actors);
     }
     if (++order->steps > order->steps_max) return false;
     if (found) {
@@ -70,11 +98,23 @@ bool order_find_actors(order_search_t *order, uint32_t count, bool ordered_too) 
   return true;
 }
 
-static bool modes_exclude_all(const order_search_t *order) {
+bool order_find_actors(order_search_t *order, uint32_t count, actors_t actors) {
+  order->choices[0] = 0;
+  return choose_actors(order, 0, count, actors);
+}
+
+static bool next_actors(order_search_t *order, actors_t actors) {
+  return choose_actors(order, order->length - 1, order->length, actors);
+}
+
+static bool all_wait(const order_search_t *order, bool behind_writers) {
   for (uint32_t at = 0; at < order->length; ++at) {
-    const dependency_t *entry = order_entry(order, order->chain[at]);
-    const dependency_t *next = order_entry(order, order->chain[(at + 1) % order->length]);
-    if (!order_modes_exclude(&entry->wanted, order_held(next, entry->wanted.lock))) return false;
+    const dependency_lock_t *wanted = &order_entry(order, order->chain[at])->wanted;
+    const dependency_lock_t *held =
+        order_held(order_entry(order, order->chain[(at + 1) % order->length]), wanted->lock);
+    if (!(behind_writers ? order_waits_for(order, wanted, held)
+                         : order_modes_exclude(wanted, held)))
+      return false;
   }
   return true;
 }
@@ -89,17 +129,73 @@ static uint32_t gate_of_chain(const order_search_t *order) {
   return 0;
 }
 
+static bool any_timed(const order_search_t *order) {
+  for (uint32_t at = 0; at < order->length; ++at)
+    if (order_entry(order, order->chain[at])->timed) return true;
+  return false;
+}
+
+static const lock_t *wanted_of_kind(const order_search_t *order, uint32_t what) {
+  for (uint32_t at = 0; at < order->length; ++at) {
+    const lock_t *lock = locks_get(models_locks(order->search->models),
+                                   order_entry(order, order->chain[at])->wanted.lock);
+    if (lock && (lock->bits & TRACE_LOCK_WHAT) == what) return lock;
+  }
+  return NULL;
+}
+
+// A semaphore of the chain was posted by one who had not waited for it: it never was a lock.
+static bool has_handover(const order_search_t *order) {
+  for (uint32_t at = 0; at < order->length; ++at) {
+    const lock_t *lock = locks_get(models_locks(order->search->models),
+                                   order_entry(order, order->chain[at])->wanted.lock);
+    if (lock && !lock->owned) return true;
+  }
+  return false;
+}
+
+static bool can_reorder(order_search_t *order, order_member_t *points) {
+  for (uint32_t at = 0; at < order->length; ++at)
+    points[at] = (order_member_t){order->actors[at]->thread, order->actors[at]->moment.position};
+  return feasible_points(order->feasible, points, order->length);
+}
+
+// Tries the choices of occurrences one after the other; the actors are those of the one that can,
+// else of the first.
+static bool find_reordering(order_search_t *order) {
+  order_member_t *points = array_resize(NULL, order->length, sizeof *points);
+  bool found = false;
+  uint32_t tried = 0;
+  do {
+    found = can_reorder(order, points);
+  } while (!found && ++tried < REORDERINGS_MAX && next_actors(order, ACTORS_CONCURRENT));
+  free(points);
+  if (!found) order_find_actors(order, order->length, ACTORS_CONCURRENT);
+  return found;
+}
+
+// Nothing rules the chain out.
+static deadlock_verdict_t judge_possible(order_search_t *order, deadlock_reason_t *reason) {
+  *reason = DEADLOCK_REASON_OPPOSITE_ORDER;
+  if (wanted_of_kind(order, TRACE_LOCK_SEMAPHORE)) *reason = DEADLOCK_REASON_SEMAPHORES;
+  if (!all_wait(order, false)) *reason = DEADLOCK_REASON_WRITER_BETWEEN;
+  if (*reason != DEADLOCK_REASON_OPPOSITE_ORDER || any_timed(order)) return DEADLOCK_POTENTIAL;
+  return find_reordering(order) ? DEADLOCK_FEASIBLE : DEADLOCK_POTENTIAL;
+}
+
 // Sets *reason and returns the verdict of the whole chain.
 static deadlock_verdict_t judge(order_search_t *order, deadlock_reason_t *reason) {
   order->gate = 0;
   *reason = DEADLOCK_REASON_READERS;
-  if (!modes_exclude_all(order)) return DEADLOCK_BENIGN;
+  if (!all_wait(order, true)) return DEADLOCK_BENIGN;
   *reason = DEADLOCK_REASON_GATE;
   order->gate = gate_of_chain(order);
   if (order->gate) return DEADLOCK_BENIGN;
-  *reason = DEADLOCK_REASON_OPPOSITE_ORDER;
-  if (order_find_actors(order, order->length, false)) return DEADLOCK_POTENTIAL;
-  bool possible = order_find_actors(order, order->length, true);
+  if (order_find_actors(order, order->length, ACTORS_CONCURRENT))
+    return order->ruled_out_too ? DEADLOCK_POTENTIAL : judge_possible(order, reason);
+  *reason = DEADLOCK_REASON_HANDED_OVER;
+  if (order_find_actors(order, order->length, ACTORS_UNORDERED)) return DEADLOCK_BENIGN;
+  bool possible = order_find_actors(order, order->length, ACTORS_ANY);
   *reason = possible ? DEADLOCK_REASON_ORDERED : DEADLOCK_REASON_SINGLE_THREAD;
   return DEADLOCK_BENIGN;
 }
@@ -149,8 +245,9 @@ static bool chain_wants(const order_search_t *order, uint32_t lock) {
 // True where a finding already ties a part of these locks, so that this cycle adds nothing: one
 // that is graver, or as grave and shorter.
 static bool covers(const order_search_t *order, const deadlock_t *known) {
-  bool graver =
-      known->verdict == DEADLOCK_ACTUAL || (!order->strict && known->verdict == DEADLOCK_POTENTIAL);
+  bool graver = known->verdict == DEADLOCK_ACTUAL ||
+                (order->ruled_out_too && known->verdict != DEADLOCK_BENIGN &&
+                 known->why_not_ruled_out >> DEADLOCK_DOUBT_INDEX_CONCURRENT & 1);
   if (known->leg_count < 2 || known->leg_count > order->length - !graver) return false;
   for (uint32_t leg = 0; leg < known->leg_count; ++leg)
     if (!known->legs[leg].wants || !chain_wants(order, known->legs[leg].wants)) return false;
@@ -198,44 +295,88 @@ static uint32_t doubts_of(const deadlock_t *found) {
                     1u << DEADLOCK_DOUBT_INDEX_MODES | 1u << DEADLOCK_DOUBT_INDEX_CONCURRENT;
   for (uint32_t at = 0; at < found->leg_count; ++at)
     if (found->legs[at].timed) return doubts | 1u << DEADLOCK_DOUBT_INDEX_BOUNDED;
-  return doubts | 1u << DEADLOCK_DOUBT_INDEX_UNBOUNDED;
+  doubts |= 1u << DEADLOCK_DOUBT_INDEX_UNBOUNDED;
+  if (found->verdict == DEADLOCK_FEASIBLE) return doubts | 1u << DEADLOCK_DOUBT_INDEX_REORDERED;
+  return found->reason == DEADLOCK_REASON_OPPOSITE_ORDER
+             ? doubts | 1u << DEADLOCK_DOUBT_INDEX_NOT_REORDERED
+             : doubts;
 }
 
 static deadlock_kind_t kind_of(const order_search_t *order) {
-  for (uint32_t at = 0; at < order->length; ++at) {
-    const lock_t *lock = locks_get(models_locks(order->search->models),
-                                   order_entry(order, order->chain[at])->wanted.lock);
-    if (lock && (lock->bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK) return DEADLOCK_KIND_RWLOCK;
-  }
+  if (wanted_of_kind(order, TRACE_LOCK_RWLOCK)) return DEADLOCK_KIND_RWLOCK;
+  if (wanted_of_kind(order, TRACE_LOCK_SEMAPHORE)) return DEADLOCK_KIND_SEMAPHORE;
   return DEADLOCK_KIND_LOCK_ORDER;
+}
+
+// Place of the leg's hold among the steps of all threads: the newest acquisition of the lock before
+// the leg's point.
+static uint32_t when_taken(const order_search_t *order, const deadlock_t *found, uint32_t at) {
+  const thread_order_t *threads = models_order(order->search->models);
+  uint32_t thread = order->actors[at]->thread;
+  for (uint32_t index = order->actors[at]->moment.position; index-- > 0;) {
+    const order_step_t *step = thread_order_step(threads, thread, index);
+    if (step->lock == found->legs[at].holds) return step->when;
+  }
+  return 0;
+}
+
+// The reordering runs its steps in the order they were recorded in; then all ask.
+static void fill_schedule(const order_search_t *order, deadlock_t *found) {
+  uint32_t count = found->leg_count;
+  uint32_t *when = array_resize(NULL, count, sizeof *when);
+  found->schedule = array_resize(NULL, (size_t)count * 2, sizeof *found->schedule);
+  for (uint32_t leg = 0; leg < count; ++leg) {
+    when[leg] = when_taken(order, found, leg);
+    uint32_t at = leg;
+    for (; at > 0 && when[found->schedule[at - 1].leg] > when[leg]; --at)
+      found->schedule[at] = found->schedule[at - 1];
+    found->schedule[at] = (deadlock_step_t){.leg = leg};
+  }
+  for (uint32_t leg = 0; leg < count; ++leg)
+    found->schedule[count + leg] = (deadlock_step_t){found->schedule[leg].leg, true};
+  free(when);
+}
+
+static void choose_any_actors(order_search_t *order) {
+  if (order_find_actors(order, order->length, ACTORS_ANY)) return;
+  for (uint32_t at = 0; at < order->length; ++at)
+    order->actors[at] = &order_entry(order, order->chain[at])->occurrences[0];
 }
 
 static void report(order_search_t *order, deadlock_verdict_t verdict, deadlock_reason_t reason) {
   uint64_t *known = address_map_put(&order->found, merge_key(order, reason));
+  deadlocks_t *result = order->search->result;
   if (*known) {
-    count_again(&order->search->result->items[*known - 1], order);
+    count_again(&result->items[*known - 1], order);
     return;
   }
-  if (order->search->result->count >= FINDINGS_MAX) {
-    order->search->result->search_cut = true;
+  if (result->count >= FINDINGS_MAX) {
+    result->search_cut = true;
     return;
   }
-  if (verdict == DEADLOCK_BENIGN && !order_find_actors(order, order->length, true))
-    for (uint32_t at = 0; at < order->length; ++at)
-      order->actors[at] = &order_entry(order, order->chain[at])->occurrences[0];
+  bool ruled_out = verdict == DEADLOCK_BENIGN;
+  if (ruled_out) choose_any_actors(order);
+  if (ruled_out && order->search->strict_order) verdict = DEADLOCK_POTENTIAL;
   deadlock_t *found = deadlock_add(order->search, verdict, kind_of(order), reason, order->length);
   for (uint32_t at = 0; at < order->length; ++at) fill_leg(order, &found->legs[at], at);
   found->gate = order->gate;
-  if (verdict == DEADLOCK_POTENTIAL) found->why_not_ruled_out = doubts_of(found);
-  *known = order->search->result->count;
+  if (!ruled_out)
+    found->why_not_ruled_out = doubts_of(found);
+  else if (verdict == DEADLOCK_POTENTIAL)
+    found->why_not_ruled_out = 1u << DEADLOCK_DOUBT_INDEX_STRICT;
+  else
+    result->handed_over += reason == DEADLOCK_REASON_HANDED_OVER;
+  if (verdict == DEADLOCK_FEASIBLE) fill_schedule(order, found);
+  *known = result->count;
 }
 
 bool order_close_cycle(order_search_t *order) {
   deadlock_reason_t reason;
   ++order->search->result->cycles_examined;
+  if (has_handover(order)) return false;
   deadlock_verdict_t verdict = judge(order, &reason);
   if (order->steps > order->steps_max) return false;  // cut short: the verdict is none
-  if ((verdict == DEADLOCK_BENIGN) == order->strict) return false;
+  if ((verdict == DEADLOCK_BENIGN) != order->ruled_out_too) return false;
   if (!is_covered(order)) report(order, verdict, reason);
   return true;
 }

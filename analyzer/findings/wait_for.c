@@ -42,6 +42,7 @@ static const thread_pending_t *pending_of(const wait_graph_t *graph, uint32_t th
 static const lock_t *wanted_lock(const wait_graph_t *graph, const thread_pending_t *pending) {
   if (pending->what != TRACE_PENDING_LOCK) return NULL;
   if (pending->second & (TRACE_LOCK_TIMED | TRACE_LOCK_TRY)) return NULL;
+  if ((pending->second & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE) return NULL;  // anybody may post
   return locks_at(graph->locks, pending->object);
 }
 

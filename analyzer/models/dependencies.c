@@ -28,19 +28,12 @@ typedef struct {
   uint64_t variants;
 } family_t;
 
-// What orders a thread: its epoch, what it knows by joining, what it knew when it was created.
-typedef struct {
-  uint32_t epoch;
-  const vector_clock_t *known, *start;
-} thread_order_t;
-
 struct dependencies {
   list_t all;
   address_map_t keys;      // key -> dependency_t *
   address_map_t families;  // family -> family_t
   address_map_t nodes;     // lock -> node_t *
-  thread_order_t *threads;
-  uint32_t thread_limit;
+  thread_order_t *order;
   uint64_t serial, dropped;
   uint64_t retired_entries;
   uint32_t *queue;  // locks to look at again
@@ -51,15 +44,16 @@ static const char *const mode_names[] = {"exclusive", "shared"};
 
 const char *lock_mode_name(lock_mode_t mode) { return mode_names[mode]; }
 
-dependencies_t *dependencies_open(void) {
+dependencies_t *dependencies_open(thread_order_t *order) {
   dependencies_t *dependencies = array_zeroed(1, sizeof *dependencies);
   dependencies->families = (address_map_t)ADDRESS_MAP(family_t);
+  dependencies->order = order;
   return dependencies;
 }
 
 static void free_dependency(dependency_t *dependency) {
   for (uint32_t at = 0; at < dependency->occurrence_count; ++at)
-    vector_clock_drop(dependency->occurrences[at].clock);
+    order_moment_drop(&dependency->occurrences[at].moment);
   free(dependency->held);
   free(dependency->places);
   free(dependency);
@@ -79,67 +73,16 @@ void dependencies_close(dependencies_t *dependencies) {
   uint64_t lock;
   for (node_t **node; (node = address_map_next(&dependencies->nodes, &position, &lock));)
     free_node(*node);
-  for (uint32_t thread = 0; thread < dependencies->thread_limit; ++thread) {
-    vector_clock_drop(dependencies->threads[thread].known);
-    vector_clock_drop(dependencies->threads[thread].start);
-  }
   address_map_clear(&dependencies->keys);
   address_map_clear(&dependencies->families);
   address_map_clear(&dependencies->nodes);
   free(dependencies->all.items);
-  free(dependencies->threads);
   free(dependencies->queue);
   free(dependencies);
 }
 
-// ---- order of threads --------------------------------------------------------------------------
-
-static thread_order_t *order_of(dependencies_t *dependencies, uint32_t thread) {
-  ARRAY_RESERVE(dependencies->threads, dependencies->thread_limit, thread + 1);
-  thread_order_t *order = &dependencies->threads[thread];
-  if (!order->epoch) order->epoch = 1;
-  return order;
-}
-
-// All that `thread` has done and knows so far joins what *clock knows.
-static void learn(const vector_clock_t **clock, const thread_order_t *order, uint32_t thread) {
-  *clock = vector_clock_join(*clock, order->known);
-  *clock = vector_clock_join(*clock, order->start);
-  *clock = vector_clock_raise(*clock, thread, order->epoch);
-}
-
-const vector_clock_t *dependencies_fork(dependencies_t *dependencies, uint32_t creator) {
-  thread_order_t *from = order_of(dependencies, creator);
-  const vector_clock_t *clock = NULL;
-  learn(&clock, from, creator);
-  ++from->epoch;
-  return clock;
-}
-
-void dependencies_begin(dependencies_t *dependencies, uint32_t thread,
-                        const vector_clock_t *clock) {
-  thread_order_t *order = order_of(dependencies, thread);
-  order->start = vector_clock_join(order->start, clock);
-  vector_clock_drop(clock);
-}
-
-bool dependencies_has_begun(const dependencies_t *dependencies, uint32_t thread) {
-  return thread < dependencies->thread_limit && dependencies->threads[thread].start;
-}
-
-void dependencies_join(dependencies_t *dependencies, uint32_t joiner, uint32_t thread) {
-  const vector_clock_t *clock = NULL;
-  learn(&clock, order_of(dependencies, thread), thread);
-  thread_order_t *order = order_of(dependencies, joiner);
-  order->known = vector_clock_join(order->known, clock);
-  vector_clock_drop(clock);
-}
-
-bool dependencies_ordered(const dependencies_t *dependencies, const dependency_occurrence_t *a,
-                          const dependency_occurrence_t *b) {
-  if (a->thread == b->thread) return true;
-  if (vector_clock_get(b->clock, a->thread) >= a->epoch) return true;
-  return vector_clock_get(dependencies->threads[b->thread].start, a->thread) >= a->epoch;
+thread_order_t *dependencies_order(const dependencies_t *dependencies) {
+  return dependencies->order;
 }
 
 // ---- entries -----------------------------------------------------------------------------------
@@ -255,14 +198,27 @@ static void count_threads(dependency_t *entry) {
   }
 }
 
-// Where a further occurrence goes: a free place, else over the oldest of the newer half.
+static uint32_t seen_of_thread(const dependency_t *entry, uint32_t thread) {
+  uint32_t seen = 0;
+  for (uint32_t at = 0; at < entry->occurrence_count; ++at)
+    seen += entry->occurrences[at].thread == thread;
+  return seen;
+}
+
+// Where a further occurrence goes: a free place, else the oldest of the newer half whose thread is
+// there twice, else the oldest: threads that came once are what a cycle may need.
 static dependency_occurrence_t *occurrence_place(dependency_t *entry) {
   enum { KEPT = DEPENDENCY_OCCURRENCES / 2 };
   if (entry->occurrence_count < DEPENDENCY_OCCURRENCES)
     return &entry->occurrences[entry->occurrence_count++];
-  dependency_occurrence_t *oldest = &entry->occurrences[KEPT];
-  vector_clock_drop(oldest->clock);
-  memmove(oldest, oldest + 1, (DEPENDENCY_OCCURRENCES - KEPT - 1) * sizeof *oldest);
+  uint32_t victim = KEPT;
+  while (victim < DEPENDENCY_OCCURRENCES - 1 &&
+         seen_of_thread(entry, entry->occurrences[victim].thread) < 2)
+    ++victim;
+  if (seen_of_thread(entry, entry->occurrences[victim].thread) < 2) victim = KEPT;
+  dependency_occurrence_t *oldest = &entry->occurrences[victim];
+  order_moment_drop(&oldest->moment);
+  memmove(oldest, oldest + 1, (DEPENDENCY_OCCURRENCES - victim - 1) * sizeof *oldest);
   ++entry->occurrences_dropped;
   return &entry->occurrences[DEPENDENCY_OCCURRENCES - 1];
 }
@@ -271,18 +227,18 @@ static dependency_occurrence_t *occurrence_place(dependency_t *entry) {
 // any moment of the epoch is concurrent with something, it is.
 static void note_occurrence(dependencies_t *dependencies, dependency_t *entry, uint32_t thread,
                             uint64_t time) {
-  const thread_order_t *order = order_of(dependencies, thread);
+  uint32_t epoch = thread_order_epoch(dependencies->order, thread);
   for (uint32_t at = entry->occurrence_count; at-- > 0;) {
     dependency_occurrence_t *known = &entry->occurrences[at];
-    if (known->thread != thread || known->epoch != order->epoch) continue;
+    if (known->thread != thread || known->moment.epoch != epoch) continue;
     known->last_ns = time;
     return;
   }
-  *occurrence_place(entry) = (dependency_occurrence_t){.thread = thread,
-                                                       .epoch = order->epoch,
-                                                       .first_ns = time,
-                                                       .last_ns = time,
-                                                       .clock = vector_clock_keep(order->known)};
+  *occurrence_place(entry) =
+      (dependency_occurrence_t){.thread = thread,
+                                .first_ns = time,
+                                .last_ns = time,
+                                .moment = thread_order_now(dependencies->order, thread)};
   count_threads(entry);
 }
 

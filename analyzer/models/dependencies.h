@@ -4,11 +4,11 @@
 // asked; with whole tuples gate locks, readers and single threads can be told from deadlocks.
 //
 // Equal tuples are one entry with a count. An entry keeps which threads made it, and when in the
-// order that creating and joining threads imposes (vector clocks), for a bounded number of them.
+// order of threads (thread_order.h), for a bounded number of them.
 #ifndef ANALYZER_MODELS_DEPENDENCIES_H
 #define ANALYZER_MODELS_DEPENDENCIES_H
 
-#include "analyzer/models/vector_clock.h"
+#include "analyzer/models/thread_order.h"
 #include "analyzer/reading/reader.h"
 
 typedef enum { LOCK_MODE_EXCLUSIVE = 0, LOCK_MODE_SHARED = 1 } lock_mode_t;
@@ -31,9 +31,8 @@ typedef struct {
 // One (thread, moment) at which the tuple was seen.
 typedef struct {
   uint32_t thread;
-  uint32_t epoch;  // of that thread: grows when it creates a thread
   uint64_t first_ns, last_ns;
-  const vector_clock_t *clock;  // what the thread knew of others then
+  order_moment_t moment;  // the first in its epoch
 } dependency_occurrence_t;
 
 typedef struct dependency {
@@ -56,16 +55,10 @@ typedef struct dependency {
 
 typedef struct dependencies dependencies_t;
 
-dependencies_t *dependencies_open(void);
+// `order` says when threads could have met; it outlives the dependencies.
+dependencies_t *dependencies_open(thread_order_t *order);
+thread_order_t *dependencies_order(const dependencies_t *dependencies);
 void dependencies_close(dependencies_t *dependencies);
-
-// Creating and joining threads is the order that no schedule can change. A creation has two ends,
-// read in either order: what the creator had done when it created (a reference that the second end
-// consumes), and the thread that begins with it. `has_begun`: the second end was noted.
-const vector_clock_t *dependencies_fork(dependencies_t *dependencies, uint32_t creator);
-void dependencies_begin(dependencies_t *dependencies, uint32_t thread, const vector_clock_t *clock);
-bool dependencies_has_begun(const dependencies_t *dependencies, uint32_t thread);
-void dependencies_join(dependencies_t *dependencies, uint32_t joiner, uint32_t thread);
 
 // Notes that `thread` asked for `wanted` while it held the `count` locks of `held` (count >= 1).
 void dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
@@ -83,10 +76,6 @@ uint32_t dependencies_count(const dependencies_t *dependencies);
 const dependency_t *dependencies_get(const dependencies_t *dependencies, uint32_t index);
 // Entries that were dropped because of the limits above, and held locks left out.
 uint64_t dependencies_dropped(const dependencies_t *dependencies);
-
-// True where `a` is over before `b` can begin, whatever the schedule.
-bool dependencies_ordered(const dependencies_t *dependencies, const dependency_occurrence_t *a,
-                          const dependency_occurrence_t *b);
 
 // Edges for lock_edges.csv: entries merged by (held lock, wanted lock, their stacks).
 typedef struct {

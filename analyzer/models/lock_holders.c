@@ -5,14 +5,16 @@
 
 #include <stdlib.h>
 
-bool lock_has_owner(uint32_t bits) {
-  switch (bits & TRACE_LOCK_WHAT) {
+bool lock_has_owner(const lock_t *lock) {
+  switch (lock->bits & TRACE_LOCK_WHAT) {
   case TRACE_LOCK_MUTEX:
   case TRACE_LOCK_RWLOCK:
   case TRACE_LOCK_SPIN:
   case TRACE_LOCK_ONCE:
   case TRACE_LOCK_FILE:
     return true;
+  case TRACE_LOCK_SEMAPHORE:
+    return lock->owned;
   default:
     return false;
   }
@@ -121,6 +123,8 @@ void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event) {
                     .depth = 1,
                     .mode = bits & TRACE_LOCK_SHARED ? LOCK_MODE_SHARED : LOCK_MODE_EXCLUSIVE,
                     .timed = event->timed,
+                    .step = thread_order_acquire(dependencies_order(locks->dependencies),
+                                                 event->thread, lock->id, bits & TRACE_LOCK_SHARED),
                     .since_ns = event->time};
 }
 
@@ -132,7 +136,7 @@ static void end_hold(lock_t *lock, const held_lock_t *held, uint32_t thread,
   lock_history_hold(lock, held, thread, event->time);
 }
 
-static void release_held(held_locks_t *held, held_lock_t *entry, uint32_t thread,
+static void release_held(locks_t *locks, held_locks_t *held, held_lock_t *entry, uint32_t thread,
                          const reader_event_t *event) {
   lock_t *lock = entry->lock;
   if (entry->depth > 1) {
@@ -140,6 +144,7 @@ static void release_held(held_locks_t *held, held_lock_t *entry, uint32_t thread
     return;
   }
   end_hold(lock, entry, thread, event);
+  thread_order_release(dependencies_order(locks->dependencies), thread, entry->step);
   remove_from_lock(lock, thread, entry->mode);
   remove_held(held, entry);
 }
@@ -160,14 +165,14 @@ static void release_foreign(locks_t *locks, lock_t *lock, const reader_event_t *
     return;
   }
   ++lock->released_by_other;
-  if (!checks_owner(lock->bits)) release_held(held, entry, holder, event);
+  if (!checks_owner(lock->bits)) release_held(locks, held, entry, holder, event);
 }
 
 void lock_released(locks_t *locks, lock_t *lock, const reader_event_t *event) {
   held_locks_t *held = lock_held_by(locks, event->thread);
   held_lock_t *entry = find_held(held, lock);
   if (entry)
-    release_held(held, entry, event->thread, event);
+    release_held(locks, held, entry, event->thread, event);
   else
     release_foreign(locks, lock, event);
 }
@@ -210,6 +215,10 @@ void lock_forget_thread(locks_t *locks, uint32_t thread) {
   for (uint32_t at = 0; at < held->count; ++at)
     remove_from_lock(held->items[at].lock, thread, held->items[at].mode);
   held->count = 0;
+}
+
+bool lock_is_held_by(locks_t *locks, const lock_t *lock, uint32_t thread) {
+  return find_held(lock_held_by(locks, thread), lock);
 }
 
 uint32_t locks_held_count(const locks_t *locks, uint32_t thread) {

@@ -41,6 +41,7 @@ locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *
   locks->dependencies = dependencies;
   locks->limit = 1;
   locks->sweep_at = FIRST_SWEEP;
+  lock_handovers_open(locks);
   return locks;
 }
 
@@ -68,6 +69,8 @@ void locks_close(locks_t *locks) {
   address_map_clear(&locks->by_page);
   address_map_clear(&locks->generations);
   address_map_clear(&locks->classes);
+  lock_handovers_free(locks);
+  address_map_clear(&locks->pipes);
   free(locks->held);
   free(locks->kept);
   free(locks);
@@ -89,11 +92,13 @@ static uint32_t made_bits(uint32_t bits) {
                  TRACE_LOCK_PROCESS_SHARED | TRACE_LOCK_WRITER_PREFERRED);
 }
 
-static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t address) {
+static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t address,
+                          uint32_t bits) {
   lock_t *lock = array_zeroed(1, sizeof *lock);
   lock->id = locks->limit++;
   lock->address = address;
   lock->instances = 1;
+  lock->owned = (bits & TRACE_LOCK_WHAT) != TRACE_LOCK_SEMAPHORE;
   lock->first_ns = event->time;
   lock->first_thread = event->thread;
   const uint64_t *generation = address_map_get(&locks->generations, address);
@@ -109,7 +114,7 @@ static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t 
 
 lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address, uint32_t bits) {
   lock_t *lock = find_lock(locks, address);
-  if (!lock) lock = begin_lock(locks, event, address);
+  if (!lock) lock = begin_lock(locks, event, address, bits);
   if (bits) lock->bits = made_bits(bits);
   if (!lock->first_stack) lock->first_stack = event->stack;
   if (event->time > lock->last_ns) lock->last_ns = event->time;
@@ -299,6 +304,26 @@ static void step_init(locks_t *locks, const reader_event_t *event) {
   lock_touch(locks, event, event->words[0], (uint32_t)event->arg)->init_stack = event->stack;
 }
 
+// One that begins with 1 may be a lock, until somebody posts it who has not waited for it.
+static void step_semaphore(locks_t *locks, const reader_event_t *event) {
+  lock_t *old = find_lock(locks, event->words[0]);
+  if (old && (old->acquisitions || old->failed || old->init_stack))
+    end_lock(locks, old, LOCK_END_INITIALISED, event->time);
+  lock_t *lock = lock_touch(locks, event, event->words[0], (uint32_t)event->words[1]);
+  lock->init_stack = event->stack;
+  lock->owned = event->arg == 1;
+}
+
+// True for a semaphore that hands something over: it is no lock.
+static bool is_handover(locks_t *locks, lock_t *lock, uint32_t thread, bool post) {
+  if ((lock->bits & TRACE_LOCK_WHAT) != TRACE_LOCK_SEMAPHORE) return false;
+  if (post && lock->owned && !lock_is_held_by(locks, lock, thread)) {
+    lock_drop_holders(locks, lock);
+    lock->owned = false;
+  }
+  return !lock->owned;
+}
+
 static void step_destroy(locks_t *locks, const reader_event_t *event) {
   lock_t *lock = find_lock(locks, event->words[0]);
   if (lock) end_lock(locks, lock, LOCK_END_DESTROYED, event->time);
@@ -319,7 +344,12 @@ static void step_acquire(locks_t *locks, const reader_event_t *event) {
     ++lock->contended;
     note_wait(lock, event);
   }
-  if (!lock_has_owner(bits)) return;
+  if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK && !(bits & TRACE_LOCK_SHARED)) ++lock->writers;
+  if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_ONCE && bits & TRACE_LOCK_SHARED)
+    lock_take_over(locks, lock->address, event->thread, ORDER_ALWAYS);
+  if (is_handover(locks, lock, event->thread, false))
+    lock_take_over(locks, lock->address, event->thread, ORDER_THIS_RUN);
+  if (!lock_has_owner(lock)) return;
   if (!(bits & TRACE_LOCK_TRY))
     lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
   lock_acquired(locks, lock, event);
@@ -337,14 +367,16 @@ static void step_fail(locks_t *locks, const reader_event_t *event) {
   ++lock->failed;
   if (bits & TRACE_LOCK_TRY) return;
   if (failure_waited(event)) note_wait(lock, event);
-  if (lock_has_owner(bits))
+  if (lock_has_owner(lock))
     lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
 }
 
 static void step_release(locks_t *locks, const reader_event_t *event) {
   uint32_t bits = (uint32_t)event->arg;
   lock_t *lock = lock_touch(locks, event, event->words[0], bits);
-  if (lock_has_owner(bits)) lock_released(locks, lock, event);
+  if (is_handover(locks, lock, event->thread, true) || (bits & TRACE_LOCK_WHAT) == TRACE_LOCK_ONCE)
+    lock_hand_over(locks, lock->address, event->thread);
+  if (lock_has_owner(lock)) lock_released(locks, lock, event);
 }
 
 // Kind 0: what was lost is not known, and may have been anything.
@@ -380,6 +412,14 @@ void locks_step(locks_t *locks, const reader_event_t *event) {
   case TRACE_COND_WAIT:
   case TRACE_COND_SIGNAL:
     lock_condition_step(locks, event);
+    lock_handover_step(locks, event);
+    break;
+  case TRACE_BARRIER_INIT:
+  case TRACE_BARRIER_WAIT:
+    lock_handover_step(locks, event);
+    break;
+  case TRACE_SEMAPHORE_INIT:
+    step_semaphore(locks, event);
     break;
   case TRACE_THREAD_END:
     end_thread_stack(locks, event);
@@ -406,7 +446,8 @@ static void finish_request(locks_t *locks, uint32_t thread, const thread_pending
   for (uint32_t at = 0; at < held->count; ++at)
     if (held->items[at].lock == lock && held->items[at].since_ns >= pending->since_ns) return;
   lock_waited(lock, thread, pending->stack, pending->since_ns, end_ns);
-  if (lock_has_owner(bits))
+  if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK && !(bits & TRACE_LOCK_SHARED)) ++lock->writers;
+  if (lock_has_owner(lock))
     lock_requested(locks, lock, thread, pending->stack, bits, pending->since_ns, true);
 }
 

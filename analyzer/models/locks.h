@@ -49,6 +49,9 @@ typedef struct lock {
   uint32_t first_stack;  // first call on it that has a stack
   uint32_t first_thread;
   bool shared_by_threads;      // touched by more than one thread
+  bool owned;                  // whoever acquires it releases it: all locks, and semaphores as long
+                               // as they begin with 1 and are posted by who waited for them
+  uint64_t writers;            // rwlocks: requests to write
   heap_block_t block;          // the heap block it was first seen in; size 0: none
   uint64_t acquisitions;       // successful; recursive re-acquires included
   uint64_t contended;          // of these, after waiting (condition re-acquires not counted)
@@ -88,6 +91,8 @@ typedef struct locks locks_t;
 locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies);
 void locks_close(locks_t *locks);
 void locks_step(locks_t *locks, const reader_event_t *event);
+// An event of the family of descriptors: what is written here and read there orders threads.
+void lock_descriptor_step(locks_t *locks, const reader_event_t *event);
 // The memory [start, start + size) is no more: retires every lock in it.
 void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end, uint64_t time);
 // The reader's modules that were unloaded until now take their locks with them. Call now and then.

@@ -14,6 +14,7 @@ typedef struct {
   uint32_t stack, depth;
   uint8_t mode;  // lock_mode_t
   bool timed;
+  uint32_t step;  // of its acquisition in the order of threads, + 1
   uint64_t since_ns;
 } held_lock_t;
 
@@ -43,15 +44,18 @@ struct locks {
   condition_hazard_t *hazards;
   uint32_t hazard_count, hazard_capacity;
   uint32_t modules_seen_unloaded;
+  address_map_t handovers;  // address or descriptor -> what was last handed over there
+  address_map_t pipes;      // descriptor -> other end + 1
 };
 
 // The living lock at the event's object, begun now if there was none; the call is noted in it.
 lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address, uint32_t bits);
 
 // ---- holders ----
-// True for kinds that belong to whoever acquired them (no semaphores, barriers, bare futexes).
-bool lock_has_owner(uint32_t bits);
+// True for what belongs to whoever acquired it (no barriers, bare futexes, counting semaphores).
+bool lock_has_owner(const lock_t *lock);
 held_locks_t *lock_held_by(locks_t *locks, uint32_t thread);
+bool lock_is_held_by(locks_t *locks, const lock_t *lock, uint32_t thread);
 void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event);
 void lock_released(locks_t *locks, lock_t *lock, const reader_event_t *event);
 // A request that may wait: its lock order, if the thread holds others. At the end of the trace
@@ -71,6 +75,14 @@ void lock_history_hold(lock_t *lock, const held_lock_t *held, uint32_t thread, u
 // A wait of `thread` at `stack` ended (or the trace did): counts it, and charges every nanosecond
 // of it to the site that held the lock then.
 void lock_waited(lock_t *lock, uint32_t thread, uint32_t stack, uint64_t from, uint64_t until);
+
+// ---- hand-overs ----
+void lock_handovers_open(locks_t *locks);
+void lock_handovers_free(locks_t *locks);
+void lock_handover_step(locks_t *locks, const reader_event_t *event);
+// `thread` gives something away at `key`; who takes it over knows what the giver had done.
+void lock_hand_over(locks_t *locks, uint64_t key, uint32_t thread);
+void lock_take_over(locks_t *locks, uint64_t key, uint32_t thread, order_strength_t strength);
 
 // ---- conditions ----
 void lock_condition_step(locks_t *locks, const reader_event_t *event);

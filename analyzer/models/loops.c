@@ -11,6 +11,7 @@ loops_t *loops_open(uint64_t stall_ns) {
   loops_t *loops = array_zeroed(1, sizeof *loops);
   loops->stall_ns = stall_ns;
   loops->tasks = tasks_open();
+  loops->pools = pools_open();
   return loops;
 }
 
@@ -32,6 +33,7 @@ void loops_close(loops_t *loops) {
   for (uint32_t thread = 0; thread < loops->thread_capacity; ++thread)
     turn_free(&loops->threads[thread].turn);
   tasks_close(loops->tasks);
+  pools_close(loops->pools);
   address_map_clear(&loops->open);
   address_map_clear(&loops->tokens);
   address_map_clear(&loops->polls);
@@ -407,6 +409,7 @@ static bool begins_turn(uint8_t kind) {
 }
 
 void loops_step(loops_t *loops, const reader_event_t *event) {
+  pools_step(loops->pools, event);
   if (event->kind == TRACE_PENDING) {
     step_pending(loops, event);
     return;
@@ -498,6 +501,7 @@ void loops_finish(loops_t *loops, uint64_t end_ns) {
     site_table_sort(&loop->blocking);
   }
   tasks_finish(loops->tasks, end_ns);
+  pools_finish(loops->pools, end_ns);
 }
 
 uint32_t loops_count(const loops_t *loops) { return loops->count; }
@@ -505,5 +509,7 @@ uint32_t loops_count(const loops_t *loops) { return loops->count; }
 const loop_t *loops_get(const loops_t *loops, uint32_t index) { return loops->items[index]; }
 
 const tasks_t *loops_tasks(const loops_t *loops) { return loops->tasks; }
+
+const pools_t *loops_pools(const loops_t *loops) { return loops->pools; }
 
 uint64_t loops_stall_ns(const loops_t *loops) { return loops->stall_ns; }

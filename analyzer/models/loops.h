@@ -11,6 +11,7 @@
 #define ANALYZER_MODELS_LOOPS_H
 
 #include "analyzer/models/histogram.h"
+#include "analyzer/models/pools.h"
 #include "analyzer/models/site_table.h"
 #include "analyzer/models/tasks.h"
 #include "analyzer/reading/reader.h"
@@ -71,6 +72,7 @@ void loops_finish(loops_t *loops, uint64_t end_ns);
 uint32_t loops_count(const loops_t *loops);
 const loop_t *loops_get(const loops_t *loops, uint32_t index);  // 0 .. count - 1; id = index + 1
 const tasks_t *loops_tasks(const loops_t *loops);
+const pools_t *loops_pools(const loops_t *loops);  // fed with what the loops are fed with
 uint64_t loops_stall_ns(const loops_t *loops);
 
 #endif

@@ -18,6 +18,7 @@ typedef struct {
 struct loops {
   uint64_t stall_ns;
   tasks_t *tasks;
+  pools_t *pools;
   loop_t **items;  // by id - 1
   uint32_t count, capacity;
   address_map_t open;    // descriptor + 1 -> loop id

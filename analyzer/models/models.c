@@ -13,12 +13,13 @@ struct models {
   const reader_t *reader;
   threads_t *threads;
   heap_t *heap;
+  thread_order_t *order;
   dependencies_t *dependencies;
   locks_t *locks;
   loops_t *loops;
   uint64_t kinds[TRACE_KIND_LIMIT];
   uint64_t steps, end_ns;
-  address_map_t creations;  // handle -> clock of its creation, until the thread starts
+  address_map_t creations;  // handle -> order_message_t of its creation, until the thread starts
 };
 
 models_t *models_open(const reader_t *reader) {
@@ -28,7 +29,9 @@ models_t *models_open(const reader_t *reader) {
   models->reader = reader;
   models->threads = threads_open(reader);
   models->heap = heap_open();
-  models->dependencies = dependencies_open();
+  models->order = thread_order_open();
+  models->creations = (address_map_t)ADDRESS_MAP(order_message_t);
+  models->dependencies = dependencies_open(models->order);
   models->locks = locks_open(reader, models->heap, models->dependencies);
   models->loops = loops_open((uint64_t)(stall_ms * 1e6));
   return models;
@@ -38,13 +41,14 @@ void models_close(models_t *models) {
   if (!models) return;
   size_t position = 0;
   uint64_t handle;
-  for (const vector_clock_t **clock;
-       (clock = address_map_next(&models->creations, &position, &handle));)
-    vector_clock_drop(*clock);
+  for (order_message_t *message;
+       (message = address_map_next(&models->creations, &position, &handle));)
+    order_message_drop(message);
   address_map_clear(&models->creations);
   loops_close(models->loops);
   locks_close(models->locks);
   dependencies_close(models->dependencies);
+  thread_order_close(models->order);
   heap_close(models->heap);
   threads_close(models->threads);
   free(models);
@@ -54,26 +58,29 @@ void models_close(models_t *models) {
 static void note_creation(models_t *models, const reader_event_t *event) {
   uint64_t handle = event->words[0];
   if (event->arg || !handle) return;
-  const vector_clock_t *clock = dependencies_fork(models->dependencies, event->thread);
+  order_message_t message = thread_order_send(models->order, event->thread);
   uint32_t created = threads_by_handle(models->threads, handle, false);
-  if (created && !dependencies_has_begun(models->dependencies, created)) {
-    dependencies_begin(models->dependencies, created, clock);
+  if (created && !thread_order_has_begun(models->order, created)) {
+    thread_order_begin(models->order, created, &message);
     return;
   }
-  const vector_clock_t **waiting = address_map_put(&models->creations, handle);
-  vector_clock_drop(*waiting);
-  *waiting = clock;
+  order_message_t *waiting = address_map_put(&models->creations, handle);
+  order_message_drop(waiting);
+  *waiting = message;
 }
 
 static void note_start(models_t *models, const reader_event_t *event) {
-  const vector_clock_t *clock;
-  if (address_map_remove(&models->creations, event->words[0], &clock))
-    dependencies_begin(models->dependencies, event->thread, clock);
+  order_message_t message;
+  if (address_map_remove(&models->creations, event->words[0], &message))
+    thread_order_begin(models->order, event->thread, &message);
 }
 
 static void note_join(models_t *models, const reader_event_t *event) {
   uint32_t joined = threads_by_handle(models->threads, event->words[0], true);
-  if (joined && !event->arg) dependencies_join(models->dependencies, event->thread, joined);
+  if (!joined || event->arg) return;
+  order_message_t message = thread_order_send(models->order, joined);
+  thread_order_receive(models->order, event->thread, &message, ORDER_ALWAYS);
+  order_message_drop(&message);
 }
 
 static void step_heap(models_t *models, const reader_event_t *event) {
@@ -126,6 +133,7 @@ void models_step(models_t *models, const reader_event_t *event) {
     if (event->kind == TRACE_PENDING) loops_step(models->loops, event);
     break;
   default:
+    lock_descriptor_step(models->locks, event);
     loops_step(models->loops, event);
     break;
   }
@@ -145,6 +153,7 @@ const reader_t *models_reader(const models_t *models) { return models->reader; }
 const threads_t *models_threads(const models_t *models) { return models->threads; }
 const locks_t *models_locks(const models_t *models) { return models->locks; }
 const dependencies_t *models_dependencies(const models_t *models) { return models->dependencies; }
+const thread_order_t *models_order(const models_t *models) { return models->order; }
 const heap_t *models_heap(const models_t *models) { return models->heap; }
 const loops_t *models_loops(const models_t *models) { return models->loops; }
 const tasks_t *models_tasks(const models_t *models) { return loops_tasks(models->loops); }

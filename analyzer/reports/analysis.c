@@ -33,7 +33,7 @@ bool analysis_open(analysis_t *analysis, const char *path, analysis_watch_t *wat
   models_finish(analysis->models);
   analysis->symbols = symbols_open(analysis->reader);
   analysis->names = names_open(analysis->models, analysis->symbols);
-  analysis->deadlocks = deadlocks_find(analysis->models);
+  analysis->deadlocks = deadlocks_find(analysis->models, false);
   analysis->found = fail_on_found(analysis->models, analysis->deadlocks, runtime_stack, analysis);
   analysis->warnings = warnings_find(analysis->models, analysis->deadlocks);
   return true;

@@ -70,6 +70,23 @@ static json_t *advice_value(const analysis_t *analysis, const deadlock_t *deadlo
   return value;
 }
 
+// The run that hangs: who takes what, then who asks for what.
+static json_t *schedule_value(const analysis_t *analysis, const deadlock_t *deadlock) {
+  json_t *list = json_array();
+  for (uint32_t i = 0; deadlock->schedule && i < deadlock->leg_count * 2; i++) {
+    const deadlock_step_t *step = &deadlock->schedule[i];
+    const deadlock_leg_t *leg = &deadlock->legs[step->leg];
+    json_t *value = json_object();
+    json_object_set_new(value, "thread", json_thread(analysis, leg->thread));
+    json_object_set_new(value, "does", json_text(step->asks ? "asks" : "takes"));
+    json_object_set_new(
+        value, "lock",
+        json_text(names_lock(analysis->names, step->asks ? leg->wants : leg->holds)));
+    json_array_append_new(list, value);
+  }
+  return list;
+}
+
 static json_t *deadlock_value(const analysis_t *analysis, const deadlock_t *deadlock) {
   json_t *cycle = json_array(), *legs = json_array(), *value = json_object();
   for (uint32_t i = 0; i < deadlock->leg_count; i++) {
@@ -83,6 +100,7 @@ static json_t *deadlock_value(const analysis_t *analysis, const deadlock_t *dead
   json_object_set_new(value, "cycle", cycle);
   json_object_set_new(value, "legs", legs);
   json_object_set_new(value, "why_not_ruled_out", doubts_value(deadlock));
+  json_object_set_new(value, "schedule", schedule_value(analysis, deadlock));
   json_object_set_new(value, "gate",
                       deadlock->gate ? json_text(names_lock(analysis->names, deadlock->gate))
                                      : json_null());

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { BYSTANDERS_SHOWN = 5 };
+enum { BYSTANDERS_SHOWN = 5, SCHEDULE_COLUMN = 28, SCHEDULE_LEGS = 8 };
 
 static const char *mode_note(const text_t *text, uint32_t lock, lock_mode_t mode) {
   const lock_t *found = locks_get(models_locks(text->analysis->models), lock);
@@ -117,6 +117,31 @@ static void leg_stacks(const text_t *text, const deadlock_t *deadlock, const dea
     fprintf(stream, "       it also held %s\n", names_lock_unique(names, leg->also_holds[i]));
 }
 
+// The run that hangs, a column for each thread; where there are many, a line names its thread.
+static void schedule_print(const text_t *text, const deadlock_t *deadlock) {
+  FILE *stream = text->page->stream;
+  names_t *names = text->analysis->names;
+  bool columns = deadlock->leg_count == 2;
+  if (!deadlock->schedule || deadlock->leg_count > SCHEDULE_LEGS) return;
+  fprintf(stream, "\n     so it hangs:\n");
+  uint32_t first = deadlock->schedule[0].leg;
+  if (columns)
+    fprintf(stream, "       %-*s  %s\n", SCHEDULE_COLUMN,
+            names_thread_label(names, deadlock->legs[first].thread),
+            names_thread_label(names, deadlock->legs[1 - first].thread));
+  for (uint32_t i = 0; i < deadlock->leg_count * 2; i++) {
+    const deadlock_step_t *step = &deadlock->schedule[i];
+    const deadlock_leg_t *leg = &deadlock->legs[step->leg];
+    if (columns)
+      fprintf(stream, "       %*s", step->leg == first ? 0 : SCHEDULE_COLUMN + 2, "");
+    else
+      fprintf(stream, "       %s ", names_thread_label(names, leg->thread));
+    fprintf(stream, "%s %s%s\n", step->asks ? "asks for" : "takes",
+            names_lock_unique(names, step->asks ? leg->wants : leg->holds),
+            step->asks ? ": waits" : "");
+  }
+}
+
 static void lock_origin(const text_t *text, uint32_t id) {
   FILE *stream = text->page->stream;
   names_t *names = text->analysis->names;
@@ -195,6 +220,7 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
   doubts_print(text, deadlock);
   if (deadlock->verdict != DEADLOCK_BENIGN) advice_print(text, deadlock);
   for (uint32_t i = 0; i < deadlock->leg_count; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);
+  schedule_print(text, deadlock);
   fputc('\n', stream);
   for (uint32_t i = 0; i < deadlock->leg_count; i++) {
     lock_origin(text, deadlock->legs[i].holds);
@@ -212,10 +238,27 @@ static void counts_write(const text_t *text, char *note, size_t size) {
   *note = '\0';
   for (int verdict = DEADLOCK_ACTUAL; verdict <= DEADLOCK_BENIGN; verdict++) {
     size_t count = deadlocks_count(text->analysis->deadlocks, (deadlock_verdict_t)verdict);
+    if (verdict == DEADLOCK_BENIGN && !text->options->all) continue;
     if (!count || end >= size) continue;
     end += (size_t)snprintf(note + end, size - end, "%s%zu %s", end ? ", " : "", count,
                             deadlock_verdict_name((deadlock_verdict_t)verdict));
   }
+}
+
+// What threads cannot do is not worth a line; what they only did not do this time is.
+static void counts_ruled_out(const text_t *text) {
+  const deadlocks_t *deadlocks = text->analysis->deadlocks;
+  FILE *stream = text->page->stream;
+  if (deadlocks->handed_over && !text->options->all)
+    fprintf(stream,
+            "  %llu cycle%s kept apart by hand-overs of this run (condition, semaphore, "
+            "descriptor):\n  perhaps an accident, --all shows %s\n",
+            (unsigned long long)deadlocks->handed_over,
+            deadlocks->handed_over == 1 ? " was" : "s were",
+            deadlocks->handed_over == 1 ? "it" : "them");
+  if (deadlocks->suppressed)
+    fprintf(stream, "  %llu finding%s suppressed\n", (unsigned long long)deadlocks->suppressed,
+            deadlocks->suppressed == 1 ? " was" : "s were");
 }
 
 void text_deadlocks(const text_t *text) {
@@ -235,9 +278,7 @@ void text_deadlocks(const text_t *text) {
     deadlock_print(text, deadlock);
   }
   text_more(text, wanted);
-  if (benign && !text->options->all)
-    fprintf(text->page->stream, "  %zu cycle%s ruled out (--all shows them)\n", benign,
-            benign == 1 ? " was" : "s were");
+  counts_ruled_out(text);
   if (deadlocks->search_cut)
     fprintf(text->page->stream, "  the search was cut after %s cycles: there may be more\n",
             quantity_count(deadlocks->cycles_examined, QUANTITY));

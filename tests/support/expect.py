@@ -9,6 +9,7 @@
                              "read": analyse while it runs, then kill
   quiet = true               nothing on stderr (default)
   complete = true            the trace is complete and zstd accepts it (default unless `after`)
+  analysis = ["--all"]       further arguments of inspect-analyze
   expect = [...]             Python expressions that must hold
 
 Names in expressions: report (JSON), text (text report), lines (its lines), truth (JSON printed by
@@ -115,7 +116,7 @@ def check_expression(expression, names):
 
 
 KEYS = {"program", "command", "arguments", "environment", "status", "after", "then", "quiet",
-        "complete", "expect", "limit", "long"}
+        "complete", "expect", "limit", "long", "analysis"}
 
 
 class DeclarativeCase:
@@ -130,21 +131,26 @@ class DeclarativeCase:
         self.limit = self.spec.get("limit", 60)
         self.long = self.spec.get("long", False)
 
+    def reports(self, test):
+        arguments = self.spec.get("analysis", [])
+        trace = test.trace()
+        return test.report(trace, arguments=arguments), test.text(trace, arguments=arguments)
+
     def run_to_end(self, test, command):
         run = test.run(command, env=self.spec.get("environment"), status=self.spec.get("status", 0))
         test.settle()
-        return run, test.report(test.trace()), test.text(test.trace())
+        return run, *self.reports(test)
 
     def run_until_marker(self, test, command):
         process = test.start(command, env=self.spec.get("environment"))
         seen = test.wait_for_line(process, self.spec["after"])
         time.sleep(0.2)  # the marker comes before the call that hangs
         if self.spec.get("then") == "read":
-            report, text = test.report(test.trace()), test.text(test.trace())
+            report, text = self.reports(test)
             run = test.kill(process)
         else:
             run = test.kill(process)
-            report, text = test.report(test.trace()), test.text(test.trace())
+            report, text = self.reports(test)
         run.stdout = "\n".join(seen) + "\n" + run.stdout
         return run, report, text
 

@@ -109,7 +109,7 @@ START_TEST(whatever_comes_adds_up) {
   expect_heap_adds_up();
   expect_lives_add_up();
   expect_holders_agree();
-  deadlocks_t *deadlocks = deadlocks_find(feed.models);
+  deadlocks_t *deadlocks = deadlocks_find(feed.models, false);
   for (size_t at = 0; at < deadlocks->count; ++at)
     for (uint32_t leg = 0; leg < deadlocks->items[at].leg_count; ++leg) {
       const deadlock_leg_t *one = &deadlocks->items[at].legs[leg];

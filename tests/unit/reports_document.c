@@ -96,7 +96,7 @@ START_TEST(the_first_lines_say_what_was_seen_and_what_is_wrong) {
              "development mode\n");
   line_check(text, 2, seen);
   line_check(text, 3,
-             "Verdict: potential deadlock: main (4242) and evil?[2J?? (5001) take the same "
+             "Verdict: feasible deadlock: main (4242) and evil?[2J?? (5001) take the same "
              "locks in different order: mutex at +40 in 128-byte block from ");
   free(text);
 }

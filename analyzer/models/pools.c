@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pools from waits, signals and the locks of their queues.
+#include "analyzer/models/pools.h"
+
+#include "analyzer/models/address_map.h"
+#include "analyzer/models/array.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+enum { MEMBERSHIPS = 4, SIGNALS_WITHOUT_POOL = 64, JOBS_LEAST = 3, LARGE_LEAST = 4 };
+
+// What is signalled and not begun: times, oldest first, in a ring.
+typedef struct {
+  uint64_t *times;
+  uint32_t capacity, first, count;
+  uint32_t limit;
+} queue_t;
+
+// A thread in one pool.
+typedef struct {
+  pool_t *pool;
+  uint64_t mutex;  // of the condition; 0: a semaphore
+  uint64_t begun_ns;
+  uint64_t job_ns;  // since when; valid in a job and while `ending`
+  uint64_t jobs;
+  bool fetching, in_job;
+  bool ending;     // the job has ended before the next stamp
+  bool timed_out;  // the last wait gave up
+} member_t;
+
+typedef struct {
+  uint64_t routine;
+  uint64_t last_mutex;  // acquired last, and where
+  uint32_t last_stack;
+  uint64_t pending_object, pending_ns;  // the call it is in at the end
+  uint32_t count;
+  member_t members[MEMBERSHIPS];
+} worker_t;
+
+struct pools {
+  worker_t *workers;  // by thread index
+  uint32_t capacity;
+  address_map_t queues;  // condition or semaphore -> queue_t
+  address_map_t by_key;  // routine and object -> pool_t *
+  pool_t **items;        // kept ones, after pools_finish
+  uint32_t count, item_capacity;
+};
+
+static const char *const advice_names[] = {
+#define ADVICE(NAME, key) key,
+    POOL_ADVICE_TABLE(ADVICE)
+#undef ADVICE
+};
+
+const char *pool_advice_name(pool_advice_t advice) { return advice_names[advice]; }
+
+pools_t *pools_open(void) {
+  pools_t *pools = array_zeroed(1, sizeof *pools);
+  pools->queues = (address_map_t)ADDRESS_MAP(queue_t);
+  return pools;
+}
+
+void pools_close(pools_t *pools) {
+  if (!pools) return;
+  size_t position = 0;
+  uint64_t key;
+  for (queue_t *queue; (queue = address_map_next(&pools->queues, &position, &key));)
+    free(queue->times);
+  for (uint32_t at = 0; at < pools->count; ++at) {
+    histogram_clear(&pools->items[at]->job_ns);
+    histogram_clear(&pools->items[at]->queue_ns);
+    free(pools->items[at]->stuck);
+    free(pools->items[at]);
+  }
+  address_map_clear(&pools->queues);
+  address_map_clear(&pools->by_key);
+  free(pools->items);
+  free(pools->workers);
+  free(pools);
+}
+
+// ---- queues ------------------------------------------------------------------------------------
+
+static queue_t *queue_of(pools_t *pools, uint64_t object) {
+  queue_t *queue = address_map_put(&pools->queues, object);
+  if (!queue->limit) queue->limit = SIGNALS_WITHOUT_POOL;
+  return queue;
+}
+
+static void queue_grow(queue_t *queue) {
+  uint32_t capacity = queue->capacity ? queue->capacity * 2 : SIGNALS_WITHOUT_POOL;
+  uint64_t *times = array_zeroed(capacity, sizeof *times);
+  for (uint32_t at = 0; at < queue->count; ++at)
+    times[at] = queue->times[(queue->first + at) % queue->capacity];
+  free(queue->times);
+  queue->times = times;
+  queue->capacity = capacity;
+  queue->first = 0;
+}
+
+static void queue_drop(queue_t *queue) {
+  queue->first = (queue->first + 1) % queue->capacity;
+  --queue->count;
+}
+
+static void queue_push(queue_t *queue, uint64_t time) {
+  if (queue->count == queue->limit) queue_drop(queue);
+  if (queue->count == queue->capacity) queue_grow(queue);
+  queue->times[(queue->first + queue->count++) % queue->capacity] = time;
+}
+
+// A worker found nothing to do at `time`.
+static void queue_empty(queue_t *queue, uint64_t time) {
+  while (queue->count && queue->times[queue->first] < time) queue_drop(queue);
+}
+
+// ---- members -----------------------------------------------------------------------------------
+
+static worker_t *worker_of(pools_t *pools, uint32_t thread) {
+  ARRAY_RESERVE(pools->workers, pools->capacity, thread + 1);
+  return &pools->workers[thread];
+}
+
+static pool_t *pool_of(pools_t *pools, uint64_t routine, uint64_t object, uint64_t time) {
+  uint64_t parts[2] = {routine, object};
+  pool_t **place = address_map_put(&pools->by_key, XXH3_64bits(parts, sizeof parts) | 1);
+  if (*place) return *place;
+  pool_t *pool = *place = array_zeroed(1, sizeof *pool);
+  ARRAY_RESERVE(pools->items, pools->item_capacity, pools->count + 1);
+  pools->items[pools->count++] = pool;
+  pool->routine = routine;
+  pool->object = object;
+  pool->first_ns = time;
+  queue_of(pools, object)->limit = POOL_SIGNALS_MAX;
+  return pool;
+}
+
+static member_t *member_find(worker_t *worker, uint64_t object) {
+  for (uint32_t at = 0; at < worker->count; ++at)
+    if (worker->members[at].pool->object == object) return &worker->members[at];
+  return NULL;
+}
+
+// The thread's membership, made now where it is a worker with room for one more.
+static member_t *member_of(pools_t *pools, const reader_event_t *event, uint64_t object,
+                           uint64_t since) {
+  worker_t *worker = worker_of(pools, event->thread);
+  member_t *member = member_find(worker, object);
+  if (member || !worker->routine || worker->count == MEMBERSHIPS) return member;
+  pool_t *pool = pool_of(pools, worker->routine, object, since);
+  member = &worker->members[worker->count++];
+  *member = (member_t){.pool = pool, .begun_ns = since};
+  if (pool->thread_count < POOL_THREADS_MAX) pool->threads[pool->thread_count] = event->thread;
+  ++pool->thread_count;
+  return member;
+}
+
+static void job_begin(pools_t *pools, member_t *member, uint64_t time) {
+  pool_t *pool = member->pool;
+  queue_t *queue = queue_of(pools, pool->object);
+  if (member->timed_out && !queue->count) return;  // it looked, and found nothing
+  member->in_job = true;
+  member->job_ns = time;
+  if (++pool->busy > pool->max_busy) pool->max_busy = pool->busy;
+  if (!queue->count) return;
+  if (queue->count > pool->max_backlog) pool->max_backlog = queue->count;
+  uint64_t signalled = queue->times[queue->first];
+  queue_drop(queue);
+  histogram_add(&pool->queue_ns, time > signalled ? time - signalled : 0);
+}
+
+static void job_count(member_t *member, uint64_t until) {
+  member->ending = false;
+  ++member->jobs;
+  ++member->pool->jobs;
+  histogram_add(&member->pool->job_ns, until > member->job_ns ? until - member->job_ns : 0);
+}
+
+// A job ends with a request at `from`. Where that has no stamp of its own, the next one tells.
+static void job_end(member_t *member, uint64_t from, bool timed) {
+  if (!member->in_job) return;
+  member->in_job = false;
+  --member->pool->busy;
+  member->ending = true;
+  if (timed) job_count(member, from);
+}
+
+static void settle(worker_t *worker, uint64_t time, bool exact) {
+  for (uint32_t at = 0; at < worker->count; ++at) {
+    member_t *member = &worker->members[at];
+    if (!member->ending) continue;
+    member->pool->jobs_estimated += !exact;
+    job_count(member, time);
+  }
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+static void step_wait(pools_t *pools, const reader_event_t *event) {
+  uint64_t wait = event->words[2] < event->time ? event->words[2] : event->time;
+  worker_t *worker = worker_of(pools, event->thread);
+  settle(worker, event->time - wait, true);
+  member_t *member = member_of(pools, event, event->words[0], event->time - wait);
+  queue_empty(queue_of(pools, event->words[0]), event->time - wait);
+  if (!member) return;
+  member->mutex = event->words[1];
+  member->fetching = true;
+  member->timed_out = trace_unzigzag(event->arg) == -ETIMEDOUT ||
+                      trace_unzigzag(event->arg) == ETIMEDOUT;
+  if (!member->pool->fetch_stack && worker->last_mutex == member->mutex)
+    member->pool->fetch_stack = worker->last_stack;
+}
+
+static void step_semaphore(pools_t *pools, const reader_event_t *event, uint64_t wait) {
+  uint64_t from = event->time - wait;
+  settle(worker_of(pools, event->thread), from, true);
+  member_t *member = member_of(pools, event, event->words[0], from);
+  if (!member) return;
+  member->pool->semaphore = true;
+  job_end(member, from, event->timed);
+  if (member->ending) job_count(member, from);
+  if (wait) queue_empty(queue_of(pools, event->words[0]), from);
+  job_begin(pools, member, event->time);
+}
+
+static bool fetches(const member_t *member, const reader_event_t *event) {
+  uint32_t known = member->pool->fetch_stack;
+  return member->mutex == event->words[0] && (!known || !event->stack || known == event->stack);
+}
+
+static void step_acquire(pools_t *pools, const reader_event_t *event) {
+  uint64_t wait = event->kind == TRACE_LOCK_WAIT ? event->words[1] : 0;
+  if (wait > event->time) wait = event->time;
+  if (event->arg & TRACE_LOCK_BY_CONDITION) return;
+  if ((event->arg & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE) {
+    step_semaphore(pools, event, wait);
+    return;
+  }
+  worker_t *worker = worker_of(pools, event->thread);
+  if (event->timed) settle(worker, event->time - wait, true);
+  worker->last_mutex = event->words[0];
+  worker->last_stack = event->stack;
+  for (uint32_t at = 0; at < worker->count; ++at) {
+    member_t *member = &worker->members[at];
+    if (member->in_job && !fetches(member, event)) member->pool->locked_ns += wait;
+    if (member->fetching || !fetches(member, event)) continue;
+    job_end(member, event->time - wait, event->timed);
+    member->fetching = true;
+    member->timed_out = false;
+  }
+}
+
+static void step_release(pools_t *pools, const reader_event_t *event) {
+  if ((event->arg & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE) {
+    note_signal(pools, event->words[0], event->time);
+    return;
+  }
+  if (event->arg & TRACE_LOCK_BY_CONDITION) return;
+  worker_t *worker = worker_of(pools, event->thread);
+  for (uint32_t at = 0; at < worker->count; ++at) {
+    member_t *member = &worker->members[at];
+    if (!member->fetching || member->mutex != event->words[0]) continue;
+    // Its end was not stamped and its successor begins: they meet here.
+    if (member->ending) settle(worker, event->time, false);
+    member->fetching = false;
+    job_begin(pools, member, event->time);
+  }
+}
+
+static void member_end(member_t *member, uint64_t time) {
+  pool_t *pool = member->pool;
+  pool->busy -= member->in_job;
+  pool->life_ns += time > member->begun_ns ? time - member->begun_ns : 0;
+  if (time > pool->last_ns) pool->last_ns = time;
+}
+
+static void worker_end(pools_t *pools, const reader_event_t *event) {
+  worker_t *worker = worker_of(pools, event->thread);
+  settle(worker, event->time, event->timed);
+  for (uint32_t at = 0; at < worker->count; ++at) member_end(&worker->members[at], event->time);
+  worker->count = 0;
+  worker->routine = 0;
+}
+
+static void note_signal(pools_t *pools, uint64_t object, uint64_t time) {
+  queue_push(queue_of(pools, object), time);
+}
+
+void pools_step(pools_t *pools, const reader_event_t *event) {
+  if (!event->thread) return;
+  switch (event->kind) {
+  case TRACE_THREAD_START:
+    worker_of(pools, event->thread)->routine = event->words[1];
+    break;
+  case TRACE_THREAD_END:
+    worker_end(pools, event);
+    break;
+  case TRACE_PENDING:
+    worker_of(pools, event->thread)->pending_object = event->words[0];
+    worker_of(pools, event->thread)->pending_ns = event->words[2];
+    break;
+  case TRACE_COND_WAIT:
+    step_wait(pools, event);
+    break;
+  case TRACE_COND_SIGNAL:
+    // To all: an end, or a change, not a job.
+    if (!event->arg) note_signal(pools, event->words[0], event->time);
+    break;
+  case TRACE_LOCK_ACQUIRE:
+  case TRACE_LOCK_WAIT:
+    step_acquire(pools, event);
+    break;
+  case TRACE_LOCK_RELEASE:
+    step_release(pools, event);
+    break;
+  default:
+    break;
+  }
+}
+
+// ---- end ---------------------------------------------------------------------------------------
+
+static void note_stuck(member_t *member, uint32_t thread, uint64_t end_ns) {
+  pool_t *pool = member->pool;
+  uint64_t length = end_ns > member->job_ns ? end_ns - member->job_ns : 0;
+  if (!member->in_job || length < POOL_STUCK_NS || length / 10 < pool->job_ns.max) return;
+  ARRAY_RESERVE(pool->stuck, pool->stuck_capacity, pool->stuck_count + 1);
+  pool->stuck[pool->stuck_count++] = (pool_stuck_t){thread, member->job_ns};
+}
+
+// At the end it waits for work: its last job ended when that wait began.
+static void settle_pending(worker_t *worker) {
+  if (!worker->pending_ns) return;
+  settle(worker, worker->pending_ns, true);
+  for (uint32_t at = 0; at < worker->count; ++at)
+    if (worker->pending_object == worker->members[at].pool->object)
+      job_end(&worker->members[at], worker->pending_ns, true);
+}
+
+static pool_advice_t advise(const pool_t *pool) {
+  uint64_t median = histogram_quantile(&pool->job_ns, 0.5);
+  if (pool->locked_ns > pool->job_ns.total / 4) return POOL_ADVICE_LOCK_BOUND;
+  if (pool->utilization > 0.9 && histogram_quantile(&pool->queue_ns, 0.5) > median)
+    return POOL_ADVICE_TOO_SMALL;
+  if (pool->thread_count >= LARGE_LEAST && pool->max_busy * 2 <= pool->thread_count)
+    return POOL_ADVICE_TOO_LARGE;
+  return POOL_ADVICE_NONE;
+}
+
+static void finish_pool(pool_t *pool) {
+  uint64_t span = pool->last_ns > pool->first_ns ? pool->last_ns - pool->first_ns : 0;
+  if (pool->life_ns) pool->utilization = (double)pool->job_ns.total / (double)pool->life_ns;
+  if (pool->utilization > 1) pool->utilization = 1;
+  if (span) pool->backlog = (double)pool->queue_ns.total / (double)span;
+  pool->advice = advise(pool);
+}
+
+static bool is_pool(const pool_t *pool) { return pool->jobs >= JOBS_LEAST || pool->stuck_count; }
+
+static void drop_pool(pool_t *pool) {
+  histogram_clear(&pool->job_ns);
+  histogram_clear(&pool->queue_ns);
+  free(pool->stuck);
+  free(pool);
+}
+
+void pools_finish(pools_t *pools, uint64_t end_ns) {
+  for (uint32_t thread = 1; thread < pools->capacity; ++thread) {
+    worker_t *worker = &pools->workers[thread];
+    settle_pending(worker);
+    settle(worker, end_ns, false);
+    for (uint32_t at = 0; at < worker->count; ++at) {
+      note_stuck(&worker->members[at], thread, end_ns);
+      member_end(&worker->members[at], end_ns);
+    }
+  }
+  uint32_t kept = 0;
+  for (uint32_t at = 0; at < pools->count; ++at) {
+    pool_t *pool = pools->items[at];
+    finish_pool(pool);
+    if (!is_pool(pool)) {
+      drop_pool(pool);
+      continue;
+    }
+    pools->items[kept++] = pool;
+    pool->id = kept;
+  }
+  pools->count = kept;
+}
+
+uint32_t pools_count(const pools_t *pools) { return pools->count; }
+
+const pool_t *pools_get(const pools_t *pools, uint32_t index) { return pools->items[index]; }
