@@ -156,7 +156,8 @@ START_TEST(small_stacks_are_enough) {
   swapcontext(&outside, &inside);
   ck_assert_uint_eq(lane.definitions, 1);
   ck_assert_uint_gt(cold_use, 256);
-  ck_assert_uint_lt(cold_use, 8192);  // instrumented; about 2 KiB as it is preloaded
+  // 1 KiB as it is preloaded; lazy binding and instrumentation take more.
+  ck_assert_uint_lt(cold_use, 8192);
   ck_assert_uint_lt(warm_use, 1024);
 }
 END_TEST
