@@ -111,6 +111,10 @@ static void queue_push(queue_t *queue, uint64_t time) {
   queue->times[(queue->first + queue->count++) % queue->capacity] = time;
 }
 
+static void note_signal(pools_t *pools, uint64_t object, uint64_t time) {
+  queue_push(queue_of(pools, object), time);
+}
+
 // A worker found nothing to do at `time`.
 static void queue_empty(queue_t *queue, uint64_t time) {
   while (queue->count && queue->times[queue->first] < time) queue_drop(queue);
@@ -207,8 +211,8 @@ static void step_wait(pools_t *pools, const reader_event_t *event) {
   if (!member) return;
   member->mutex = event->words[1];
   member->fetching = true;
-  member->timed_out = trace_unzigzag(event->arg) == -ETIMEDOUT ||
-                      trace_unzigzag(event->arg) == ETIMEDOUT;
+  member->timed_out =
+      trace_unzigzag(event->arg) == -ETIMEDOUT || trace_unzigzag(event->arg) == ETIMEDOUT;
   if (!member->pool->fetch_stack && worker->last_mutex == member->mutex)
     member->pool->fetch_stack = worker->last_stack;
 }
@@ -282,10 +286,6 @@ static void worker_end(pools_t *pools, const reader_event_t *event) {
   for (uint32_t at = 0; at < worker->count; ++at) member_end(&worker->members[at], event->time);
   worker->count = 0;
   worker->routine = 0;
-}
-
-static void note_signal(pools_t *pools, uint64_t object, uint64_t time) {
-  queue_push(queue_of(pools, object), time);
 }
 
 void pools_step(pools_t *pools, const reader_event_t *event) {

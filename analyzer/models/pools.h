@@ -34,9 +34,9 @@ typedef struct {
 enum { POOL_THREADS_MAX = 1024, POOL_SIGNALS_MAX = 65536 };
 
 typedef struct {
-  uint32_t id;        // 1, 2, ... in order of appearance
-  uint64_t routine;   // start routine of its threads
-  uint64_t object;    // address of the condition or semaphore
+  uint32_t id;       // 1, 2, ... in order of appearance
+  uint64_t routine;  // start routine of its threads
+  uint64_t object;   // address of the condition or semaphore
   bool semaphore;
   uint32_t threads[POOL_THREADS_MAX];  // members, the first ones
   uint32_t thread_count;               // all that ever were
@@ -44,12 +44,12 @@ typedef struct {
   uint64_t jobs;                       // that ended
   uint64_t jobs_estimated;             // of these, without an exact end
   histogram_t job_ns, queue_ns;
-  uint64_t life_ns;     // of all members, from their first wait
-  uint64_t locked_ns;   // of job time: waiting for locks
-  uint32_t busy, max_busy;       // workers in a job: now, most at once
-  uint32_t max_backlog;          // signalled, not begun
-  uint64_t first_ns, last_ns;    // first wait, end of the last life
-  double utilization, backlog;   // job time / life; mean of signalled and not begun
+  uint64_t life_ns;             // of all members, from their first wait
+  uint64_t locked_ns;           // of job time: waiting for locks
+  uint32_t busy, max_busy;      // workers in a job: now, most at once
+  uint32_t max_backlog;         // signalled, not begun
+  uint64_t first_ns, last_ns;   // first wait, end of the last life
+  double utilization, backlog;  // job time / life; mean of signalled and not begun
   pool_advice_t advice;
   pool_stuck_t *stuck;
   uint32_t stuck_count, stuck_capacity;

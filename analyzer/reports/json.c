@@ -126,7 +126,7 @@ json_t *json_report(const analysis_t *analysis, const options_t *options) {
   if (sections & (OPTIONS_SECTION_TASKS | OPTIONS_SECTION_THREADS))
     json_object_set_new(report, "tasks", json_tasks(analysis));
   if (sections & OPTIONS_SECTION_LOOPS) json_object_set_new(report, "loops", json_loops(analysis));
-  if (sections & OPTIONS_SECTION_TASKS) json_object_set_new(report, "pools", json_array());
+  if (sections & OPTIONS_SECTION_TASKS) json_object_set_new(report, "pools", json_pools(analysis));
   if (sections & OPTIONS_SECTION_MEMORY)
     json_object_set_new(report, "memory", json_memory(analysis));
   if (sections & OPTIONS_SECTION_WARNINGS)

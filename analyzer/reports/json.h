@@ -20,6 +20,7 @@ json_t *json_locks(const analysis_t *analysis);
 json_t *json_conditions(const analysis_t *analysis);
 json_t *json_tasks(const analysis_t *analysis);
 json_t *json_loops(const analysis_t *analysis);
+json_t *json_pools(const analysis_t *analysis);
 json_t *json_memory(const analysis_t *analysis);
 
 // ---- values ------------------------------------------------------------------------------------

@@ -269,6 +269,10 @@ const char *names_loop(names_t *names, const loop_t *loop) {
   return loop->poll ? "poll" : names_keep(names, "epoll %d", loop->descriptor);
 }
 
+const char *names_pool_object(names_t *names, const pool_t *pool) {
+  return names_address(names, pool->semaphore ? "semaphore" : "condition", pool->object);
+}
+
 uint64_t names_descriptor_number(const names_t *names, uint32_t task) {
   uint32_t threads = threads_limit(models_threads(names->models));
   return (uint64_t)(threads ? threads - 1 : 0) + task;

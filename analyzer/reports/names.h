@@ -27,6 +27,8 @@ const char *names_thread_label(names_t *names, uint32_t thread);
 const char *names_descriptor(names_t *names, const task_t *task);
 // "epoll 3", "poll".
 const char *names_loop(names_t *names, const loop_t *loop);
+// "condition queue_filled", "semaphore jobs".
+const char *names_pool_object(names_t *names, const pool_t *pool);
 // Tasks in one number space: threads have their index, descriptors follow.
 uint64_t names_descriptor_number(const names_t *names, uint32_t task);
 

@@ -184,6 +184,25 @@ static void loops_rows(const analysis_t *analysis, csv_t *csv) {
   }
 }
 
+static void pools_rows(const analysis_t *analysis, csv_t *csv) {
+  const pools_t *pools = loops_pools(models_loops(analysis->models));
+  for (uint32_t i = 0; i < pools_count(pools); i++) {
+    const pool_t *pool = pools_get(pools, i);
+    char utilization[16];
+    snprintf(utilization, sizeof utilization, "%.4f", pool->utilization);
+    csv_number(csv, pool->id);
+    csv_number(csv, pool->thread_count);
+    csv_text(csv, names_pool_object(analysis->names, pool));
+    csv_number(csv, pool->jobs);
+    csv_quantiles(csv, &pool->queue_ns);
+    csv_quantiles(csv, &pool->job_ns);
+    csv_text(csv, utilization);
+    csv_number(csv, pool->stuck_count);
+    csv_text(csv, pool_advice_name(pool->advice));
+    csv_row_end(csv);
+  }
+}
+
 static void allocations_rows(const analysis_t *analysis, csv_t *csv) {
   const heap_t *heap = models_heap(analysis->models);
   ranking_t ranking = ranking_sites(analysis, OPTIONS_SORT_DEFAULT);
@@ -245,6 +264,14 @@ static void histograms_rows(const analysis_t *analysis, csv_t *csv) {
     histogram_rows(csv, "wake_up", loop->id, name, &loop->wake_up_ns);
     histogram_rows(csv, "response", loop->id, name, &loop->response_ns);
   }
+  const pools_t *pools = loops_pools(loops);
+  for (uint32_t i = 0; i < pools_count(pools); i++) {
+    const pool_t *pool = pools_get(pools, i);
+    histogram_rows(csv, "pool_queue", pool->id, names_pool_object(analysis->names, pool),
+                   &pool->queue_ns);
+    histogram_rows(csv, "pool_job", pool->id, names_pool_object(analysis->names, pool),
+                   &pool->job_ns);
+  }
 }
 
 static void warnings_rows(const analysis_t *analysis, csv_t *csv) {
@@ -289,8 +316,8 @@ static const struct {
      loops_rows, loops_rows},
     {"pools.csv",
      "id,threads,waits_on,jobs,queue_p50_ns,queue_p95_ns,queue_p99_ns,queue_max_ns,job_p50_ns,"
-     "job_p95_ns,job_p99_ns,job_max_ns,utilization,stuck",
-     NULL, NULL},
+     "job_p95_ns,job_p99_ns,job_max_ns,utilization,stuck,advice",
+     pools_rows, pools_rows},
     {"allocations.csv",
      "site_id,function,file,line,allocations,bytes,live_blocks,live_bytes,peak_bytes,temporary,"
      "stack",

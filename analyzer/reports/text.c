@@ -69,6 +69,7 @@ static const struct {
     {OPTIONS_SECTION_LOOPS, 1u << FAIL_ON_STALL, text_loops},
     {OPTIONS_SECTION_LOCKS, 1u << FAIL_ON_CONTENTION, text_locks},
     {OPTIONS_SECTION_MEMORY, 1u << FAIL_ON_LEAK, text_memory},
+    {OPTIONS_SECTION_TASKS, 0, text_pools},
     {OPTIONS_SECTION_THREADS, 0, text_threads},
     {OPTIONS_SECTION_TASKS, 0, text_tasks},
     {OPTIONS_SECTION_WARNINGS, 1u << FAIL_ON_LOST, text_warnings},

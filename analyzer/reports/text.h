@@ -25,6 +25,7 @@ void text_locks(const text_t *text);
 void text_threads(const text_t *text);
 void text_tasks(const text_t *text);
 void text_loops(const text_t *text);
+void text_pools(const text_t *text);
 void text_memory(const text_t *text);
 void text_warnings(const text_t *text);
 
