@@ -3,6 +3,7 @@
 #include "analyzer/symbols/binary.h"
 
 #include "analyzer/symbols/lines.h"
+#include "analyzer/symbols/variables.h"
 
 #include <elfutils/libdwelf.h>
 #include <errno.h>
@@ -211,6 +212,7 @@ void symbols_binary_open(symbols_binary_t *binary, memory_lines_t *warnings) {
 
 void symbols_binary_close(symbols_binary_t *binary) {
   symbols_lines_close(binary->lines);
+  symbols_variables_close(binary->places);
   free(binary->functions.symbols);
   free(binary->variables.symbols);
   if (binary->dwfl) dwfl_end(binary->dwfl);

@@ -22,6 +22,7 @@ typedef struct {
 } symbols_table_t;
 
 struct symbols_lines;
+struct symbols_variables;
 
 typedef struct {
   const reader_module_t *module;
@@ -33,6 +34,8 @@ typedef struct {
   bool has_all_symbols;  // not only those that the dynamic linker needs
   symbols_table_t functions, variables;
   struct symbols_lines *lines;
+  struct symbols_variables *places;  // opened when the first variable is asked for
+  bool places_opened;
 } symbols_binary_t;
 
 // Opens the file of `binary->module` and reads its symbols. Where it is missing or has changed, a

@@ -4,6 +4,7 @@
 
 #include "analyzer/symbols/lines.h"
 #include "analyzer/symbols/names.h"
+#include "analyzer/symbols/variables.h"
 
 #include <inttypes.h>
 #include <libelf.h>
@@ -242,6 +243,15 @@ static const char *variable_name(symbols_t *symbols, const char *symbol) {
   return symbols_names_demangle(&symbols->names, symbol);
 }
 
+static bool place_in_variable(symbols_binary_t *binary, uint64_t start, uint64_t offset, char *text,
+                              size_t size) {
+  if (!binary->places_opened) {
+    binary->places_opened = true;
+    binary->places = symbols_variables_open(binary);
+  }
+  return symbols_variables_place(binary->places, start, offset, text, size);
+}
+
 const char *symbols_variable(symbols_t *symbols, uint64_t address) {
   uint32_t number = module_find(symbols, address, ANY_TIME);
   if (number == NO_MODULE) return NULL;
@@ -250,6 +260,9 @@ const char *symbols_variable(symbols_t *symbols, uint64_t address) {
   const symbols_symbol_t *symbol = symbols_binary_find(binary, &binary->variables, offset);
   if (!symbol) return NULL;
   const char *name = variable_name(symbols, symbol->name);
+  char place[512];
+  if (place_in_variable(binary, symbol->start, offset, place, sizeof place))
+    return *place ? symbols_names_print(&symbols->names, "%s%s", name, place) : name;
   if (offset == symbol->start) return name;
   return symbols_names_print(&symbols->names, "%s+%" PRIu64, name, offset - symbol->start);
 }

@@ -32,7 +32,8 @@ void symbols_close(symbols_t *symbols);
 const symbols_stack_t *symbols_resolve_stack(symbols_t *symbols, uint32_t stack);
 // The function that starts at or holds `address`, e.g. a start routine; "module+0x123" else.
 const char *symbols_function(symbols_t *symbols, uint64_t address);
-// The variable that holds `address`: "account_a", "table+64"; NULL where no data symbol covers it.
+// The variable that holds `address`: "account_a", "table[3].lock" with debug information,
+// "table+64" without; NULL where no data symbol covers it.
 const char *symbols_variable(symbols_t *symbols, uint64_t address);
 // "module+0x123" for an address inside a module's data or code, NULL outside all modules.
 const char *symbols_place(symbols_t *symbols, uint64_t address);

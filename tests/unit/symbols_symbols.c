@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,9 +151,9 @@ START_TEST(functions_and_variables_have_names) {
   ck_assert_str_eq(symbols_function(symbols, (uintptr_t)plain_caller), "plain_caller");
   ck_assert_str_eq(symbols_function(symbols, (uintptr_t)plain_caller + 1), "plain_caller");
   ck_assert_str_eq(symbols_variable(symbols, (uintptr_t)symbols_table_of_numbers),
-                   "symbols_table_of_numbers");
+                   "symbols_table_of_numbers[0]");
   ck_assert_str_eq(symbols_variable(symbols, (uintptr_t)&symbols_table_of_numbers[4]),
-                   "symbols_table_of_numbers+16");
+                   "symbols_table_of_numbers[4]");
   ck_assert_str_eq(symbols_variable(symbols, (uintptr_t)&symbols_quiet_number),
                    "symbols_quiet_number");
   ck_assert_str_eq(symbols_variable(symbols, (uintptr_t)&in_a_function), "in_a_function");
@@ -168,6 +169,37 @@ START_TEST(functions_and_variables_have_names) {
   ck_assert_str_eq(outside->frames[0].module, "[unknown]");
   ck_assert_uint_eq(outside->frames[0].offset, 0xf);
   ck_assert_ptr_null(outside->frames[0].function);
+  fixture_free(&fixture);
+}
+END_TEST
+
+struct symbols_shard {
+  long before;
+  struct {
+    pthread_mutex_t lock;
+    pthread_cond_t ready[2];
+  };
+};
+struct symbols_shard symbols_shards[3][4];
+static pthread_mutex_t symbols_plain_lock = PTHREAD_MUTEX_INITIALIZER;
+
+START_TEST(a_place_in_a_variable_is_written_as_in_the_source) {
+  uint64_t frame = 0x10;
+  program_t program = program_find("");
+  fixture_t fixture = fixture_make(&program, &frame, 1);
+  const struct {
+    const void *address;
+    const char *name;
+  } places[] = {
+      {&symbols_shards[0][0], "symbols_shards[0][0].before"},
+      {&symbols_shards[2][1].lock, "symbols_shards[2][1].lock"},
+      {&symbols_shards[1][3].ready[1], "symbols_shards[1][3].ready[1]"},
+      {(const char *)&symbols_shards[1][3].ready[1] + 4, "symbols_shards[1][3].ready[1]+4"},
+      {&symbols_plain_lock, "symbols_plain_lock"},
+  };
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    ck_assert_str_eq(symbols_variable(fixture.symbols, (uintptr_t)places[i].address),
+                     places[i].name);
   fixture_free(&fixture);
 }
 END_TEST
@@ -264,6 +296,7 @@ Suite *symbols_symbols_suite(void) {
   tcase_set_timeout(names, 60);
   tcase_add_test(names, an_inlined_call_is_a_frame_of_its_own);
   tcase_add_test(names, functions_and_variables_have_names);
+  tcase_add_test(names, a_place_in_a_variable_is_written_as_in_the_source);
   tcase_add_test(names, a_file_that_has_changed_gives_offsets_only);
   tcase_add_test(names, a_file_that_is_gone_gives_offsets_only);
   tcase_add_test(names, a_stripped_library_names_only_what_a_symbol_covers);
