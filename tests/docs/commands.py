@@ -107,6 +107,21 @@ def test_variables_match_the_pages(t):
         check_equal(shown, known, f"variables in {page}")
 
 
+def test_functions_match_the_page(t):
+    """libinspect.so(7) names the functions that the library stands in front of: exactly these."""
+    symbols = t.run(["nm", "-D", "--defined-only", t.library], recorded=False).stdout
+    exported = {line.split()[-1].split("@")[0] for line in symbols.splitlines()
+                if line.split()[-2] in "TWi"}
+    # Aliases of the C library begin so; the page says that they are included.
+    exported = {name for name in exported if not name.startswith(("__", "_IO_"))}
+    with open(t.source + "/man/libinspect.so.7") as file:
+        section = re.search(r"^\.Ss Functions\n(.*?)^\.Ss ", file.read(), re.M | re.S).group(1)
+    lists = "\n".join(re.findall(r"^\.It [A-Z].*\n((?:[^.].*\n)+)", section, re.M))
+    named = set(re.findall(r"\w+", lists))
+    check_equal((sorted(exported - named), sorted(named - exported)), ([], []),
+                "functions that the page lacks, and that the library lacks")
+
+
 def test_pages_are_well_formed(t):
     for path in [t.built("man/inspect-trace.5"), *sorted(glob.glob(t.source + "/man/*.[157]"))]:
         result = subprocess.run(["groff", "-mandoc", "-ww", "-z", path], text=True,
