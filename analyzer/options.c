@@ -130,6 +130,15 @@ static bool take_all(options_t *options, const char *value, const complaint_t *c
   (void)value, (void)complaint;
   return options->all = true;
 }
+static bool take_strict_order(options_t *options, const char *value, const complaint_t *complaint) {
+  (void)value, (void)complaint;
+  return options->strict_order = true;
+}
+static bool take_suppressions(options_t *options, const char *value, const complaint_t *complaint) {
+  if (!*value) return complain(complaint, "--suppressions: expected a file");
+  options->suppressions = value;
+  return true;
+}
 static bool take_events(options_t *options, const char *value, const complaint_t *complaint) {
   (void)value, (void)complaint;
   return options->events = true;
@@ -177,11 +186,15 @@ static const option_t option_table[] = {
      "running, live, peak, bytes, allocations, temporary,\n"
      "name or id"},
     {"--all", NULL, FOR_REPORT, take_all, "findings that were ruled out, too, with the reason"},
+    {"--strict-order", NULL, FOR_REPORT, take_strict_order,
+     "report any two orders of locks, even where they\n"
+     "cannot meet (as lockdep and ThreadSanitizer do)"},
+    {"--suppressions", "FILE", FOR_REPORT, take_suppressions,
+     "leave out findings that FILE names, one rule a line:\n"
+     "function:NAME, file:GLOB, module:GLOB, lock:NAME"},
     {"-o", "FILE", FOR_RECOVER, take_output, "where recover writes"},
     {"--help", NULL, FOR_ALL, take_help, "print this"},
     {"--version", NULL, FOR_ALL, take_version, "print the version"},
-    {"--strict-order", NULL, FOR_REPORT, NULL, NULL},
-    {"--suppressions", "FILE", FOR_REPORT, NULL, NULL},
     {"--where", "EXPR", FOR_REPORT, NULL, NULL},
     {"--all-processes", NULL, FOR_REPORT, NULL, NULL},
 };

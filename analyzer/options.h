@@ -74,6 +74,8 @@ typedef struct {
   size_t top;                 // rows a section; SIZE_MAX for --top 0
   options_sort_t sort;
   bool all;                   // findings that were ruled out, too
+  bool strict_order;          // any two orders of locks are reported
+  const char *suppressions;   // --suppressions, NULL without
   bool events;                // events.csv, too
   bool help, version;         // asked for; nothing else is checked then
   const char **traces;        // the arguments that are no options; the array is owned

@@ -13,6 +13,7 @@
 // What goes on while the traces are taken one after the other.
 typedef struct {
   const options_t *options;
+  analysis_settings_t settings;
   json_t *documents;  // with --format json
   uint32_t found;     // set of 1 << fail_on_kind_t, all traces together
   int status;         // of the worst trouble so far
@@ -53,7 +54,7 @@ static void report_tables(run_t *run, size_t i) {
     return;
   }
   bool written = !options->events || events_table_open(&events, folder);
-  bool read = written && analysis_open(&analysis, options->traces[i],
+  bool read = written && analysis_open(&analysis, options->traces[i], &run->settings,
                                        options->events ? events_table_add : NULL, &events, error,
                                        sizeof error);
   if (written && !read) trouble(run, error);
@@ -69,7 +70,8 @@ static void report_shown(run_t *run, const page_t *page, size_t i) {
   const options_t *options = run->options;
   char error[1024];
   analysis_t analysis;
-  if (!analysis_open(&analysis, options->traces[i], NULL, NULL, error, sizeof error)) {
+  if (!analysis_open(&analysis, options->traces[i], &run->settings, NULL, NULL, error,
+                     sizeof error)) {
     trouble(run, error);
     analysis_close(&analysis);
     return;
@@ -103,6 +105,12 @@ int command_report(const options_t *options) {
   run_t run = {.options = options, .status = STATUS_DONE};
   char error[1024];
   page_t page = page_of(stdout);
+  run.settings.strict_order = options->strict_order;
+  if (options->suppressions && !(run.settings.suppressions = suppressions_read(
+                                     options->suppressions, error, sizeof error))) {
+    command_complain("%s", error);
+    return STATUS_USAGE;
+  }
   if (options->csv_folder && !folder_make(options->csv_folder, error, sizeof error)) {
     trouble(&run, error);
     return run.status;
@@ -115,6 +123,7 @@ int command_report(const options_t *options) {
       report_shown(&run, &page, i);
   if (run.documents) documents_print(&run);
   json_decref(run.documents);
+  suppressions_free(run.settings.suppressions);
   if (run.status == STATUS_DONE && run.found & options->fail_on) return STATUS_FOUND;
   return run.status;
 }

@@ -24,20 +24,25 @@ static const char *const severity_names[] = {
 
 const char *warning_severity_name(warning_severity_t severity) { return severity_names[severity]; }
 
+static void add_list(collector_t *collector, warning_severity_t severity, const char *where,
+                     const char *format, va_list arguments) {
+  warnings_t *result = collector->result;
+  ARRAY_RESERVE(result->items, collector->capacity, (uint32_t)result->count + 1);
+  warning_t *added = &result->items[result->count++];
+  *added = (warning_t){.id = (uint32_t)result->count, .severity = severity, .where = where};
+  if (vasprintf(&added->text, format, arguments) < 0) added->text = NULL;
+  if (!added->text) added->text = array_zeroed(1, 1);
+}
+
 static void add(collector_t *collector, warning_severity_t severity, const char *where,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 static void add(collector_t *collector, warning_severity_t severity, const char *where,
                 const char *format, ...) {
-  warnings_t *result = collector->result;
-  ARRAY_RESERVE(result->items, collector->capacity, (uint32_t)result->count + 1);
-  warning_t *added = &result->items[result->count++];
-  *added = (warning_t){.id = (uint32_t)result->count, .severity = severity, .where = where};
   va_list arguments;
   va_start(arguments, format);
-  if (vasprintf(&added->text, format, arguments) < 0) added->text = NULL;
+  add_list(collector, severity, where, format, arguments);
   va_end(arguments);
-  if (!added->text) added->text = array_zeroed(1, 1);
 }
 
 // ---- the trace ---------------------------------------------------------------------------------
@@ -180,6 +185,11 @@ static int compare_severity(const void *left, const void *right) {
   return a->id < b->id ? -1 : a->id > b->id;
 }
 
+static void sort_warnings(warnings_t *result) {
+  if (result->count) qsort(result->items, result->count, sizeof *result->items, compare_severity);
+  for (size_t at = 0; at < result->count; ++at) result->items[at].id = (uint32_t)at + 1;
+}
+
 warnings_t *warnings_find(const models_t *models, const deadlocks_t *deadlocks) {
   collector_t collector = {.result = array_zeroed(1, sizeof(warnings_t))};
   const reader_t *reader = models_reader(models);
@@ -195,10 +205,18 @@ warnings_t *warnings_find(const models_t *models, const deadlocks_t *deadlocks) 
   check_locks(&collector, models);
   check_heap(&collector, models);
   check_tasks(&collector, models);
-  warnings_t *result = collector.result;
-  if (result->count) qsort(result->items, result->count, sizeof *result->items, compare_severity);
-  for (size_t at = 0; at < result->count; ++at) result->items[at].id = (uint32_t)at + 1;
-  return result;
+  sort_warnings(collector.result);
+  return collector.result;
+}
+
+void warnings_add(warnings_t *warnings, warning_severity_t severity, const char *where,
+                  const char *format, ...) {
+  collector_t collector = {.result = warnings, .capacity = (uint32_t)warnings->count};
+  va_list arguments;
+  va_start(arguments, format);
+  add_list(&collector, severity, where, format, arguments);
+  va_end(arguments);
+  sort_warnings(warnings);
 }
 
 void warnings_free(warnings_t *warnings) {

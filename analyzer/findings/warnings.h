@@ -31,6 +31,9 @@ typedef struct {
 // From the reader's own warnings, its properties and the finished models. For warnings_free.
 // `deadlocks` may be NULL.
 warnings_t *warnings_find(const models_t *models, const deadlocks_t *deadlocks);
+// Adds one behind those of its severity.
+void warnings_add(warnings_t *warnings, warning_severity_t severity, const char *where,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 void warnings_free(warnings_t *warnings);
 
 #endif

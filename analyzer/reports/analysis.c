@@ -23,8 +23,8 @@ static void events_read(analysis_t *analysis, analysis_watch_t *watch, void *con
   progress_end(&progress);
 }
 
-bool analysis_open(analysis_t *analysis, const char *path, analysis_watch_t *watch, void *context,
-                   char *error, size_t size) {
+bool analysis_open(analysis_t *analysis, const char *path, const analysis_settings_t *settings,
+                   analysis_watch_t *watch, void *context, char *error, size_t size) {
   *analysis = (analysis_t){.path = path};
   analysis->reader = reader_open(path, NULL, error, size);
   if (!analysis->reader) return false;
@@ -33,9 +33,11 @@ bool analysis_open(analysis_t *analysis, const char *path, analysis_watch_t *wat
   models_finish(analysis->models);
   analysis->symbols = symbols_open(analysis->reader);
   analysis->names = names_open(analysis->models, analysis->symbols);
-  analysis->deadlocks = deadlocks_find(analysis->models, false);
+  analysis->deadlocks = deadlocks_find(analysis->models, settings->strict_order);
+  if (settings->suppressions) suppressions_apply(settings->suppressions, analysis);
   analysis->found = fail_on_found(analysis->models, analysis->deadlocks, runtime_stack, analysis);
   analysis->warnings = warnings_find(analysis->models, analysis->deadlocks);
+  if (settings->suppressions) suppressions_warn(settings->suppressions, analysis);
   return true;
 }
 

@@ -6,11 +6,18 @@
 #include "analyzer/findings/deadlocks.h"
 #include "analyzer/findings/fail_on.h"
 #include "analyzer/findings/warnings.h"
+#include "analyzer/reports/suppressions.h"
 #include "analyzer/symbols/symbols.h"
 
 typedef struct names names_t;
 
+// How findings are judged and shown.
 typedef struct {
+  bool strict_order;             // see deadlocks_find
+  suppressions_t *suppressions;  // NULL: none
+} analysis_settings_t;
+
+typedef struct analysis {
   const char *path;  // as given
   reader_t *reader;
   models_t *models;
@@ -25,8 +32,8 @@ typedef struct {
 typedef void analysis_watch_t(void *context, const reader_t *reader, const reader_event_t *event);
 
 // Reads `path` to its end. False with "FILE: offset N: what is wrong" in `error`; close either way.
-bool analysis_open(analysis_t *analysis, const char *path, analysis_watch_t *watch, void *context,
-                   char *error, size_t size);
+bool analysis_open(analysis_t *analysis, const char *path, const analysis_settings_t *settings,
+                   analysis_watch_t *watch, void *context, char *error, size_t size);
 void analysis_close(analysis_t *analysis);
 
 // True where a block allocated there is the loader's or libc's own: all frames are theirs (or the

@@ -57,10 +57,11 @@ static void trace_make(int how, int status) {
 
 static void analyse(void) {
   char error[256];
+  const analysis_settings_t settings = {0};
   options = (options_t){.sections = (1u << OPTIONS_SECTION_COUNT) - 1, .top = OPTIONS_TOP_DEFAULT};
-  ck_assert_msg(
-      analysis_open(&analysis, trace_builder_path(builder), NULL, NULL, error, sizeof error), "%s",
-      error);
+  ck_assert_msg(analysis_open(&analysis, trace_builder_path(builder), &settings, NULL, NULL, error,
+                              sizeof error),
+                "%s", error);
 }
 
 static void setup(void) {

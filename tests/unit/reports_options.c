@@ -122,8 +122,8 @@ static const struct {
                       "memory, threads, warnings"},
     {"--fail-on leak,rust a", "--fail-on \"rust\": expected one of deadlock, potential-deadlock, "
                               "hazard, leak, stall, contention, lost, any"},
-    {"--strict-order a", "--strict-order is not available in this version"},
-    {"--suppressions f a", "--suppressions is not available in this version"},
+    {"--suppressions '' a", "--suppressions: expected a file"},
+    {"--strict-order=1 a", "--strict-order takes no value"},
     {"--where x a", "--where is not available in this version"},
     {"--all-processes a", "--all-processes is not available in this version"},
     {"compare a b", "the command compare is not available in this version"},
@@ -149,11 +149,12 @@ START_TEST(help_names_what_there_is_and_nothing_else) {
   FILE *stream = open_memstream(&text, &length);
   options_print_help(stream);
   fclose(stream);
-  static const char *const there[] = {"--format",  "--csv",  "--events", "--report", "--fail-on",
-                                      "--top",     "--sort", "--all",    "-o FILE",  "--help",
-                                      "--version", "info",   "dump",     "recover"};
-  static const char *const not_there[] = {"--where", "--suppressions", "--strict-order",
-                                          "compare", "export",         "--all-processes"};
+  static const char *const there[] = {
+      "--format",  "--csv",   "--events",       "--report",
+      "--fail-on", "--top",   "--sort",         "--all",
+      "-o FILE",   "--help",  "--version",      "info",
+      "dump",      "recover", "--strict-order", "--suppressions FILE"};
+  static const char *const not_there[] = {"--where", "compare", "export", "--all-processes"};
   for (size_t i = 0; i < sizeof there / sizeof *there; i++)
     ck_assert_msg(strstr(text, there[i]), "%s is missing", there[i]);
   for (size_t i = 0; i < sizeof not_there / sizeof *not_there; i++)
