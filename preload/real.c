@@ -43,6 +43,10 @@ static bool can_resolve(void) {
 
 // System calls made before there is anybody to make them. errno is not to be reached then.
 #define early_syscall(...) early_result(system_call(__VA_ARGS__))
+#define early_mmap(...) (void *)early_result(system_call(SYS_mmap, __VA_ARGS__))
+#define early_mmap64 early_mmap
+#define early_munmap(...) (int)early_result(system_call(SYS_munmap, __VA_ARGS__))
+#define early_mremap(...) (void *)early_result(system_call(SYS_mremap, __VA_ARGS__))
 static long early_result(long result) { return system_failed(result) ? -1 : result; }
 
 #define REAL(result, name, parameters, arguments, version)                                         \
@@ -121,7 +125,7 @@ static bool resolving_here(void) { return resolving; }
 
 void real_resolve(void) {
   static _Atomic bool resolved;
-  function_t found[ROWS];
+  static function_t found[ROWS];  // two threads here find the same
   if (resolved || resolving) return;
   const int error = errno;
   resolving = true;

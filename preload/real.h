@@ -112,7 +112,12 @@
 #define REAL_TABLE(REAL)                                                                           \
   REAL_CORE_TABLE(REAL)                                                                            \
   REAL_LOCK_TABLE(REAL)                                                                            \
-  REAL_C11_TABLE(REAL)
+  REAL_C11_TABLE(REAL)                                                                             \
+  REAL_TRANSFER_TABLE(REAL)                                                                        \
+  REAL_POLL_TABLE(REAL)                                                                            \
+  REAL_DESCRIPTOR_TABLE(REAL)                                                                      \
+  REAL_WAIT_TABLE(REAL)                                                                            \
+  REAL_PROCESS_TABLE(REAL)
 
 // Those without a result. free first: what newer C libraries have and this one may lack forwards
 // to it.

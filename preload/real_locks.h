@@ -85,6 +85,7 @@
   REAL(cnd_destroy, (cnd_t * cond), (cond))                                                        \
   REAL(call_once, (once_flag * once, void (*routine)(void)), (once, routine))                      \
   REAL(flockfile, (FILE * file), (file))                                                           \
-  REAL(funlockfile, (FILE * file), (file))
+  REAL(funlockfile, (FILE * file), (file))                                                         \
+  REAL(closefrom, (int first), (first))
 
 #endif

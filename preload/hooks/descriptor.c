@@ -1,51 +1,148 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program does with descriptors that are in an epoll set.
+// Where descriptors come from, and where they go. A vfork child has its own: what it opens and
+// closes is not recorded, and changes nothing of what is known here.
 #include "preload/hooks/descriptor.h"
-#include "preload/hooks/hooks.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
 
-_Atomic uint64_t descriptor_watched[DESCRIPTORS / 64];
+descriptor_set_t descriptor_watched, descriptor_known, descriptor_named;
 
-// A hook for a call on descriptor `number`, which may block.
-#define TRANSFER(type, name, parameters, arguments, number, KIND, has_stack)                       \
-  HOOK(descriptor, type, name, parameters, arguments) {                                            \
-    if (!descriptor_is_watched(number)) return real_##name arguments;                              \
+// ---- beginnings ----------------------------------------------------------------------------
+
+void descriptor_opened(const stacks_origin_t *origin, int descriptor, unsigned what, int other) {
+  if (descriptor < 0 || !process_is_recorded()) return;
+  descriptor_add(&descriptor_known, descriptor);
+  lane_t *lane = lane_enter(origin, TRACE_DESCRIPTOR_OPEN);
+  if (!lane) return;
+  lane_record2(lane, TRACE_DESCRIPTOR_OPEN, lane_stack_lock(lane, origin, 0), (unsigned)descriptor,
+               what, trace_zigzag(other));
+  lane_leave(lane);
+}
+
+#define OPENER(name, parameters, arguments, what)                                                  \
+  HOOK(descriptor, int, name, parameters, arguments) {                                             \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
-    lane_t *lane = lane_enter(&origin, TRACE_##KIND);                                              \
-    if (!lane) return real_##name arguments;                                                       \
-    hook_wait_t wait;                                                                              \
-    hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_##KIND, (unsigned)(number), 0);            \
-    const type result = real_##name arguments;                                                     \
-    lane = hook_wait_end(&wait, &origin);                                                          \
-    if (lane) {                                                                                    \
-      const uint32_t stack = (has_stack) ? lane_stack(lane, &origin) : 0;                          \
-      lane_record(lane, TRACE_##KIND, stack, (unsigned)(number), wait.now, 2,                      \
-                  trace_zigzag(result < 0 ? -errno : result), wait.ticks, 0);                      \
-      lane_leave(lane);                                                                            \
+    const int descriptor = real_##name arguments;                                                  \
+    descriptor_opened(&origin, descriptor, what, -1);                                              \
+    return descriptor;                                                                             \
+  }
+
+OPENER(socket, (int family, int type, int protocol), (family, type, protocol),
+       TRACE_DESCRIPTOR_SOCKET)
+OPENER(eventfd, (unsigned value, int flags), (value, flags), TRACE_DESCRIPTOR_EVENT)
+OPENER(timerfd_create, (clockid_t clock, int flags), (clock, flags), TRACE_DESCRIPTOR_TIMER)
+OPENER(inotify_init, (void), (), TRACE_DESCRIPTOR_NOTIFY)
+OPENER(inotify_init1, (int flags), (flags), TRACE_DESCRIPTOR_NOTIFY)
+
+// With a descriptor of its own it only changes that one.
+HOOK(descriptor, int, signalfd, (int descriptor, const sigset_t *mask, int flags),
+     (descriptor, mask, flags)) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const int result = real_signalfd(descriptor, mask, flags);
+  if (descriptor == -1) descriptor_opened(&origin, result, TRACE_DESCRIPTOR_SIGNAL, -1);
+  return result;
+}
+
+#define PAIR_OPENER(name, parameters, arguments, what)                                             \
+  HOOK(descriptor, int, name, parameters, arguments) {                                             \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const int result = real_##name arguments;                                                      \
+    if (result == 0) {                                                                             \
+      descriptor_opened(&origin, ends[0], what, ends[1]);                                          \
+      descriptor_opened(&origin, ends[1], what, ends[0]);                                          \
     }                                                                                              \
     return result;                                                                                 \
   }
 
-TRANSFER(ssize_t, read, (int descriptor, void *buffer, size_t size), (descriptor, buffer, size),
-         descriptor, READ, false)
-TRANSFER(ssize_t, write, (int descriptor, const void *buffer, size_t size),
-         (descriptor, buffer, size), descriptor, WRITE, false)
-TRANSFER(int, accept, (int listener, struct sockaddr *address, socklen_t *length),
-         (listener, address, length), listener, ACCEPT, true)
-TRANSFER(int, accept4, (int listener, struct sockaddr *address, socklen_t *length, int flags),
-         (listener, address, length, flags), listener, ACCEPT, true)
+PAIR_OPENER(pipe, (int ends[2]), (ends), TRACE_DESCRIPTOR_PIPE)
+PAIR_OPENER(pipe2, (int ends[2], int flags), (ends, flags), TRACE_DESCRIPTOR_PIPE)
+PAIR_OPENER(socketpair, (int family, int type, int protocol, int ends[2]),
+            (family, type, protocol, ends), TRACE_DESCRIPTOR_PAIR)
+
+// ---- ends ----------------------------------------------------------------------------------
+
+static bool has_record(int descriptor) {
+  return descriptor_is_watched(descriptor) || descriptor_in(&descriptor_known, descriptor);
+}
+
+static void closed(const stacks_origin_t *origin, int descriptor) {
+  lane_t *lane = lane_enter(origin, TRACE_CLOSE);
+  descriptor_remove(&descriptor_watched, descriptor);
+  descriptor_remove(&descriptor_known, descriptor);
+  descriptor_remove(&descriptor_named, descriptor);
+  if (!lane) return;
+  lane_record0(lane, TRACE_CLOSE, 0, (unsigned)descriptor);
+  lane_leave(lane);
+}
 
 // The mark goes before the call: after it the number may already be another's. close(2) frees the
-// number whatever it returns, unless there was nothing to free. A vfork child closes its own.
+// number whatever it returns, unless there was nothing to free.
 HOOK(descriptor, int, close, (int descriptor), (descriptor)) {
-  if (!descriptor_is_watched(descriptor) || !process_is_recorded()) return real_close(descriptor);
+  if (!has_record(descriptor) || !process_is_recorded()) return real_close(descriptor);
   const stacks_origin_t origin = STACKS_ORIGIN();
-  lane_t *lane = lane_enter(&origin, TRACE_CLOSE);
-  descriptor_unwatch(descriptor);
-  if (lane) {
-    lane_record0(lane, TRACE_CLOSE, 0, (unsigned)descriptor);
-    lane_leave(lane);
-  }
+  closed(&origin, descriptor);
   return real_close(descriptor);
 }
+
+static void closed_range(const stacks_origin_t *origin, unsigned first, unsigned last) {
+  if (last >= DESCRIPTORS) last = DESCRIPTORS - 1;
+  for (unsigned at = first; at <= last; at++) {
+    const unsigned word = at / 64;
+    if (at % 64 == 0 &&
+        !(atomic_load_explicit(&descriptor_watched.words[word], memory_order_relaxed) |
+          atomic_load_explicit(&descriptor_known.words[word], memory_order_relaxed)))
+      at |= 63;  // none of these
+    else if (has_record((int)at))
+      closed(origin, (int)at);
+  }
+}
+
+HOOK(descriptor, int, close_range, (unsigned first, unsigned last, int flags),
+     (first, last, flags)) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const bool closes = !(flags & CLOSE_RANGE_CLOEXEC) && first <= last;
+  if (closes && process_is_recorded()) closed_range(&origin, first, last);
+  return real_close_range(first, last, flags);
+}
+
+HOOK(descriptor, void, closefrom, (int first), (first)) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  if (process_is_recorded()) closed_range(&origin, first < 0 ? 0 : (unsigned)first, DESCRIPTORS);
+  real_closefrom(first);
+}
+
+// ---- copies --------------------------------------------------------------------------------
+
+// What took the place of another descriptor has closed that one.
+static void copied(const stacks_origin_t *origin, int descriptor, int copy) {
+  if (copy < 0 || copy == descriptor || !process_is_recorded()) return;
+  if (has_record(copy)) closed(origin, copy);
+  descriptor_opened(origin, copy, TRACE_DESCRIPTOR_COPY, descriptor);
+  if (descriptor_is_watched(descriptor)) descriptor_watch(copy);
+}
+
+#define COPIER(name, parameters, arguments)                                                        \
+  HOOK(descriptor, int, name, parameters, arguments) {                                             \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const int result = real_##name arguments;                                                      \
+    copied(&origin, descriptor, result);                                                           \
+    return result;                                                                                 \
+  }
+
+COPIER(dup, (int descriptor), (descriptor))
+COPIER(dup2, (int descriptor, int copy), (descriptor, copy))
+COPIER(dup3, (int descriptor, int copy, int flags), (descriptor, copy, flags))
+
+#define CONTROLLER(name)                                                                           \
+  HOOK_UNPROTOTYPED(descriptor, int, name, (int descriptor, int command, long argument),           \
+                    (descriptor, command, argument)) {                                             \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const int result = real_##name(descriptor, command, argument);                                 \
+    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) copied(&origin, descriptor, result);     \
+    return result;                                                                                 \
+  }
+
+CONTROLLER(fcntl)
+CONTROLLER(fcntl64)

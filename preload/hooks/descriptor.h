@@ -1,37 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which descriptors are watched: those that are, or were, in an epoll set. Of all others nothing is
-// recorded.
+// What is known of descriptors, as sets of their numbers.
+//   watched  is, or was, in an epoll set or a poll: what is read and written there is recorded
+//   known    its beginning was recorded: so is its end
+//   named    its name was recorded
 #ifndef PRELOAD_HOOKS_DESCRIPTOR_H
 #define PRELOAD_HOOKS_DESCRIPTOR_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "preload/hooks/hooks.h"
 
 enum { DESCRIPTORS = 1 << 20 };  // numbers beyond are always watched
-extern _Atomic uint64_t descriptor_watched[DESCRIPTORS / 64];
+typedef struct {
+  _Atomic uint64_t words[DESCRIPTORS / 64];
+} descriptor_set_t;
+extern descriptor_set_t descriptor_watched, descriptor_known, descriptor_named;
 
 static inline uint64_t descriptor_bit(int descriptor) { return UINT64_C(1) << (descriptor % 64); }
 
-static inline bool descriptor_is_watched(int descriptor) {
+static inline bool descriptor_in(const descriptor_set_t *set, int descriptor) {
   if (descriptor < 0) return false;
   if (descriptor >= DESCRIPTORS) return true;
-  const _Atomic uint64_t *word = &descriptor_watched[descriptor / 64];
-  return atomic_load_explicit(word, memory_order_relaxed) & descriptor_bit(descriptor);
+  return atomic_load_explicit(&set->words[descriptor / 64], memory_order_relaxed) &
+         descriptor_bit(descriptor);
 }
 
-// Returns whether it was watched already.
-static inline bool descriptor_watch(int descriptor) {
-  if (descriptor < 0 || descriptor >= DESCRIPTORS) return true;
-  return atomic_fetch_or_explicit(&descriptor_watched[descriptor / 64], descriptor_bit(descriptor),
+// Returns whether it was in the set already.
+static inline bool descriptor_add(descriptor_set_t *set, int descriptor) {
+  if (descriptor < 0 || descriptor >= DESCRIPTORS || descriptor_in(set, descriptor))
+    return descriptor >= DESCRIPTORS || descriptor_in(set, descriptor);
+  return atomic_fetch_or_explicit(&set->words[descriptor / 64], descriptor_bit(descriptor),
                                   memory_order_relaxed) &
          descriptor_bit(descriptor);
 }
 
-static inline void descriptor_unwatch(int descriptor) {
-  if (descriptor < 0 || descriptor >= DESCRIPTORS) return;
-  atomic_fetch_and_explicit(&descriptor_watched[descriptor / 64], ~descriptor_bit(descriptor),
+static inline void descriptor_remove(descriptor_set_t *set, int descriptor) {
+  if (descriptor < 0 || descriptor >= DESCRIPTORS || !descriptor_in(set, descriptor)) return;
+  atomic_fetch_and_explicit(&set->words[descriptor / 64], ~descriptor_bit(descriptor),
                             memory_order_relaxed);
 }
+
+static inline bool descriptor_is_watched(int descriptor) {
+  return descriptor_in(&descriptor_watched, descriptor);
+}
+static inline bool descriptor_watch(int descriptor) {
+  return descriptor_add(&descriptor_watched, descriptor);
+}
+static inline void descriptor_unwatch(int descriptor) {
+  descriptor_remove(&descriptor_watched, descriptor);
+}
+
+// A descriptor came to be; `other` as DESCRIPTOR_OPEN has it, -1: none. Nothing for a negative one.
+// `errno` untouched.
+void descriptor_opened(const stacks_origin_t *origin, int descriptor, unsigned what, int other);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Event loops: the sets, what is in them, and each wait with what it returned.
+#include "preload/hooks/description.h"
 #include "preload/hooks/descriptor.h"
-#include "preload/hooks/hooks.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -45,6 +45,8 @@ HOOK(descriptor, int, epoll_ctl,
   lane_record3(lane, TRACE_EPOLL_CTL, lane_stack_lock(lane, &origin, 0), (unsigned)operation,
                trace_pair((unsigned)epoll, (unsigned)descriptor), asked.data.u64,
                trace_pair(asked.events, (unsigned)error));
+  if (operation == EPOLL_CTL_ADD && error == 0 && !descriptor_add(&descriptor_named, descriptor))
+    description_record(lane, descriptor, NULL, 0);
   lane_leave(lane);
   return result;
 }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections: listening for them, taking and making them, shutting them down.
+#include "preload/hooks/description.h"
+#include "preload/hooks/descriptor.h"
+
+#include <errno.h>
+
+// ---- taking them ---------------------------------------------------------------------------
+
+static bool accept_begin(hook_wait_t *wait, const stacks_origin_t *origin, int listener) {
+  lane_t *lane = lane_enter(origin, TRACE_ACCEPT);
+  if (lane) hook_wait_begin(wait, lane, origin, TRACE_PENDING_ACCEPT, (unsigned)listener, 0);
+  return lane;
+}
+
+static void accept_end(hook_wait_t *wait, const stacks_origin_t *origin, int listener,
+                       int connection) {
+  const uint64_t result = trace_zigzag(connection < 0 ? -errno : connection);
+  lane_t *lane = hook_wait_end(wait, origin);
+  if (!lane) return;
+  lane_record(lane, TRACE_ACCEPT, lane_stack(lane, origin), (unsigned)listener, wait->now, 2,
+              result, wait->ticks, 0);
+  if (connection >= 0 && process_is_recorded()) {
+    descriptor_add(&descriptor_known, connection);
+    descriptor_add(&descriptor_named, connection);
+    description_record(lane, connection, NULL, 0);
+  }
+  lane_leave(lane);
+}
+
+#define ACCEPTER(name, parameters, arguments)                                                      \
+  HOOK(descriptor, int, name, parameters, arguments) {                                             \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    hook_wait_t wait;                                                                              \
+    if (!accept_begin(&wait, &origin, listener)) return real_##name arguments;                     \
+    const int connection = real_##name arguments;                                                  \
+    accept_end(&wait, &origin, listener, connection);                                              \
+    return connection;                                                                             \
+  }
+
+ACCEPTER(accept, (int listener, struct sockaddr *address, socklen_t *length),
+         (listener, address, length))
+ACCEPTER(accept4, (int listener, struct sockaddr *address, socklen_t *length, int flags),
+         (listener, address, length, flags))
+
+// ---- making them ---------------------------------------------------------------------------
+
+// The kernel has read the address, unless it says that it cannot be.
+static void connected(hook_wait_t *wait, const stacks_origin_t *origin, int descriptor,
+                      const struct sockaddr *address, socklen_t length, int result) {
+  const int error = result < 0 ? errno : 0;
+  lane_t *lane = hook_wait_end(wait, origin);
+  if (!lane) return;
+  lane_record(lane, TRACE_CONNECT, lane_stack(lane, origin), (unsigned)descriptor, wait->now, 2,
+              trace_zigzag(-error), wait->ticks, 0);
+  if ((error == 0 || error == EINPROGRESS) && process_is_recorded()) {
+    descriptor_add(&descriptor_named, descriptor);
+    description_record(lane, descriptor, address, length);
+  }
+  lane_leave(lane);
+}
+
+HOOK(descriptor, int, connect, (int descriptor, const struct sockaddr *address, socklen_t length),
+     (descriptor, address, length)) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  lane_t *lane = lane_enter(&origin, TRACE_CONNECT);
+  if (!lane) return real_connect(descriptor, address, length);
+  hook_wait_t wait;
+  hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_CONNECT, (unsigned)descriptor, 0);
+  const int result = real_connect(descriptor, address, length);
+  connected(&wait, &origin, descriptor, address, length, result);
+  return result;
+}
+
+HOOK(descriptor, int, listen, (int descriptor, int backlog), (descriptor, backlog)) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const int result = real_listen(descriptor, backlog);
+  if (result != 0 || !process_is_recorded()) return result;
+  lane_t *lane = lane_enter(&origin, TRACE_LISTEN);
+  if (!lane) return result;
+  lane_record1(lane, TRACE_LISTEN, lane_stack_lock(lane, &origin, 0), (unsigned)descriptor,
+               (unsigned)backlog);
+  descriptor_add(&descriptor_named, descriptor);
+  description_record(lane, descriptor, NULL, 0);
+  lane_leave(lane);
+  return result;
+}
+
+HOOK(descriptor, int, shutdown, (int descriptor, int how), (descriptor, how)) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  lane_t *lane = lane_enter(&origin, TRACE_SHUTDOWN);
+  if (lane) {
+    lane_record1(lane, TRACE_SHUTDOWN, 0, (unsigned)descriptor, (unsigned)how);
+    lane_leave(lane);
+  }
+  return real_shutdown(descriptor, how);
+}
