@@ -78,7 +78,7 @@ def loop_panel(results, used, loop, limit, left, top, width):
     y = axis.place(limit)
     parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{left + width}" y2="{y:.1f}" '
                  'stroke="#0b6e4f" stroke-dasharray="5 4"/>')
-    parts.append(text(left + width, y - 4, f"budget {limit} ns", "end", 10))
+    parts.append(text(left + 4, y - 4, f"budget {limit} ns", size=10))
     for x, (depth, _) in zip(across, found):
         parts.append(text(x, top + PANEL_HEIGHT - 22, f"depth {depth}", "middle", 10))
     for recorder in used:
