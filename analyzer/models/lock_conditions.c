@@ -51,12 +51,17 @@ static void note_hazard(locks_t *locks, uint32_t thread, const held_lock_t *held
   hazard->last_ns = time;
 }
 
+// Whoever signals may post it: nothing is kept from him.
+static bool is_semaphore(const lock_t *lock) {
+  return (lock->bits & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE;
+}
+
 static void check_hazard(locks_t *locks, uint32_t thread, uint64_t condition, uint64_t mutex,
                          uint32_t stack, uint64_t time) {
   const held_locks_t *held = lock_held_by(locks, thread);
   lock_t *lock = (lock_t *)locks_at(locks, mutex);
   for (uint32_t at = 0; lock && at < held->count; ++at)
-    if (held->items[at].lock != lock)
+    if (held->items[at].lock != lock && !is_semaphore(held->items[at].lock))
       note_hazard(locks, thread, &held->items[at], lock, condition, stack, time);
 }
 

@@ -25,6 +25,8 @@ static void events_read(analysis_t *analysis, analysis_watch_t *watch, void *con
 
 bool analysis_open(analysis_t *analysis, const char *path, const analysis_settings_t *settings,
                    analysis_watch_t *watch, void *context, char *error, size_t size) {
+  static const analysis_settings_t usual;
+  if (!settings) settings = &usual;
   *analysis = (analysis_t){.path = path};
   analysis->reader = reader_open(path, NULL, error, size);
   if (!analysis->reader) return false;

@@ -31,7 +31,8 @@ typedef struct analysis {
 // Sees every event on its way to the models. May be NULL.
 typedef void analysis_watch_t(void *context, const reader_t *reader, const reader_event_t *event);
 
-// Reads `path` to its end. False with "FILE: offset N: what is wrong" in `error`; close either way.
+// Reads `path` to its end; `settings` may be NULL. False with "FILE: offset N: what is wrong" in
+// `error`; close either way.
 bool analysis_open(analysis_t *analysis, const char *path, const analysis_settings_t *settings,
                    analysis_watch_t *watch, void *context, char *error, size_t size);
 void analysis_close(analysis_t *analysis);
