@@ -126,6 +126,13 @@ static bool take_output(options_t *options, const char *value, const complaint_t
   options->output = value;
   return true;
 }
+static bool take_to(options_t *options, const char *value, const complaint_t *complaint) {
+  static const char *const names[] = {"perfetto"};
+  int choice;
+  if (!choice_parse(&choice, "--to", value, names, LENGTH(names), complaint)) return false;
+  options->export_format = names[choice];
+  return true;
+}
 static bool take_all(options_t *options, const char *value, const complaint_t *complaint) {
   (void)value, (void)complaint;
   return options->all = true;
@@ -156,6 +163,7 @@ enum {
   FOR_REPORT = 1 << COMMAND_REPORT,
   FOR_DUMP = 1 << COMMAND_DUMP,
   FOR_RECOVER = 1 << COMMAND_RECOVER,
+  FOR_EXPORT = 1 << COMMAND_EXPORT,
   FOR_ALL = (1 << COMMAND_COUNT) - 1
 };
 
@@ -192,7 +200,8 @@ static const option_t option_table[] = {
     {"--suppressions", "FILE", FOR_REPORT, take_suppressions,
      "leave out findings that FILE names, one rule a line:\n"
      "function:NAME, file:GLOB, module:GLOB, lock:NAME"},
-    {"-o", "FILE", FOR_RECOVER, take_output, "where recover writes"},
+    {"-o", "FILE", FOR_RECOVER | FOR_EXPORT, take_output, "where recover and export write"},
+    {"--to", "FORMAT", FOR_EXPORT, take_to, "perfetto: JSON for ui.perfetto.dev"},
     {"--help", NULL, FOR_ALL, take_help, "print this"},
     {"--version", NULL, FOR_ALL, take_version, "print the version"},
     {"--where", "EXPR", FOR_REPORT, NULL, NULL},
@@ -211,7 +220,7 @@ static const command_row_t command_rows[] = {
     COMMAND_TABLE(COMMAND)
 #undef COMMAND
 };
-static const char *const later_commands[] = {"compare", "export"};
+static const char *const later_commands[] = {"compare"};
 
 static const option_t *option_find(const char *argument, size_t length) {
   for (size_t i = 0; i < LENGTH(option_table); i++)
@@ -270,6 +279,8 @@ static bool options_check(const options_t *options, unsigned used, const complai
                     options->trace_count);
   if (options->command == COMMAND_RECOVER && !options->output)
     return complain(complaint, "recover needs -o FILE");
+  if (options->command == COMMAND_EXPORT && !(options->output && options->export_format))
+    return complain(complaint, "export needs --to FORMAT and -o FILE");
   if (options->events && !options->csv_folder)
     return complain(complaint, "--events needs --csv DIR");
   if (options->csv_folder && options->format == OPTIONS_JSON)

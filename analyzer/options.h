@@ -69,6 +69,7 @@ typedef struct {
   options_format_t format;
   const char *csv_folder;     // --csv, NULL without
   const char *output;         // -o, NULL without
+  const char *export_format;  // --to, NULL without
   unsigned sections;          // OPTIONS_SECTION_*; all without --report
   uint32_t fail_on;           // set of 1 << fail_on_kind_t
   size_t top;                 // rows a section; SIZE_MAX for --top 0

@@ -12,7 +12,9 @@
   COMMAND(info, INFO, "info", 1, 1, "TRACE", "header, modules, coverage, integrity")               \
   COMMAND(dump, DUMP, "dump", 1, 1, "TRACE", "events, one line each")                              \
   COMMAND(recover, RECOVER, "recover", 1, 1, "TRACE -o FILE",                                      \
-          "an interrupted trace and its leftovers as one complete file")
+          "an interrupted trace and its leftovers as one complete file")                          \
+  COMMAND(export, EXPORT, "export", 1, 1, "TRACE --to FORMAT -o FILE",                             \
+          "the trace in another tool's format")
 
 enum {
 #define COMMAND(name, NAME, word, fewest, most, arguments, meaning) COMMAND_##NAME,

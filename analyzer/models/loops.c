@@ -11,8 +11,13 @@ loops_t *loops_open(uint64_t stall_ns) {
   loops_t *loops = array_zeroed(1, sizeof *loops);
   loops->stall_ns = stall_ns;
   loops->tasks = tasks_open();
+  loops->watcher = array_zeroed(1, sizeof *loops->watcher);
   loops->pools = pools_open();
   return loops;
+}
+
+void loops_watch(const loops_t *loops, const loops_watch_t *watch, void *context) {
+  *loops->watcher = (loops_watcher_t){watch, context};
 }
 
 static void free_loop(loop_t *loop) {
@@ -34,6 +39,7 @@ void loops_close(loops_t *loops) {
     turn_free(&loops->threads[thread].turn);
   tasks_close(loops->tasks);
   pools_close(loops->pools);
+  free(loops->watcher);
   address_map_clear(&loops->open);
   address_map_clear(&loops->tokens);
   address_map_clear(&loops->polls);
@@ -261,7 +267,13 @@ void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
     histogram_add(&loop->lag_ns, share->start - turn->from);
     loop->lags_estimated += !share->known;
     account_share(loops, turn, share);
+    if (loops->watcher->calls)
+      loops->watcher->calls->share(loops->watcher->context, share->task, share->start,
+                                   share->until);
   }
+  if (loops->watcher->calls)
+    loops->watcher->calls->turn(loops->watcher->context,
+                                &(loop_turn_t){thread, turn->loop, turn->from, until});
   if (until - turn->from > loops->stall_ns) note_stall(loop, turn, thread, until - turn->from);
 }
 
@@ -292,12 +304,16 @@ static void step_wait(loops_t *loops, const reader_event_t *event) {
 }
 
 // Written at the other end before this wait returned, and not seen until now.
-static void note_wake_up(loop_t *loop, task_t *task, const reader_event_t *event) {
+static void note_wake_up(loops_t *loops, loop_t *loop, task_t *task, const reader_event_t *event) {
   if (!task->woken_ns || task->woken_ns > event->time) return;
   if (task->woken_by == event->thread)
     ++task->self_wakes;
   else
     histogram_add(&loop->wake_up_ns, event->time - task->woken_ns);
+  if (loops->watcher->calls)
+    loops->watcher->calls->wake_up(
+        loops->watcher->context,
+        &(loop_wake_up_t){task->woken_by, event->thread, task->woken_ns, event->time});
   task->woken_ns = 0;
 }
 
@@ -309,7 +325,7 @@ void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_ev
     task->batch_thread = event->thread;
     task->batch_place = turn->share_count;
     if (event->arg & EPOLLERR) task->failed = true;
-    note_wake_up(loops->items[turn->loop - 1], task, event);
+    note_wake_up(loops, loops->items[turn->loop - 1], task, event);
   }
   ++turn->share_count;
 }

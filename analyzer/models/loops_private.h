@@ -15,7 +15,13 @@ typedef struct {
   bool poll_apart;  // the last poll began no turn: what it found is nobody's batch
 } loop_thread_t;
 
+typedef struct {
+  const loops_watch_t *calls;  // NULL: nobody watches
+  void *context;
+} loops_watcher_t;
+
 struct loops {
+  loops_watcher_t *watcher;  // apart, so that a reader of the finished model may set it
   uint64_t stall_ns;
   tasks_t *tasks;
   pools_t *pools;

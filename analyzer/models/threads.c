@@ -149,14 +149,19 @@ static void note_pending(thread_account_t *account, const reader_event_t *event)
                                         .since_ns = event->words[2]};
 }
 
+thread_state_t threads_wait(const reader_event_t *event, uint64_t *duration) {
+  thread_state_t state = (thread_state_t)waits[event->kind].state;
+  *duration = state ? event->words[waits[event->kind].word] : 0;
+  bool again = state == THREAD_STATE_LOCK && event->arg & TRACE_LOCK_BY_CONDITION;
+  return again ? THREAD_STATE_CONDITION : state;
+}
+
 static void account_event(thread_account_t *account, const reader_event_t *event) {
+  uint64_t duration;
+  thread_state_t state = threads_wait(event, &duration);
   ++account->events;
   if (event->time > account->last_event_ns) account->last_event_ns = event->time;
-  unsigned state = waits[event->kind].state;
-  if (!state) return;
-  if (state == THREAD_STATE_LOCK && event->arg & TRACE_LOCK_BY_CONDITION)
-    state = THREAD_STATE_CONDITION;
-  account_wait(account, state, event->time, event->words[waits[event->kind].word]);
+  if (state) account_wait(account, state, event->time, duration);
 }
 
 void threads_step(threads_t *threads, const reader_event_t *event) {

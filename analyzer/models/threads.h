@@ -65,6 +65,9 @@ typedef struct {
   uint64_t accounted_ns;  // private: waits are accounted up to here
 } thread_account_t;
 
+// What the call of an event waited for, and how long; RUNNING: it is none that waits.
+thread_state_t threads_wait(const reader_event_t *event, uint64_t *duration);
+
 typedef struct threads threads_t;
 
 // `reader` may be NULL (hand-fed events): then lives are as THREAD_START and THREAD_END say.

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gathers spans while the trace is read, then writes them.
+#include "analyzer/exports/perfetto.h"
+
+#include "analyzer/exports/slices.h"
+#include "analyzer/models/address_map.h"
+#include "analyzer/reports/json.h"
+#include "analyzer/reports/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+// Groups of tracks: what viewers call processes. A track is group << 32 | number.
+enum { GROUP_THREADS = 1, GROUP_LOOPS, GROUP_TASKS, GROUP_COUNT };
+enum { TRACKS_MAX = 8000, TASK_TRACKS_MAX = 256 };
+
+static const char *const group_names[GROUP_COUNT] = {
+    [GROUP_THREADS] = "threads", [GROUP_LOOPS] = "event loops", [GROUP_TASKS] = "tasks"};
+
+// Who woke a condition last.
+typedef struct {
+  uint64_t thread, time;
+} signal_t;
+
+typedef struct {
+  analysis_t analysis;
+  slices_t slices;
+  address_map_t signals;  // condition -> signal_t
+  FILE *stream;
+  bool begun;  // an event was written
+} export_t;
+
+// What does not fit into the tracks of its group shares number 0.
+static uint64_t track_of(uint64_t group, uint32_t number, uint32_t limit) {
+  return group << 32 | (number < limit ? number : 0);
+}
+
+static uint64_t thread_track(uint32_t thread) {
+  return track_of(GROUP_THREADS, thread, TRACKS_MAX);
+}
+
+static void note_signal(export_t *export, const reader_event_t *event) {
+  signal_t *signal = address_map_put(&export->signals, event->words[0]);
+  *signal = (signal_t){event->thread, event->time};
+}
+
+static void note_woken(export_t *export, const reader_event_t *event, uint64_t from) {
+  const signal_t *signal = address_map_get(&export->signals, event->words[0]);
+  if (!signal || signal->time < from || signal->time > event->time) return;
+  slices_arrow(&export->slices,
+               (slice_arrow_t){thread_track((uint32_t)signal->thread), signal->time,
+                               thread_track(event->thread), event->time});
+}
+
+static void note_turn(void *context, const loop_turn_t *turn) {
+  export_t *export = context;
+  slices_add(&export->slices, track_of(GROUP_LOOPS, turn->thread, TRACKS_MAX), turn->loop,
+             turn->from, turn->until);
+}
+
+static void note_share(void *context, uint32_t task, uint64_t from, uint64_t until) {
+  export_t *export = context;
+  if (task && until > from)
+    slices_add(&export->slices, track_of(GROUP_TASKS, task, TASK_TRACKS_MAX), task, from, until);
+}
+
+static void note_wake_up(void *context, const loop_wake_up_t *wake_up) {
+  export_t *export = context;
+  slices_arrow(&export->slices,
+               (slice_arrow_t){thread_track(wake_up->from_thread), wake_up->from_ns,
+                               thread_track(wake_up->to_thread), wake_up->to_ns});
+}
+
+static void watch(void *context, const reader_t *reader, const reader_event_t *event) {
+  static const loops_watch_t loops_watch_table = {note_turn, note_share, note_wake_up};
+  export_t *export = context;
+  const models_t *models = export->analysis.models;
+  uint64_t duration;
+  (void)reader;
+  loops_watch(models_loops(models), &loops_watch_table, export);
+  slices_point(&export->slices, event->time, heap_totals(models_heap(models))->live_bytes);
+  if (event->kind == TRACE_COND_SIGNAL) note_signal(export, event);
+  thread_state_t state = threads_wait(event, &duration);
+  if (state == THREAD_STATE_RUNNING || !event->thread || !duration) return;
+  uint64_t from = duration < event->time ? event->time - duration : 0;
+  slices_add(&export->slices, thread_track(event->thread), state, from, event->time);
+  if (event->kind == TRACE_COND_WAIT) note_woken(export, event, from);
+}
+
+// ---- writing -----------------------------------------------------------------------------------
+
+static void event_begin(export_t *export, const char *phase, uint64_t track) {
+  fprintf(export->stream, "%s{\"ph\":\"%s\",\"pid\":%" PRIu64 ",\"tid\":%" PRIu64,
+          export->begun ? ",\n" : "", phase, track >> 32, track & UINT32_MAX);
+  export->begun = true;
+}
+
+static void time_put(export_t *export, const char *key, uint64_t ns) {
+  fprintf(export->stream, ",\"%s\":%" PRIu64 ".%03u", key, ns / 1000, (unsigned)(ns % 1000));
+}
+
+static void text_put(export_t *export, const char *key, const char *text) {
+  json_t *value = json_text(text);
+  fprintf(export->stream, ",\"%s\":", key);
+  json_dumpf(value, export->stream, JSON_ENCODE_ANY);
+  json_decref(value);
+}
+
+static void title_put(export_t *export, const char *what, uint64_t track, const char *name) {
+  event_begin(export, "M", track);
+  fprintf(export->stream, ",\"name\":\"%s\",\"args\":{\"n\":0", what);
+  text_put(export, "name", name);
+  fputs("}}", export->stream);
+}
+
+static const char *task_name(export_t *export, uint32_t id) {
+  const task_t *task = tasks_by_id(models_tasks(export->analysis.models), id);
+  return task ? names_descriptor(export->analysis.names, task) : "task";
+}
+
+static const char *track_name(export_t *export, uint64_t track) {
+  uint32_t number = (uint32_t)track;
+  if (!number) return "others";
+  if (track >> 32 == GROUP_TASKS) return task_name(export, number);
+  return names_thread_label(export->analysis.names, number);
+}
+
+static const char *slice_name(export_t *export, const slice_t *slice) {
+  static char text[40];
+  if (slice->name == SLICE_MIXED) return "several";
+  switch (slice->track >> 32) {
+  case GROUP_THREADS:
+    return thread_state_text((thread_state_t)slice->name);
+  case GROUP_LOOPS:
+    snprintf(text, sizeof text, "turn of loop %u", slice->name);
+    return text;
+  default:
+    return task_name(export, slice->name);
+  }
+}
+
+static void slice_put(export_t *export, const slice_t *slice) {
+  event_begin(export, "X", slice->track);
+  time_put(export, "ts", slice->begin);
+  time_put(export, "dur", slice->end - slice->begin);
+  text_put(export, "name", slice_name(export, slice));
+  if (slice->count > 1)
+    fprintf(export->stream, ",\"args\":{\"merged\":%u,\"used_ns\":%" PRIu64 "}", slice->count,
+            slice->used_ns);
+  fputc('}', export->stream);
+}
+
+static void arrow_end_put(export_t *export, const char *phase, size_t id, uint64_t track,
+                          uint64_t time) {
+  event_begin(export, phase, track);
+  time_put(export, "ts", time);
+  fprintf(export->stream, ",\"id\":%zu,\"cat\":\"wake-up\",\"name\":\"wake-up\"%s}", id,
+          *phase == 'f' ? ",\"bp\":\"e\"" : "");
+}
+
+// An arrow begins in a span: where the thread ran there is none, so it gets one of its own.
+static void arrow_put(export_t *export, size_t id, const slice_arrow_t *arrow) {
+  event_begin(export, "X", arrow->from_track);
+  time_put(export, "ts", arrow->from_ns);
+  fputs(",\"dur\":0.001,\"name\":\"wakes\"}", export->stream);
+  arrow_end_put(export, "s", id, arrow->from_track, arrow->from_ns);
+  arrow_end_put(export, "f", id, arrow->to_track, arrow->to_ns ? arrow->to_ns - 1 : 0);
+}
+
+static void slices_put(export_t *export) {
+  const slices_t *slices = &export->slices;
+  for (uint32_t at = 0; at < slices->count; ++at) {
+    uint64_t track = slices->items[at].track;
+    if (!at || slices->items[at - 1].track != track)
+      title_put(export, "thread_name", track, track_name(export, track));
+    slice_put(export, &slices->items[at]);
+  }
+}
+
+static void export_write(export_t *export) {
+  const slices_t *slices = &export->slices;
+  fprintf(export->stream,
+          "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"merged_below_ns\":%" PRIu64
+          ",\"one_arrow_in\":%" PRIu64 "},\"traceEvents\":[\n",
+          slices->resolution, slices->arrow_stride ? slices->arrow_stride : 1);
+  for (uint64_t group = GROUP_THREADS; group < GROUP_COUNT; ++group)
+    title_put(export, "process_name", group << 32, group_names[group]);
+  slices_put(export);
+  for (uint32_t at = 0; at < slices->arrow_count; ++at)
+    arrow_put(export, at + 1, &slices->arrows[at]);
+  for (uint32_t at = 0; at < slices->point_count; ++at) {
+    event_begin(export, "C", (uint64_t)GROUP_THREADS << 32);
+    time_put(export, "ts", slices->points[at].time);
+    fprintf(export->stream, ",\"name\":\"heap\",\"args\":{\"live_bytes\":%" PRIu64 "}}",
+            slices->points[at].value);
+  }
+  fputs("\n]}\n", export->stream);
+}
+
+static bool file_write(export_t *export, const char *output, char *error, size_t size) {
+  export->stream = fopen(output, "we");
+  bool written = export->stream != NULL;
+  if (written) {
+    export_write(export);
+    written = !ferror(export->stream);
+    if (fclose(export->stream)) written = false;
+  }
+  if (!written) snprintf(error, size, "%s: %s", output, strerror(errno ? errno : EIO));
+  return written;
+}
+
+bool perfetto_export(const char *trace, const char *output, char *error, size_t size) {
+  export_t export = {.signals = ADDRESS_MAP(signal_t)};
+  const analysis_settings_t usual = {0};
+  bool done = analysis_open(&export.analysis, trace, &usual, watch, &export, error, size);
+  if (done) {
+    slices_sort(&export.slices);
+    done = file_write(&export, output, error, size);
+  }
+  analysis_close(&export.analysis);
+  address_map_clear(&export.signals);
+  slices_clear(&export.slices);
+  return done;
+}
