@@ -86,6 +86,8 @@
   REAL(call_once, (once_flag * once, void (*routine)(void)), (once, routine))                      \
   REAL(flockfile, (FILE * file), (file))                                                           \
   REAL(funlockfile, (FILE * file), (file))                                                         \
-  REAL(closefrom, (int first), (first))
+  REAL(closefrom, (int first), (first))                                                            \
+  REAL(quick_exit, (int status), (status))                                                         \
+  REAL(abort, (void), ())
 
 #endif

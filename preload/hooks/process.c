@@ -112,6 +112,12 @@ static descriptor_path_t descriptor_path(int descriptor) {
 EXECUTOR(fexecve, (int descriptor, char *const arguments[], char *const environment[]),
          (descriptor, arguments, environment), descriptor_path(descriptor).text)
 
+EXECUTOR(execveat,
+         (int folder, const char *path, char *const arguments[], char *const environment[],
+          int flags),
+         (folder, path, arguments, environment, flags),
+         path && *path ? path : descriptor_path(folder).text)
+
 // The forms with a list of arguments: they are gathered on the stack, as libc does it, and passed
 // to the form with an array. `TAKE` takes what follows the closing NULL.
 #define EXECUTOR_OF_LIST(name, vector, TAKE, ...)                                                  \
