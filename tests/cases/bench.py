@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/bench --quick works: every workload is measured under every recorder that is installed, what
-is missing is named, and nothing stays. Its figures are not judged here."""
+"""tools/bench --quick works: every workload is measured under every recorder that is installed,
+what is missing is named, and nothing stays. Its figures are not judged here."""
 import csv
 import os
 import xml.etree.ElementTree
