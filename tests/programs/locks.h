@@ -14,8 +14,8 @@ static atomic_int turn_now;
 
 static inline void *turn_main(void *argument) {
   int turn = (int)(intptr_t)argument;
-  char name[16];
-  snprintf(name, sizeof name, "thread-%d", turn + 1);
+  char name[] = "thread-1";
+  name[sizeof name - 2] = (char)('1' + turn);
   pthread_setname_np(pthread_self(), name);
   await_step(&turn_now, turn);
   turn_routines[turn]();

@@ -88,7 +88,8 @@ class Test:
             command = [command]
         first = command[0]
         if "/" not in first:
-            ours = os.path.exists(os.path.join(self.source, "tests/programs", first + ".c"))
+            ours = any(os.path.exists(os.path.join(self.source, "tests/programs", first + suffix))
+                       for suffix in (".c", ".cc"))
             first = self.program(first) if ours else self.command(first)
         return [first, *command[1:]]
 
