@@ -4,6 +4,7 @@
 
 #include "analyzer/commands/commands.h"
 #include "analyzer/findings/fail_on.h"
+#include "analyzer/findings/lints.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -126,6 +127,23 @@ static bool take_output(options_t *options, const char *value, const complaint_t
   options->output = value;
   return true;
 }
+static bool lints_take(uint32_t *set, const char *option, const char *value,
+                       const complaint_t *complaint) {
+  const char *bad;
+  size_t length;
+  uint32_t kinds;
+  if (!lints_parse(value, &kinds, &bad, &length))
+    return complain(complaint, "%s \"%.*s\": expected names of lints, or all", option, (int)length,
+                    bad);
+  *set |= kinds;
+  return true;
+}
+static bool take_allow(options_t *options, const char *value, const complaint_t *complaint) {
+  return lints_take(&options->lints_allowed, "--allow", value, complaint);
+}
+static bool take_warn(options_t *options, const char *value, const complaint_t *complaint) {
+  return lints_take(&options->lints_warned, "--warn", value, complaint);
+}
 static bool take_to(options_t *options, const char *value, const complaint_t *complaint) {
   static const char *const names[] = {"perfetto"};
   int choice;
@@ -200,6 +218,11 @@ static const option_t option_table[] = {
     {"--suppressions", "FILE", FOR_REPORT, take_suppressions,
      "leave out findings that FILE names, one rule a line:\n"
      "function:NAME, file:GLOB, module:GLOB, lock:NAME"},
+    {"--allow", "LINTS", FOR_REPORT, take_allow, "do not look for these lints; all for every one"},
+    {"--warn", "LINTS", FOR_REPORT, take_warn,
+     "warn of these lints, although they may be wrong:\n"
+     "self-wake, lost-wakeup, never-polled, busy-poll,\n"
+     "thread-leak; the others are warnings anyway"},
     {"-o", "FILE", FOR_RECOVER | FOR_EXPORT, take_output, "where recover and export write"},
     {"--to", "FORMAT", FOR_EXPORT, take_to, "perfetto: JSON for ui.perfetto.dev"},
     {"--help", NULL, FOR_ALL, take_help, "print this"},

@@ -72,6 +72,8 @@ typedef struct {
   const char *export_format;  // --to, NULL without
   unsigned sections;          // OPTIONS_SECTION_*; all without --report
   uint32_t fail_on;           // set of 1 << fail_on_kind_t
+  uint32_t lints_allowed;     // set of 1 << lint_kind_t
+  uint32_t lints_warned;      // the same
   size_t top;                 // rows a section; SIZE_MAX for --top 0
   options_sort_t sort;
   bool all;                   // findings that were ruled out, too

@@ -106,6 +106,8 @@ int command_report(const options_t *options) {
   char error[1024];
   page_t page = page_of(stdout);
   run.settings.strict_order = options->strict_order;
+  run.settings.lints_allowed = options->lints_allowed;
+  run.settings.lints_warned = options->lints_warned;
   if (options->suppressions && !(run.settings.suppressions = suppressions_read(
                                      options->suppressions, error, sizeof error))) {
     command_complain("%s", error);

@@ -16,6 +16,7 @@ typedef struct {
   uint64_t *times;
   uint32_t capacity, first, count;
   uint32_t limit;
+  pool_signals_t signals;
 } queue_t;
 
 // A thread in one pool.
@@ -207,7 +208,9 @@ static void step_wait(pools_t *pools, const reader_event_t *event) {
   worker_t *worker = worker_of(pools, event->thread);
   settle(worker, event->time - wait, true);
   member_t *member = member_of(pools, event, event->words[0], event->time - wait);
-  queue_empty(queue_of(pools, event->words[0]), event->time - wait);
+  queue_t *queue = queue_of(pools, event->words[0]);
+  queue_empty(queue, event->time - wait);
+  ++queue->signals.waits;
   if (!member) return;
   member->mutex = event->words[1];
   member->fetching = true;
@@ -305,6 +308,7 @@ void pools_step(pools_t *pools, const reader_event_t *event) {
     step_wait(pools, event);
     break;
   case TRACE_COND_SIGNAL:
+    queue_of(pools, event->words[0])->signals.last_signal_ns = event->time;
     // To all: an end, or a change, not a job.
     if (!event->arg) note_signal(pools, event->words[0], event->time);
     break;
@@ -388,6 +392,11 @@ void pools_finish(pools_t *pools, uint64_t end_ns) {
     pool->id = kept;
   }
   pools->count = kept;
+}
+
+pool_signals_t pools_signals(const pools_t *pools, uint64_t condition) {
+  const queue_t *queue = condition ? address_map_get(&pools->queues, condition) : NULL;
+  return queue ? queue->signals : (pool_signals_t){0};
 }
 
 uint32_t pools_count(const pools_t *pools) { return pools->count; }

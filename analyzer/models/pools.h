@@ -62,6 +62,13 @@ void pools_close(pools_t *pools);
 void pools_step(pools_t *pools, const reader_event_t *event);
 void pools_finish(pools_t *pools, uint64_t end_ns);
 
+// What is known of the signals of a condition.
+typedef struct {
+  uint64_t last_signal_ns;  // 0: none
+  uint64_t waits;           // that returned
+} pool_signals_t;
+pool_signals_t pools_signals(const pools_t *pools, uint64_t condition);
+
 // Those that did a few jobs, or have a stuck worker. After pools_finish.
 uint32_t pools_count(const pools_t *pools);
 const pool_t *pools_get(const pools_t *pools, uint32_t index);

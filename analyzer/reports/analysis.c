@@ -2,6 +2,7 @@
 // One trace, read to its end.
 #include "analyzer/reports/analysis.h"
 
+#include "analyzer/reports/lint_warnings.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/progress.h"
 #include "formats/trace.h"
@@ -39,6 +40,7 @@ bool analysis_open(analysis_t *analysis, const char *path, const analysis_settin
   if (settings->suppressions) suppressions_apply(settings->suppressions, analysis);
   analysis->found = fail_on_found(analysis->models, analysis->deadlocks, runtime_stack, analysis);
   analysis->warnings = warnings_find(analysis->models, analysis->deadlocks);
+  lint_warnings_add(analysis, settings);
   if (settings->suppressions) suppressions_warn(settings->suppressions, analysis);
   return true;
 }

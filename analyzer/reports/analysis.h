@@ -15,6 +15,8 @@ typedef struct names names_t;
 typedef struct {
   bool strict_order;             // see deadlocks_find
   suppressions_t *suppressions;  // NULL: none
+  uint32_t lints_allowed;        // set of 1 << lint_kind_t that are not looked for
+  uint32_t lints_warned;         // that are warnings whatever their confidence
 } analysis_settings_t;
 
 typedef struct analysis {

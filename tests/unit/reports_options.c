@@ -127,6 +127,8 @@ static const struct {
     {"--where x a", "--where is not available in this version"},
     {"--all-processes a", "--all-processes is not available in this version"},
     {"compare a b", "the command compare is not available in this version"},
+    {"--allow loop-hog,x a", "--allow \"x\": expected names of lints, or all"},
+    {"--warn '' a", "--warn \"\": expected names of lints, or all"},
     {"export a", "export needs --to FORMAT and -o FILE"},
     {"export --to perfetto a", "export needs --to FORMAT and -o FILE"},
     {"export --to dot -o f a", "--to \"dot\": expected one of perfetto"},
@@ -155,7 +157,8 @@ START_TEST(help_names_what_there_is_and_nothing_else) {
       "--format",  "--csv",   "--events",       "--report",
       "--fail-on", "--top",   "--sort",         "--all",
       "-o FILE",   "--help",  "--version",      "info",
-      "dump",      "recover", "--strict-order", "--suppressions FILE"};
+      "dump",      "recover", "--strict-order", "--suppressions FILE",
+      "--allow LINTS", "--warn LINTS", "--to FORMAT", "export"};
   static const char *const not_there[] = {"--where", "compare", "--all-processes"};
   for (size_t i = 0; i < sizeof there / sizeof *there; i++)
     ck_assert_msg(strstr(text, there[i]), "%s is missing", there[i]);

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each lint is a function over the finished models; of many alike the worst is given, and how many.
+#include "analyzer/findings/lints.h"
+
+#include "analyzer/models/array.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MILLISECOND UINT64_C(1000000)
+#define SECOND UINT64_C(1000000000)
+enum { SPINS_LEAST = 1000, SELF_WAKES_LEAST = 10, THREADS_LEAST = 3, SATURATED_LEAST = 100 };
+
+static const struct {
+  const char *name;
+  lint_confidence_t confidence;
+} rows[] = {
+#define LINT(NAME, name, confidence, text) {name, LINT_##confidence},
+    LINT_TABLE(LINT)
+#undef LINT
+};
+
+typedef struct {
+  const models_t *models;
+  lints_t *lints;
+  uint64_t end_ns;
+} finder_t;
+
+const char *lint_name(lint_kind_t kind) { return rows[kind].name; }
+
+const char *lint_confidence_name(lint_kind_t kind) {
+  static const char *const names[] = {"low", "medium", "high"};
+  return names[rows[kind].confidence];
+}
+
+bool lint_is_warning(lint_kind_t kind) { return rows[kind].confidence == LINT_HIGH; }
+
+bool lints_parse(const char *text, uint32_t *kinds, const char **bad, size_t *length) {
+  *kinds = 0;
+  for (const char *item = text;; item += *length + 1) {
+    *length = strcspn(item, ",");
+    uint32_t found = *length == 3 && !memcmp(item, "all", 3) ? (1u << LINT_COUNT) - 1 : 0;
+    for (unsigned kind = 0; kind < LINT_COUNT; ++kind)
+      if (strlen(rows[kind].name) == *length && !memcmp(rows[kind].name, item, *length))
+        found = 1u << kind;
+    *bad = item;
+    if (!found) return false;
+    *kinds |= found;
+    if (!item[*length]) return true;
+  }
+}
+
+static void add(finder_t *finder, lint_t lint) {
+  lints_t *lints = finder->lints;
+  ARRAY_RESERVE(lints->items, lints->capacity, lints->count + 1);
+  lints->items[lints->count++] = lint;
+}
+
+// ---- tasks -------------------------------------------------------------------------------------
+
+// Judges a task: 0, or the figure by which the worst is chosen.
+typedef uint64_t judge_t(const finder_t *finder, const task_t *task);
+
+static bool is_live(const task_t *task) {
+  return task->state != TASK_STATE_COMPLETED && task->state != TASK_STATE_FAILED;
+}
+
+static uint64_t judge_hog(const finder_t *finder, const task_t *task) {
+  uint64_t least = loops_stall_ns(models_loops(finder->models));
+  bool ran = task->running_ns >= least && task->running_ns >= task->blocked_ns;
+  return ran && task->max_poll_ns > least ? task->max_poll_ns : 0;
+}
+
+static uint64_t judge_never_polled(const finder_t *finder, const task_t *task) {
+  bool speaks = task->kind == DESCRIPTOR_CONNECTION || task->kind == DESCRIPTOR_CLIENT ||
+                task->kind == DESCRIPTOR_PIPE;
+  uint64_t life = task->ended_ns - task->created_ns;
+  (void)finder;
+  return speaks && !task->polls && !task->reads && !task->writes && life >= 10 * SECOND ? life : 0;
+}
+
+static uint64_t judge_starved(const finder_t *finder, const task_t *task) {
+  (void)finder;
+  return task->max_scheduled_ns >= 100 * MILLISECOND ? task->max_scheduled_ns : 0;
+}
+
+static uint64_t judge_stuck(const finder_t *finder, const task_t *task) {
+  bool inside = task->state == TASK_STATE_RUNNING || task->state == TASK_STATE_BLOCKED;
+  (void)finder;
+  return inside && task->max_poll_ns >= 30 * SECOND ? task->max_poll_ns : 0;
+}
+
+static uint64_t judge_leak(const finder_t *finder, const task_t *task) {
+  if (!is_live(task) || !task->peer_closed_ns) return 0;
+  uint64_t since = finder->end_ns - task->peer_closed_ns;
+  return since >= 5 * SECOND ? since : 0;
+}
+
+static uint64_t judge_self_wake(const finder_t *finder, const task_t *task) {
+  (void)finder;
+  bool often = task->self_wakes >= SELF_WAKES_LEAST && task->self_wakes * 2 >= task->polls;
+  return often ? task->self_wakes : 0;
+}
+
+static void find_tasks(finder_t *finder, lint_kind_t kind, judge_t *judge) {
+  const tasks_t *tasks = models_tasks(finder->models);
+  lint_t worst = {.kind = kind};
+  for (uint32_t at = 0; at < tasks_count(tasks); ++at) {
+    const task_t *task = tasks_get(tasks, at);
+    uint64_t figure = judge(finder, task);
+    if (!figure) continue;
+    ++worst.count;
+    if (figure <= worst.duration_ns) continue;
+    worst.duration_ns = figure;
+    worst.task = task->id;
+    worst.loop = task->loop;
+  }
+  if (!worst.count) return;
+  if (kind == LINT_SELF_WAKE) {
+    worst.count = worst.duration_ns;
+    worst.duration_ns = 0;
+    worst.of = tasks_by_id(tasks, worst.task)->polls;
+  }
+  add(finder, worst);
+}
+
+static void find_hogs(finder_t *finder) { find_tasks(finder, LINT_LOOP_HOG, judge_hog); }
+static void find_self_wakes(finder_t *finder) {
+  find_tasks(finder, LINT_SELF_WAKE, judge_self_wake);
+}
+static void find_never_polled(finder_t *finder) {
+  find_tasks(finder, LINT_NEVER_POLLED, judge_never_polled);
+}
+static void find_starved(finder_t *finder) { find_tasks(finder, LINT_STARVED_TASK, judge_starved); }
+static void find_leaks(finder_t *finder) { find_tasks(finder, LINT_DESCRIPTOR_LEAK, judge_leak); }
+
+// ---- loops -------------------------------------------------------------------------------------
+
+static bool is_lock_call(uint32_t kind) {
+  return kind == TRACE_LOCK_WAIT || kind == TRACE_LOCK_FAIL;
+}
+
+// Of the places where a loop's thread waited: those for locks, or the others.
+static void find_blocking(finder_t *finder, const loop_t *loop, lint_kind_t kind, bool locks) {
+  lint_t worst = {.kind = kind, .loop = loop->id};
+  uint64_t total = 0;
+  for (uint32_t at = 0; at < loop->blocking.count; ++at) {
+    const site_total_t *site = &loop->blocking.items[at];
+    if (is_lock_call(site->kind) != locks) continue;
+    worst.count += site->count;
+    total += site->total_ns;
+    if (site->max_ns <= worst.duration_ns) continue;
+    worst.duration_ns = site->max_ns;
+    worst.stack = site->stack;
+    worst.call = site->kind;
+  }
+  if ((locks ? total : worst.duration_ns) >= MILLISECOND) add(finder, worst);
+}
+
+static void lint_blocking(finder_t *finder, const loop_t *loop) {
+  find_blocking(finder, loop, LINT_BLOCKING_IN_LOOP, false);
+}
+
+static void lint_locks(finder_t *finder, const loop_t *loop) {
+  find_blocking(finder, loop, LINT_LOCK_IN_LOOP, true);
+}
+
+static void lint_busy(finder_t *finder, const loop_t *loop) {
+  if (loop->spins >= SPINS_LEAST && loop->spins * 10 >= loop->waits * 9)
+    add(finder,
+        (lint_t){LINT_BUSY_POLL, .loop = loop->id, .count = loop->spins, .of = loop->waits});
+}
+
+static void lint_saturated(finder_t *finder, const loop_t *loop) {
+  uint64_t some = loop->waits - loop->empty;
+  if (loop->saturated >= SATURATED_LEAST && loop->saturated * 2 >= some)
+    add(finder,
+        (lint_t){LINT_SATURATED_LOOP, .loop = loop->id, .count = loop->saturated, .of = some});
+}
+
+typedef void lint_loop_t(finder_t *finder, const loop_t *loop);
+
+static void find_loops(finder_t *finder, lint_loop_t *lint) {
+  const loops_t *loops = models_loops(finder->models);
+  for (uint32_t at = 0; at < loops_count(loops); ++at) lint(finder, loops_get(loops, at));
+}
+
+static void find_blocking_calls(finder_t *finder) { find_loops(finder, lint_blocking); }
+static void find_locks(finder_t *finder) { find_loops(finder, lint_locks); }
+static void find_busy(finder_t *finder) { find_loops(finder, lint_busy); }
+static void find_saturated(finder_t *finder) { find_loops(finder, lint_saturated); }
+
+// ---- threads -----------------------------------------------------------------------------------
+
+// Never heard of, by anybody: a wait that had returned could be a worker's that had found its job.
+static bool is_lost(const finder_t *finder, const thread_account_t *thread) {
+  if (thread->ended || thread->pending.what != TRACE_PENDING_CONDITION) return false;
+  const pools_t *pools = loops_pools(models_loops(finder->models));
+  pool_signals_t heard = pools_signals(pools, thread->pending.object);
+  return heard.last_signal_ns && !heard.waits && heard.last_signal_ns < thread->pending.since_ns &&
+         finder->end_ns - thread->pending.since_ns >= 5 * SECOND;
+}
+
+static void find_lost(finder_t *finder) {
+  const threads_t *threads = models_threads(finder->models);
+  for (uint32_t at = 1; at < threads_limit(threads); ++at) {
+    const thread_account_t *thread = threads_get(threads, at);
+    if (is_lost(finder, thread))
+      add(finder, (lint_t){LINT_LOST_WAKEUP, .thread = at, .stack = thread->pending.stack,
+                           .count = 1, .duration_ns = finder->end_ns - thread->pending.since_ns});
+  }
+}
+
+static void find_stuck(finder_t *finder) {
+  const threads_t *threads = models_threads(finder->models);
+  find_tasks(finder, LINT_STUCK_TASK, judge_stuck);
+  for (uint32_t at = 1; at < threads_limit(threads); ++at) {
+    const thread_account_t *thread = threads_get(threads, at);
+    uint64_t since = thread->pending.since_ns;
+    if (thread->ended || thread->pending.what != TRACE_PENDING_LOCK ||
+        finder->end_ns < since + 30 * SECOND)
+      continue;
+    add(finder,
+        (lint_t){LINT_STUCK_TASK, .thread = at, .stack = thread->pending.stack,
+                 .call = TRACE_LOCK_WAIT, .count = 1, .duration_ns = finder->end_ns - since});
+  }
+}
+
+static void find_thread_leaks(finder_t *finder) {
+  const threads_t *threads = models_threads(finder->models);
+  lint_t leak = {.kind = LINT_THREAD_LEAK};
+  for (uint32_t at = 1; at < threads_limit(threads); ++at) {
+    const thread_account_t *thread = threads_get(threads, at);
+    if (!thread->seen || !thread->ended || thread->joined_by || thread->detached) continue;
+    if (!thread->handle || finder->end_ns < thread->ended_ns + SECOND) continue;
+    if (!leak.count++) leak.thread = at;
+  }
+  if (leak.count >= THREADS_LEAST) add(finder, leak);
+}
+
+lints_t lints_find(const models_t *models, uint32_t allowed) {
+  static void (*const finds[LINT_COUNT])(finder_t *) = {
+      [LINT_LOOP_HOG] = find_hogs,
+      [LINT_BLOCKING_IN_LOOP] = find_blocking_calls,
+      [LINT_BUSY_POLL] = find_busy,
+      [LINT_SELF_WAKE] = find_self_wakes,
+      [LINT_LOST_WAKEUP] = find_lost,
+      [LINT_NEVER_POLLED] = find_never_polled,
+      [LINT_STARVED_TASK] = find_starved,
+      [LINT_STUCK_TASK] = find_stuck,
+      [LINT_DESCRIPTOR_LEAK] = find_leaks,
+      [LINT_THREAD_LEAK] = find_thread_leaks,
+      [LINT_SATURATED_LOOP] = find_saturated,
+      [LINT_LOCK_IN_LOOP] = find_locks,
+  };
+  lints_t lints = {0};
+  finder_t finder = {models, &lints, models_end_ns(models)};
+  for (unsigned kind = 0; kind < LINT_COUNT; ++kind)
+    if (!(allowed >> kind & 1)) finds[kind](&finder);
+  return lints;
+}
+
+void lints_free(lints_t *lints) {
+  free(lints->items);
+  *lints = (lints_t){0};
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each lint is found at its threshold, and not below it.
+#include "analyzer/findings/lints.h"
+
+#include "tests/unit/models_feed.h"
+
+#include <check.h>
+#include <sys/epoll.h>
+
+enum { EPOLL = 3, ONE = 5, TWO = 6 };
+#define MS UINT64_C(1000000)
+#define SECOND UINT64_C(1000000000)
+
+static feed_t feed;
+static lints_t lints;
+
+static void control(int descriptor, uint64_t token) {
+  feed_event(&feed, 1, TRACE_EPOLL_CTL, 41, EPOLL_CTL_ADD, trace_pair(EPOLL, (uint32_t)descriptor),
+             token, trace_pair(EPOLLIN, 0));
+}
+
+static void turn(uint64_t time, uint64_t wait, int64_t timeout, unsigned asked, unsigned count) {
+  feed_at(&feed, time);
+  feed_event(&feed, 1, TRACE_EPOLL_WAIT, 50, trace_zigzag(count), trace_pair(EPOLL, asked), wait,
+             trace_zigzag(timeout));
+  for (unsigned at = 0; at < count; ++at) {
+    feed_at(&feed, time);
+    feed_event(&feed, 1, TRACE_READY, 0, EPOLLIN, 101 + at, 0, 0);
+  }
+}
+
+static void read_at(uint64_t time, int descriptor, int64_t result) {
+  feed_at(&feed, time);
+  feed_event(&feed, 1, TRACE_READ, 0, (uint64_t)descriptor, trace_zigzag(result), 0, 0);
+}
+
+// The record ends at `time`, with thread 1 in its next wait.
+static void end_at(uint64_t time) {
+  feed_at(&feed, time - 1);
+  feed_pending(&feed, 1, TRACE_PENDING_EPOLL, EPOLL, 0, 50, time - 1);
+  feed_at(&feed, time);
+  feed_start(&feed, 9);
+  feed_end(&feed);
+  lints = lints_find(feed.models, 0);
+}
+
+static const lint_t *found(lint_kind_t kind) {
+  for (uint32_t at = 0; at < lints.count; ++at)
+    if (lints.items[at].kind == kind) return &lints.items[at];
+  return NULL;
+}
+
+static void setup(void) {
+  feed = feed_begin();
+  feed_start(&feed, 1);
+  feed_at(&feed, 1 * MS);
+  feed_event(&feed, 1, TRACE_EPOLL_CREATE, 40, EPOLL, 0, 0, 0);
+  control(ONE, 101);
+  control(TWO, 102);
+}
+
+static void teardown(void) {
+  lints_free(&lints);
+  feed_free(&feed);
+}
+
+START_TEST(quiet_loop_has_none) {
+  turn(10 * MS, 5 * MS, -1, 8, 2);
+  read_at(10 * MS, ONE, 5);
+  read_at(11 * MS, TWO, 5);
+  turn(20 * MS, 8 * MS, -1, 8, 1);
+  end_at(21 * MS);
+  ck_assert_uint_eq(lints.count, 0);
+}
+END_TEST
+
+START_TEST(hog_and_the_one_it_starves) {
+  turn(10 * MS, 0, -1, 8, 2);
+  read_at(10 * MS, ONE, 5);
+  read_at(130 * MS, TWO, 5);
+  turn(140 * MS, 9 * MS, -1, 8, 0);
+  end_at(141 * MS);
+  ck_assert_ptr_nonnull(found(LINT_LOOP_HOG));
+  ck_assert_uint_eq(found(LINT_LOOP_HOG)->duration_ns, 120 * MS);
+  ck_assert_uint_eq(found(LINT_LOOP_HOG)->task, 1);
+  ck_assert_uint_eq(found(LINT_STARVED_TASK)->task, 2);
+  ck_assert_uint_eq(lints.count, 2);
+}
+END_TEST
+
+START_TEST(sleep_and_lock_in_a_turn) {
+  turn(10 * MS, 0, -1, 8, 1);
+  read_at(10 * MS, ONE, 5);
+  feed_at(&feed, 14 * MS);
+  feed_event(&feed, 1, TRACE_SLEEP, 61, 0, 3 * MS, 0, 0);
+  feed_at(&feed, 18 * MS);
+  feed_waited(&feed, 1, 0x9000, FEED_MUTEX, 62, 2 * MS);
+  turn(19 * MS, 0, -1, 8, 0);
+  end_at(20 * MS);
+  ck_assert_uint_eq(found(LINT_BLOCKING_IN_LOOP)->stack, 61);
+  ck_assert_uint_eq(found(LINT_BLOCKING_IN_LOOP)->call, TRACE_SLEEP);
+  ck_assert_uint_eq(found(LINT_LOCK_IN_LOOP)->stack, 62);
+  ck_assert_uint_eq(found(LINT_LOCK_IN_LOOP)->duration_ns, 2 * MS);
+  ck_assert_uint_eq(lints.count, 2);
+}
+END_TEST
+
+static const struct {
+  unsigned turns, asked, ready;
+  int timeout;
+  int kind;  // -1: none
+} waits[] = {{1000, 8, 0, 0, LINT_BUSY_POLL},      {999, 8, 0, 0, -1}, {1000, 8, 0, 1, -1},
+             {100, 2, 2, -1, LINT_SATURATED_LOOP}, {99, 2, 2, -1, -1}, {200, 3, 2, -1, -1}};
+
+START_TEST(waits_that_spin_or_are_full) {
+  for (unsigned at = 0; at < waits[_i].turns; ++at)
+    turn(10 * MS + at * 10000, 0, waits[_i].timeout, waits[_i].asked, waits[_i].ready);
+  end_at(10 * MS + waits[_i].turns * 10000);
+  ck_assert_uint_eq(lints.count, waits[_i].kind >= 0);
+  if (waits[_i].kind >= 0) ck_assert_int_eq((int)lints.items[0].kind, waits[_i].kind);
+}
+END_TEST
+
+START_TEST(connection_left_open_after_its_peer_closed) {
+  turn(10 * MS, 0, -1, 8, 1);
+  read_at(10 * MS, ONE, 0);
+  turn(12 * MS, 1 * MS, -1, 8, 1);
+  end_at(10 * MS + (_i ? 5 * SECOND : 4 * SECOND));
+  ck_assert_int_eq(found(LINT_DESCRIPTOR_LEAK) != NULL, _i);
+}
+END_TEST
+
+START_TEST(signal_that_nobody_heard) {
+  feed_start(&feed, 2);
+  feed_at(&feed, 20 * MS);
+  feed_event(&feed, 1, TRACE_COND_SIGNAL, 20, 0, 0x2000, 0, 0);
+  if (_i == 1)
+    feed_event(&feed, 2, TRACE_COND_WAIT, 30, 0, 0x2000, 0x1000, 5000);  // one that heard it
+  feed_at(&feed, 30 * MS);
+  feed_pending(&feed, 2, TRACE_PENDING_CONDITION, 0x2000, 0x1000, 60, 30 * MS);
+  end_at(_i == 2 ? 4 * SECOND : 6 * SECOND);
+  ck_assert_int_eq(found(LINT_LOST_WAKEUP) != NULL, _i == 0);
+}
+END_TEST
+
+START_TEST(threads_that_nobody_joins) {
+  for (uint32_t thread = 2; thread < (_i ? 5u : 4u); ++thread) {
+    feed_start(&feed, thread);
+    feed_stop(&feed, thread);
+  }
+  end_at(2 * SECOND);
+  ck_assert_int_eq(found(LINT_THREAD_LEAK) != NULL, _i);
+}
+END_TEST
+
+START_TEST(lock_not_given_for_half_a_minute) {
+  feed_start(&feed, 2);
+  feed_at(&feed, 30 * MS);
+  feed_pending(&feed, 2, TRACE_PENDING_LOCK, 0x2000, FEED_MUTEX, 60, 30 * MS);
+  end_at(_i ? 31 * SECOND : 29 * SECOND);
+  ck_assert_int_eq(found(LINT_STUCK_TASK) != NULL, _i);
+}
+END_TEST
+
+START_TEST(names_and_what_is_allowed) {
+  uint32_t kinds;
+  const char *bad;
+  size_t length;
+  turn(10 * MS, 0, -1, 8, 1);
+  turn(140 * MS, 9 * MS, -1, 8, 0);
+  end_at(141 * MS);
+  ck_assert_ptr_nonnull(found(LINT_LOOP_HOG));
+  ck_assert(lints_parse("never-polled,loop-hog", &kinds, &bad, &length));
+  ck_assert_uint_eq(kinds, 1u << LINT_LOOP_HOG | 1u << LINT_NEVER_POLLED);
+  lints_free(&lints);
+  lints = lints_find(feed.models, kinds);
+  ck_assert_uint_eq(lints.count, 0);
+  ck_assert(lints_parse("all", &kinds, &bad, &length));
+  ck_assert(!lints_parse("loop-hog,hog", &kinds, &bad, &length));
+  ck_assert_str_eq(bad, "hog");
+}
+END_TEST
+
+Suite *findings_lints_suite(void);
+Suite *findings_lints_suite(void) {
+  Suite *suite = suite_create("findings_lints");
+  TCase *all = tcase_create("lints");
+  tcase_add_checked_fixture(all, setup, teardown);
+  tcase_add_test(all, quiet_loop_has_none);
+  tcase_add_test(all, hog_and_the_one_it_starves);
+  tcase_add_test(all, sleep_and_lock_in_a_turn);
+  tcase_add_loop_test(all, waits_that_spin_or_are_full, 0, sizeof waits / sizeof *waits);
+  tcase_add_loop_test(all, connection_left_open_after_its_peer_closed, 0, 2);
+  tcase_add_loop_test(all, signal_that_nobody_heard, 0, 3);
+  tcase_add_loop_test(all, threads_that_nobody_joins, 0, 2);
+  tcase_add_loop_test(all, lock_not_given_for_half_a_minute, 0, 2);
+  tcase_add_test(all, names_and_what_is_allowed);
+  suite_add_tcase(suite, all);
+  return suite;
+}
