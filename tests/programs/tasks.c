@@ -118,8 +118,16 @@ static void take_answers(void) {
   for (int i = 0; i < CONNECTIONS; i++) REQUIRE(read(connections[i].client, &byte, 1) == 1);
 }
 
-static void print_truth(void) {
-  printf("{\"listener\": %d, \"rounds\": %d, \"connections\": [", listener, ROUNDS);
+// A loop of poll is one from its second wait on.
+static void forget_round(void) {
+  for (int i = 0; i < CONNECTIONS; i++) {
+    connection_t *one = &connections[i];
+    one->scheduled_ns = one->running_ns = one->blocked_ns = one->longest_ns = 0;
+  }
+}
+
+static void print_truth(int rounds) {
+  printf("{\"listener\": %d, \"rounds\": %d, \"connections\": [", listener, rounds);
   for (int i = 0; i < CONNECTIONS; i++) {
     const connection_t *one = &connections[i];
     printf(
@@ -143,9 +151,10 @@ int main(int argc, char **argv) {
     else
       turn_epoll(round);
     take_answers();
+    if (polls && round == 1) forget_round();
     if (round < ROUNDS) ask_all();
   }
   REQUIRE_0(pthread_join(holder, NULL));
-  print_truth();
+  print_truth(polls ? ROUNDS - 1 : ROUNDS);
   return 0;
 }
