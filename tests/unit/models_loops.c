@@ -7,6 +7,7 @@
 #include <check.h>
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 enum { EPOLL = 3, LISTENER = 4, ONE = 5, TWO = 6, THREE = 7, MS = 1000000 };
 
@@ -296,6 +297,29 @@ START_TEST(ended_tasks_beyond_the_limit_are_dropped_and_counted) {
 }
 END_TEST
 
+// Half a million events of 100,000 connections: memory is that of the connections, not of the
+// events.
+START_TEST(many_connections_take_bounded_memory) {
+  enum { CONNECTIONS = 100000, FIRST = 100, BATCH = 64, TURNS = 4000 };
+  struct rusage before, after;
+  for (uint32_t at = FIRST; at < FIRST + CONNECTIONS; ++at) control(EPOLL_CTL_ADD, (int)at, at, 41);
+  getrusage(RUSAGE_SELF, &before);
+  for (uint64_t at = 0, handled = 0; at < TURNS; ++at) {
+    uint64_t tokens[BATCH];
+    for (unsigned place = 0; place < BATCH; ++place)
+      tokens[place] = FIRST + (handled + place) % CONNECTIONS;
+    turn((10 + at) * MS, 500, tokens, BATCH);
+    for (unsigned place = 0; place < BATCH; ++place, ++handled)
+      read_from((10 + at) * MS + place, (int)tokens[place], 10, 0);
+  }
+  feed_end(&feed);
+  getrusage(RUSAGE_SELF, &after);
+  ck_assert_uint_eq(loop()->events, (uint64_t)TURNS * BATCH);
+  ck_assert_uint_eq(tasks_count(models_tasks(feed.models)), CONNECTIONS + 3);
+  ck_assert_int_le(after.ru_maxrss - before.ru_maxrss, 8 * 1024);
+}
+END_TEST
+
 static void poll_at(uint64_t time, uint64_t wait, uint32_t stack, const int *ready,
                     unsigned count) {
   feed_at(&feed, time);
@@ -451,12 +475,14 @@ Suite *models_loops_suite(void) {
                           ended_tasks_beyond_the_limit_are_dropped_and_counted,
                           poll_again_and_again_is_a_loop_from_its_second_wait,
                           one_wait_in_poll_is_no_loop,
+                          many_connections_take_bounded_memory,
                           sleep_and_sync_and_resolve_in_a_turn_block_its_task,
                           answer_time_is_from_first_bytes_in_to_first_bytes_out,
                           wake_up_is_from_the_write_to_the_return_of_the_wait,
                           kinds_follow_from_the_calls_that_made_them};
   Suite *suite = suite_create("models_loops");
   TCase *loops = tcase_create("loops");
+  tcase_set_timeout(loops, 60);
   tcase_add_checked_fixture(loops, setup, teardown);
   for (size_t at = 0; at < sizeof tests / sizeof *tests; ++at) tcase_add_test(loops, tests[at]);
   suite_add_tcase(suite, loops);
