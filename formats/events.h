@@ -60,7 +60,8 @@ typedef enum {
         "the three clocks at one moment; times are fitted to these")                               \
   EVENT(6, LOST, "lost", FACT, BARE, ARG(COUNT, "kind"),                                           \
         WORDS(WORD(COUNT, "events"), WORD(COUNT, "reason")),                                       \
-        "that many events of a kind are missing from this lane, up to here")                       \
+        "so many events of a kind are missing from this lane so far (lane 0: from the trace); "    \
+        "kind 0, unknown, counts what is missing here")                                            \
   EVENT(7, END, "end", FACT, BARE, ARG(COUNT, "how"), WORDS(WORD(RESULT, "status")),               \
         "nothing follows: how the process ended (TRACE_END_*), exit status if known")              \
   EVENT(8, OVERHEAD, "overhead", FACT, BARE, ARG(NONE, ""),                                        \

@@ -63,7 +63,8 @@ typedef struct {
   _Atomic uint32_t tid;
   _Atomic uint32_t generation;    // grows with each claim
   _Atomic uint64_t handle;        // pthread_self() of the owner
-  // Written by the owner, rarely: what was dropped, by kind, since the ring was made.
+  // Written by the owner, rarely: what was dropped, by kind, since its process took the
+  // ring.
   _Alignas(64) _Atomic uint32_t lost[TRACE_KIND_LIMIT];
 } trace_ring_t;
 _Static_assert(sizeof(trace_ring_t) <= TRACE_RING_HEADER, "a ring header is one page");

@@ -165,6 +165,7 @@ void recorder_finish(int status, unsigned how) {
   const uint64_t cfa = (uint64_t)__builtin_frame_address(0);
   const stacks_origin_t origin = {0, cfa, 0};
   lane_t *lane = lane_enter(&origin, TRACE_EXIT);
+  recorder_may_wait = true;  // of the last words nothing is dropped, in no mode
   if (lane) {
     lane_record1(lane, TRACE_EXIT, 0, trace_zigzag(status), how);
     lane_leave(lane);

@@ -42,15 +42,13 @@ void reading_lanes_free(reading_lane_t *lane) {
   free(lane->blocks);
 }
 
-// Facts are written before the events they stood among, and may have later stamps than these.
+// Facts have times of their own, and in a bounded trace may be much older than its first event.
 uint64_t reading_lanes_first_ticks(const reading_lane_t *lane, const reading_files_t *files) {
-  uint64_t first = 0;
   for (size_t i = 0; i < lane->block_count; i++) {
     const trace_block_t *block = &files->blocks[lane->blocks[i]].place.block;
-    if (block->first_ticks && (!first || block->first_ticks < first)) first = block->first_ticks;
-    if (block->from != block->to) break;
+    if (block->from != block->to) return block->first_ticks;
   }
-  return first;
+  return 0;
 }
 
 // Opens the next block. A block that cannot be read becomes a gap.
@@ -147,7 +145,7 @@ bool reading_lanes_ring_holds(const reading_lane_t *lane, unsigned kind) {
 static bool ring_lost_read(reading_lane_t *lane) {
   while (lane->ring_alone && lane->kind_next < TRACE_KIND_LIMIT) {
     unsigned kind = lane->kind_next++;
-    uint32_t counted = lane->ring->lost[kind], told = lane->lost[kind];
+    uint64_t counted = lane->ring->lost[kind], told = lane->lost[kind];
     if (counted <= told || !trace_event_kinds[kind].name) continue;
     lost_make(lane, kind, counted - told, TRACE_LOST_RING_FULL);
     return true;
@@ -179,9 +177,14 @@ static bool pending_read(reading_lane_t *lane) {
   return true;
 }
 
+// A LOST gives a count so far (the same fact may stand in the file twice); it leaves here as what is
+// new in it. Those of unknown kind count each for itself.
 static void lost_note(reading_lane_t *lane) {
-  if (lane->record.kind == TRACE_LOST && lane->record.arg < TRACE_KIND_LIMIT)
-    lane->lost[lane->record.arg] += (uint32_t)lane->record.words[0];
+  trace_record_t *record = &lane->record;
+  if (record->kind != TRACE_LOST || record->arg == 0 || record->arg >= TRACE_KIND_LIMIT) return;
+  const uint64_t told = lane->lost[record->arg], now = record->words[0];
+  record->words[0] = now > told ? now - told : 0;
+  if (now > told) lane->lost[record->arg] = now;
 }
 
 static void block_record_note(reading_lane_t *lane) {
@@ -211,6 +214,7 @@ bool reading_lanes_read(reading_lane_t *lane, reading_files_t *files, memory_lin
     lane->from_ring = lane->phase != READING_BLOCKS;
     if (phase_read(lane, files, warnings)) {
       if (!lane->from_ring) block_record_note(lane);
+      if (lane->record.kind == TRACE_LOST && lane->record.words[0] == 0) continue;
       return true;
     }
     if (lane->phase != READING_DONE) lane->phase++;

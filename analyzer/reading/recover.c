@@ -171,8 +171,11 @@ static void lane_write(recover_t *state, reading_lane_t *lane) {
       ring_write(state, lane);
       written = true;
     }
-    if (lane->phase == READING_GAP || lane->phase == READING_RING_LOST)
-      fact_put(state, TRACE_LOST, 0, (uint32_t)record->arg, record->words, 2);
+    if (lane->phase == READING_GAP || lane->phase == READING_RING_LOST) {
+      // In a file they are counts so far.
+      const uint64_t so_far[] = {lane->lost[record->arg] + record->words[0], record->words[1]};
+      fact_put(state, TRACE_LOST, 0, (uint32_t)record->arg, so_far, 2);
+    }
     else if (lane->phase == READING_DONE)
       fact_put(state, TRACE_PENDING, record->stack, (uint32_t)record->arg, record->words, 3);
   }

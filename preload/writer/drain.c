@@ -116,7 +116,7 @@ static void report_lost(stream_t *stream, const trace_ring_t *ring, uint32_t lan
     const uint32_t lost = atomic_load_explicit(&ring->lost[kind], memory_order_relaxed);
     if (lost == state->reported[kind]) continue;
     words[used++] = trace_header(TRACE_LOST, false, 0, kind);
-    words[used++] = lost - state->reported[kind];
+    words[used++] = lost;
     words[used++] = TRACE_LOST_RING_FULL;
     state->reported[kind] = lost;
   }

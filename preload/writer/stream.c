@@ -93,7 +93,7 @@ static void fact_unseen(stream_t *stream) {
     const char *text;
   } unseen[] = {
       {TRACE_UNSEEN_MALLOC,
-       "memory: malloc is the program's own, or that of a library preloaded before this one"},
+       "heap: malloc is the program's own, or that of a library preloaded before this one"},
       {TRACE_UNSEEN_IO_URING, "io_uring: what the program hands to it is in no call"},
   };
   const uint32_t met = atomic_load_explicit(&stream->process->unseen, memory_order_relaxed);
@@ -303,12 +303,13 @@ static bool segment_begin_new(stream_t *stream, const stream_memory_t *memory) {
   return true;
 }
 
+// The counts so far: a LOST that is found twice, because facts are copied, still counts once.
 static void report_dropped(stream_t *stream, uint64_t reason) {
   for (uint64_t kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
-    if (!stream->dropped[kind]) continue;
+    if (stream->dropped[kind] == stream->dropped_told[kind]) continue;
     const uint64_t words[] = {stream->dropped[kind], reason};
     stream_fact(stream, TRACE_LOST, kind, 2, words);
-    stream->dropped[kind] = 0;
+    stream->dropped_told[kind] = stream->dropped[kind];
   }
 }
 

@@ -33,7 +33,8 @@ typedef struct {
   uint32_t unseen_noted;       // bits of process->unseen that stand in this segment
   uint64_t cpu_ns;             // of the writer, spent on this process
   uint64_t waits, waited_ticks;// of rings it had that others have now
-  uint64_t dropped[TRACE_KIND_LIMIT];  // events of segments that were dropped, not yet reported
+  uint64_t dropped[TRACE_KIND_LIMIT];  // events that are missing from the trace, so far
+  uint64_t dropped_told[TRACE_KIND_LIMIT];
   uint64_t checked_bytes;      // when the free space of the disk was looked at last
   uint64_t facts[STREAM_FACTS_MAX];
   size_t facts_used;

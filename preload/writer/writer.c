@@ -203,7 +203,12 @@ static uint64_t process_drain(uint32_t slot, bool all) {
   return words;
 }
 
+// The next owner counts from zero.
 static void ring_free(trace_ring_t *ring) {
+  for (int kind = 0; kind < TRACE_KIND_LIMIT; kind++) atomic_store(&ring->lost[kind], 0);
+  atomic_store(&ring->lost_total, 0);
+  atomic_store(&ring->waits, 0);
+  atomic_store(&ring->waited_ticks, 0);
   atomic_store(&ring->pending_what, TRACE_PENDING_NONE);
   atomic_store(&ring->tail, atomic_load(&ring->head));
   atomic_store_explicit(&ring->state, TRACE_RING_FREE, memory_order_release);
@@ -247,7 +252,7 @@ static void process_end(uint32_t slot, int how) {
     trace_ring_t *ring = writer_ring(i);
     const uint32_t state = atomic_load(&ring->state);
     if (state == TRACE_RING_FREE || atomic_load(&ring->process) != slot) continue;
-    writer->rings[i].highest_stack = 0;
+    memset(&writer->rings[i], 0, sizeof writer->rings[i]);
     ring_free(ring);
   }
   process_note_unrecorded(slot);
