@@ -140,13 +140,20 @@ static bool is_lock_call(uint32_t kind) {
   return kind == TRACE_LOCK_WAIT || kind == TRACE_LOCK_FAIL;
 }
 
+// A transfer of some milliseconds may only have lost the processor: the recorder cannot see that.
+static bool may_be_preempted(const site_total_t *site) {
+  bool transfer =
+      site->kind == TRACE_READ || site->kind == TRACE_WRITE || site->kind == TRACE_ACCEPT;
+  return transfer && site->max_ns < 20 * MILLISECOND;
+}
+
 // Of the places where a loop's thread waited: those for locks, or the others.
 static void find_blocking(finder_t *finder, const loop_t *loop, lint_kind_t kind, bool locks) {
   lint_t worst = {.kind = kind, .loop = loop->id};
   uint64_t total = 0;
   for (uint32_t at = 0; at < loop->blocking.count; ++at) {
     const site_total_t *site = &loop->blocking.items[at];
-    if (is_lock_call(site->kind) != locks) continue;
+    if (is_lock_call(site->kind) != locks || may_be_preempted(site)) continue;
     worst.count += site->count;
     total += site->total_ns;
     if (site->max_ns <= worst.duration_ns) continue;

@@ -105,6 +105,16 @@ START_TEST(sleep_and_lock_in_a_turn) {
 }
 END_TEST
 
+START_TEST(transfer_that_may_have_lost_the_processor) {
+  turn(10 * MS, 0, -1, 8, 1);
+  feed_at(&feed, 40 * MS);
+  feed_event(&feed, 1, TRACE_WRITE, 0, ONE, trace_zigzag(5), _i ? 20 * MS : 19 * MS, 0);
+  turn(41 * MS, 0, -1, 8, 0);
+  end_at(42 * MS);
+  ck_assert_int_eq(found(LINT_BLOCKING_IN_LOOP) != NULL, _i);
+}
+END_TEST
+
 static const struct {
   unsigned turns, asked, ready;
   int timeout;
@@ -189,6 +199,7 @@ Suite *findings_lints_suite(void) {
   tcase_add_test(all, quiet_loop_has_none);
   tcase_add_test(all, hog_and_the_one_it_starves);
   tcase_add_test(all, sleep_and_lock_in_a_turn);
+  tcase_add_loop_test(all, transfer_that_may_have_lost_the_processor, 0, 2);
   tcase_add_loop_test(all, waits_that_spin_or_are_full, 0, sizeof waits / sizeof *waits);
   tcase_add_loop_test(all, connection_left_open_after_its_peer_closed, 0, 2);
   tcase_add_loop_test(all, signal_that_nobody_heard, 0, 3);
