@@ -239,6 +239,8 @@ static void process_note_unrecorded(uint32_t slot) {
     naming_digits(text, counts[i]);
     strcat(text, texts[i]);
     stream_fact_text(writer->streams[slot], TRACE_KEY_WARNING, text);
+    const uint64_t words[] = {counts[i] - writer->unrecorded_noted[i], TRACE_LOST_NO_RING};
+    if (i == 0) stream_fact(writer->streams[slot], TRACE_LOST, 0, 2, words);
     writer->unrecorded_noted[i] = counts[i];
   }
 }
