@@ -3,6 +3,7 @@
 // with -z initfirst), so that what other constructors do is seen.
 #include "preload/clock.h"
 #include "preload/hooks/hooks.h"
+#include "preload/hooks/operators.h"
 #include "preload/lanes.h"
 #include "preload/life.h"
 #include "preload/message.h"
@@ -130,6 +131,7 @@ static void start_recording(char *const arguments[]) {
   thread_key_create();
   start_main_lane();
   start_allocator();
+  operators_start();
   on_exit(at_exit, NULL);  // the first to be registered: the last to run
   start_families();
 }
@@ -139,6 +141,7 @@ __attribute__((constructor(101))) static void start(int count, char **arguments,
   (void)count;
   message_open();
   real_resolve();
+  operators_resolve();
   if (!settings_read(&settings, environment) || !settings.enabled) return;
   clock_choose();
   start_recording(arguments);
