@@ -85,6 +85,30 @@ static void stall_print(const text_t *text, const loop_stall_t *stall) {
   if (stall->stack) text_stack(text, "      ", stall->stack, STALL_FRAMES);
 }
 
+// Whether one of the `count` before it has the same stack.
+static bool stall_is_repeated(const loop_stall_t *const *sorted, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (sorted[i]->stack == sorted[count]->stack) return true;
+  return false;
+}
+
+// One for each stack, its longest, and how many others there are like it.
+static size_t stalls_print_sites(const text_t *text, const loop_stall_t *const *sorted,
+                                 size_t count) {
+  size_t sites = 0, told = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (stall_is_repeated(sorted, i)) continue;
+    if (sites++ == text_rows(text, count)) break;
+    size_t alike = 0;
+    for (size_t j = i + 1; j < count; j++) alike += sorted[j]->stack == sorted[i]->stack;
+    stall_print(text, sorted[i]);
+    if (alike)
+      fprintf(text->page->stream, "      and %s more there\n", quantity_count(alike, QUANTITY));
+    told += 1 + alike;
+  }
+  return told;
+}
+
 static void stalls_print(const text_t *text, const loop_t *loop) {
   if (!loop->kept_stalls) return;
   const loop_stall_t **sorted = calloc(loop->kept_stalls, sizeof *sorted);
@@ -96,8 +120,7 @@ static void stalls_print(const text_t *text, const loop_t *loop) {
           "\n  loop %u: turns over %s, the longest first (the stack is the one seen nearest to the "
           "longest silence)\n",
           loop->id, quantity_time(threshold, QUANTITY));
-  size_t shown = text_rows(text, loop->kept_stalls);
-  for (size_t i = 0; i < shown; i++) stall_print(text, sorted[i]);
+  size_t shown = stalls_print_sites(text, sorted, loop->kept_stalls);
   if (loop->stall_count > shown)
     page_print(text->page, PAGE_FAINT, "    ... and %s more\n",
                quantity_count(loop->stall_count - shown, QUANTITY));
