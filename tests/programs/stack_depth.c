@@ -3,7 +3,12 @@
 // later, found by painting the stack: recorded, none may reach 1 KiB deeper than it does bare.
 #include "program.h"
 
+#include <poll.h>
+#include <semaphore.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
 enum { PAINTED = 24 << 10, OWN_FRAME = 64, PAINT = 0xa5 };
 
@@ -23,6 +28,32 @@ static void call_epoll_wait(void) {
   epoll_wait(epoll, &event, 1, 0);
 }
 
+static pthread_rwlock_t table = PTHREAD_RWLOCK_INITIALIZER;
+static sem_t semaphore;
+static int event, listener;
+static void call_read_lock(void) { pthread_rwlock_rdlock(&table); }
+static void call_read_unlock(void) { pthread_rwlock_unlock(&table); }
+static void call_post(void) { sem_post(&semaphore); }
+static void call_wait(void) { sem_wait(&semaphore); }
+static void call_eventfd(void) { event = eventfd(0, 0); }
+static void call_epoll_ctl(void) {
+  struct epoll_event asked = {.events = EPOLLIN};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, event, &asked);
+}
+static void call_close(void) { close(event); }
+static void call_socket(void) { listener = socket(AF_INET, SOCK_STREAM, 0); }
+static void call_listen(void) {
+  listen(listener, 1);
+  close(listener);
+}
+static void call_poll(void) {
+  struct pollfd asked = {epoll, POLLIN, 0};
+  poll(&asked, 1, 0);
+}
+static void call_mmap(void) {
+  munmap(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096);
+}
+
 static const struct {
   const char *name;
   void (*call)(void);
@@ -32,7 +63,18 @@ static const struct {
              {"lock", call_lock},
              {"signal", call_signal},
              {"unlock", call_unlock},
-             {"epoll_wait", call_epoll_wait}};
+             {"epoll_wait", call_epoll_wait},
+             {"read_lock", call_read_lock},
+             {"read_unlock", call_read_unlock},
+             {"post", call_post},
+             {"wait", call_wait},
+             {"eventfd", call_eventfd},
+             {"epoll_ctl", call_epoll_ctl},
+             {"close", call_close},
+             {"socket", call_socket},
+             {"listen", call_listen},
+             {"poll", call_poll},
+             {"mmap", call_mmap}};
 enum { CALLS = sizeof calls / sizeof *calls };
 
 // Nothing of this function may lie in what it paints, so it does not call anything but `call`.
