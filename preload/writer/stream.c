@@ -176,7 +176,7 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
   fact_decimal(stream, TRACE_KEY_STALL_MS, settings.stall_ms);
   fact_decimal(stream, TRACE_KEY_WAIT_MS, settings.wait_ms);
   if (!settings.allocations)
-    stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "memory: INSPECT_ALLOCATIONS=0");
+    stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "heap: INSPECT_ALLOCATIONS=0");
   if (!settings.backtraces)
     stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "stacks: INSPECT_BACKTRACES=0");
   stream->unseen_noted = 0;
