@@ -39,7 +39,7 @@ enum {
 #define SECTION(NAME, name) OPTIONS_SECTION_NUMBER_##NAME,
   OPTIONS_SECTION_TABLE(SECTION)
 #undef SECTION
-  OPTIONS_SECTION_COUNT
+      OPTIONS_SECTION_COUNT
 };
 enum {
 #define SECTION(NAME, name) OPTIONS_SECTION_##NAME = 1 << OPTIONS_SECTION_NUMBER_##NAME,
@@ -65,7 +65,7 @@ enum {
 enum { OPTIONS_TOP_DEFAULT = 10 };
 
 typedef struct {
-  int command;                // COMMAND_*, see commands/commands.h
+  int command;  // COMMAND_*, see commands/commands.h
   options_format_t format;
   const char *csv_folder;     // --csv, NULL without
   const char *output;         // -o, NULL without
@@ -76,12 +76,12 @@ typedef struct {
   uint32_t lints_warned;      // the same
   size_t top;                 // rows a section; SIZE_MAX for --top 0
   options_sort_t sort;
-  bool all;                   // findings that were ruled out, too
-  bool strict_order;          // any two orders of locks are reported
-  const char *suppressions;   // --suppressions, NULL without
-  bool events;                // events.csv, too
-  bool help, version;         // asked for; nothing else is checked then
-  const char **traces;        // the arguments that are no options; the array is owned
+  bool all;                  // findings that were ruled out, too
+  bool strict_order;         // any two orders of locks are reported
+  const char *suppressions;  // --suppressions, NULL without
+  bool events;               // events.csv, too
+  bool help, version;        // asked for; nothing else is checked then
+  const char **traces;       // the arguments that are no options; the array is owned
   size_t trace_count;
 } options_t;
 

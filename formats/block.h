@@ -32,10 +32,10 @@ enum {
 typedef struct {
   uint32_t lane;
   uint32_t records;
-  uint64_t from, to;       // positions in the lane's ring: [from, to); equal for a
-                           // block of facts; lane 0: trace_process_identity, twice
-  uint64_t first_ticks;    // stamp of the first timed record (0: none is timed)
-  uint64_t last_ticks;     // greatest stamp
+  uint64_t from, to;     // positions in the lane's ring: [from, to); equal for a
+                         // block of facts; lane 0: trace_process_identity, twice
+  uint64_t first_ticks;  // stamp of the first timed record (0: none is timed)
+  uint64_t last_ticks;   // greatest stamp
 } trace_block_t;
 
 // Bytes of scratch memory that encoding up to `words` words of records needs.

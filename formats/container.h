@@ -18,23 +18,23 @@ enum {
   TRACE_BLOCK_HEADER_SIZE = 64,
   TRACE_BLOCK_MAX = 4 << 20,  // no block's content is larger; a reader refuses more
 };
-#define TRACE_BLOCK_MAGIC UINT32_C(0x184D2A55)     // skippable frame that precedes a block
+#define TRACE_BLOCK_MAGIC UINT32_C(0x184D2A55)  // skippable frame that precedes a block
 #define TRACE_SEEK_TABLE_MAGIC UINT32_C(0x184D2A5E)
 #define TRACE_SEEK_FOOTER_MAGIC UINT32_C(0x8F92EAB1)
-#define TRACE_INNER_MAGIC UINT32_C(0x42534e49)     // "INSB", after the skippable header
+#define TRACE_INNER_MAGIC UINT32_C(0x42534e49)  // "INSB", after the skippable header
 
 // The 64 bytes before a block's zstd frame; little endian on disk as in memory.
 typedef struct {
-  uint32_t magic;            // TRACE_BLOCK_MAGIC
-  uint32_t size;             // 56: bytes that follow
-  uint32_t inner;            // TRACE_INNER_MAGIC
+  uint32_t magic;  // TRACE_BLOCK_MAGIC
+  uint32_t size;   // 56: bytes that follow
+  uint32_t inner;  // TRACE_INNER_MAGIC
   uint32_t lane;
   uint64_t from, to;
   uint64_t first_ticks, last_ticks;
   uint32_t records;
   uint32_t compressed_size;  // of the zstd frame that follows
   uint32_t content_size;
-  uint32_t check;            // low 32 bits of XXH64 of the 60 bytes before, seed 0
+  uint32_t check;  // low 32 bits of XXH64 of the 60 bytes before, seed 0
 } trace_block_header_t;
 _Static_assert(sizeof(trace_block_header_t) == TRACE_BLOCK_HEADER_SIZE, "as on disk");
 
@@ -43,20 +43,20 @@ _Static_assert(sizeof(trace_block_header_t) == TRACE_BLOCK_HEADER_SIZE, "as on d
 // writer lives in a copy of a process whose allocator it must not touch.
 typedef struct {
   int fd;
-  uint64_t offset;           // end of the last whole frame
-  void *context;             // ZSTD_CCtx in static memory
-  uint8_t *buffer;           // a compressed frame
+  uint64_t offset;  // end of the last whole frame
+  void *context;    // ZSTD_CCtx in static memory
+  uint8_t *buffer;  // a compressed frame
   size_t buffer_size, workspace_size;
   struct trace_seek_entry *entries;
   size_t entry_count, entry_capacity;
-  bool borrowed;             // context and buffer are another writer's
-  bool overhang;             // something stands behind `offset` that the next write must cut off
+  bool borrowed;  // context and buffer are another writer's
+  bool overhang;  // something stands behind `offset` that the next write must cut off
 } trace_writer_t;
 
-// Starts a trace in `fd`, or goes on with the one that is in it: its whole blocks stay, a seek table
-// or half a frame behind them is cut off by the next append (then the fd must be readable too).
-// Content of blocks will be at most `content_max` bytes. 0, or -errno; -EINVAL where the file has
-// something else in it. The fd stays the caller's; its file position is not kept.
+// Starts a trace in `fd`, or goes on with the one that is in it: its whole blocks stay, a seek
+// table or half a frame behind them is cut off by the next append (then the fd must be readable
+// too). Content of blocks will be at most `content_max` bytes. 0, or -errno; -EINVAL where the file
+// has something else in it. The fd stays the caller's; its file position is not kept.
 int trace_writer_open(trace_writer_t *writer, int fd, size_t content_max, int level);
 // The same for many traces written by one thread: a compressor without a trace, and traces that
 // use it. The lender must outlive them.
@@ -96,7 +96,7 @@ const char *trace_error_text(trace_error_t error);
 
 // One block as found in a file.
 typedef struct {
-  uint64_t offset;           // of its header in the file
+  uint64_t offset;  // of its header in the file
   uint32_t compressed_size, content_size;
   trace_block_t block;
 } trace_block_place_t;

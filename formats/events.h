@@ -40,7 +40,8 @@ typedef enum {
   TRACE_FAMILY_COUNT
 } trace_family_t;
 
-// EVENT(number, NAME, "name", FAMILY, STACK|BARE, ARG(type, "name"), WORDS(WORD(type, "name")...), "meaning")
+// EVENT(number, NAME, "name", FAMILY, STACK|BARE, ARG(type, "name"), WORDS(WORD(type, "name")...),
+// "meaning")
 //
 // A number is never reused. STACK: the header carries the number of the stack that made the call
 // (0: not taken). ARG sits in the header when it fits. A kind whose WORDS hold a payload type
@@ -92,8 +93,8 @@ typedef enum {
   EVENT(24, THREAD_SCHEDULED, "thread-scheduled", FACT, BARE, ARG(THREAD, "tid"),                  \
         WORDS(WORD(COUNT, "ran_ns"), WORD(COUNT, "waited_ns")),                                    \
         "what the kernel had counted so far: time on a processor, and runnable but not on one")    \
-  EVENT(32, LOCK_INIT, "lock-init", LOCK, STACK, ARG(LOCK, "lock"), WORDS(WORD(ADDRESS, "object")),\
-        "initialised")                                                                             \
+  EVENT(32, LOCK_INIT, "lock-init", LOCK, STACK, ARG(LOCK, "lock"),                                \
+        WORDS(WORD(ADDRESS, "object")), "initialised")                                             \
   EVENT(33, LOCK_DESTROY, "lock-destroy", LOCK, STACK, ARG(LOCK, "lock"),                          \
         WORDS(WORD(ADDRESS, "object")), "destroyed")                                               \
   EVENT(34, LOCK_ACQUIRE, "lock-acquire", LOCK, STACK, ARG(LOCK, "lock"),                          \
@@ -219,8 +220,8 @@ typedef struct {
   const char *meaning;
   trace_family_t family;
   bool has_stack;
-  bool has_payload;     // ARG is the number of payload words, which stand in place of `words`
-  uint8_t word_count;   // fixed words after the header (0 where has_payload)
+  bool has_payload;    // ARG is the number of payload words, which stand in place of `words`
+  uint8_t word_count;  // fixed words after the header (0 where has_payload)
   trace_field_t arg;
   trace_field_t words[TRACE_WORDS_MAX];
 } trace_event_kind_t;
@@ -259,8 +260,8 @@ enum {
   TRACE_LOCK_ERRORCHECK = 1 << 9,
   TRACE_LOCK_ADAPTIVE = 1 << 10,
   TRACE_LOCK_ROBUST = 1 << 11,
-  TRACE_LOCK_INHERIT = 1 << 12,      // priority inheritance
-  TRACE_LOCK_PROTECT = 1 << 13,      // priority ceiling
+  TRACE_LOCK_INHERIT = 1 << 12,  // priority inheritance
+  TRACE_LOCK_PROTECT = 1 << 13,  // priority ceiling
   TRACE_LOCK_PROCESS_SHARED = 1 << 14,
   TRACE_LOCK_WRITER_PREFERRED = 1 << 15,  // rwlock: non-recursive writer preference
   TRACE_LOCK_OWNER_DIED = 1 << 16,        // acquired with EOWNERDEAD
@@ -278,10 +279,10 @@ enum {
   TRACE_PENDING_ACCEPT = 7,     // object: descriptor
   TRACE_PENDING_BARRIER = 8,    // object: barrier
   TRACE_PENDING_SLEEP = 9,
-  TRACE_PENDING_FUTEX = 10,     // object: futex word
-  TRACE_PENDING_CONNECT = 11,   // object: descriptor
-  TRACE_PENDING_POLL = 12,      // object: number of descriptors asked for
-  TRACE_PENDING_SYNC = 13,      // object: descriptor
+  TRACE_PENDING_FUTEX = 10,    // object: futex word
+  TRACE_PENDING_CONNECT = 11,  // object: descriptor
+  TRACE_PENDING_POLL = 12,     // object: number of descriptors asked for
+  TRACE_PENDING_SYNC = 13,     // object: descriptor
   TRACE_PENDING_RESOLVE = 14,
 };
 
@@ -289,24 +290,34 @@ enum {
 enum {
   TRACE_DESCRIPTOR_OTHER = 0,
   TRACE_DESCRIPTOR_SOCKET = 1,
-  TRACE_DESCRIPTOR_PAIR = 2,     // of sockets
+  TRACE_DESCRIPTOR_PAIR = 2,  // of sockets
   TRACE_DESCRIPTOR_PIPE = 3,
-  TRACE_DESCRIPTOR_EVENT = 4,    // eventfd
-  TRACE_DESCRIPTOR_TIMER = 5,    // timerfd
-  TRACE_DESCRIPTOR_SIGNAL = 6,   // signalfd
-  TRACE_DESCRIPTOR_COPY = 7,     // dup
+  TRACE_DESCRIPTOR_EVENT = 4,   // eventfd
+  TRACE_DESCRIPTOR_TIMER = 5,   // timerfd
+  TRACE_DESCRIPTOR_SIGNAL = 6,  // signalfd
+  TRACE_DESCRIPTOR_COPY = 7,    // dup
   TRACE_DESCRIPTOR_FILE = 8,
-  TRACE_DESCRIPTOR_NOTIFY = 9,   // inotify
+  TRACE_DESCRIPTOR_NOTIFY = 9,  // inotify
 };
-enum { TRACE_EXIT_NORMAL = 0, TRACE_EXIT_IMMEDIATE = 1, TRACE_EXIT_QUICK = 2, TRACE_EXIT_ABORT = 3 };
+enum {
+  TRACE_EXIT_NORMAL = 0,
+  TRACE_EXIT_IMMEDIATE = 1,
+  TRACE_EXIT_QUICK = 2,
+  TRACE_EXIT_ABORT = 3
+};
 enum {
   TRACE_END_EXIT = 0,   // the process ended itself; status is its exit status
   TRACE_END_DIED = 1,   // it is gone without a word: killed or crashed
   TRACE_END_EXEC = 2,   // another image took its place
   TRACE_END_LIMIT = 3,  // recording stopped at a limit; the process ran on
 };
-enum { TRACE_LOST_RING_FULL = 0, TRACE_LOST_LIMIT = 1, TRACE_LOST_DISK = 2, TRACE_LOST_NO_RING = 3,
-       TRACE_LOST_NESTED = 4 };
+enum {
+  TRACE_LOST_RING_FULL = 0,
+  TRACE_LOST_LIMIT = 1,
+  TRACE_LOST_DISK = 2,
+  TRACE_LOST_NO_RING = 3,
+  TRACE_LOST_NESTED = 4
+};
 enum { TRACE_STACK_TRUNCATED = 1 };  // flags word of a FRAMES payload
 
 #endif

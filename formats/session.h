@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shared mapping between recorded processes, their writer and a reader of a live or crashed run.
+// The shared mapping between recorded processes, their writer and a reader of a live or crashed
+// run.
 //
 // One file per exec'd image and the children it forks: TRACE.rings, beside the trace. It is made
 // before main and removed by the writer when all its processes have ended and all is in the traces.
@@ -32,7 +33,12 @@ enum {
 // ring.state. FREE: empty, of no process. OWNED: one thread writes. RELEASED: the thread has gone,
 // another of the same process may take it as it is; the writer makes it FREE once it is drained.
 // CLAIMING: a thread has won it and is filling in the header.
-enum { TRACE_RING_FREE = 0, TRACE_RING_CLAIMING = 1, TRACE_RING_OWNED = 2, TRACE_RING_RELEASED = 3 };
+enum {
+  TRACE_RING_FREE = 0,
+  TRACE_RING_CLAIMING = 1,
+  TRACE_RING_OWNED = 2,
+  TRACE_RING_RELEASED = 3
+};
 
 // The ring's header. Positions count words since the ring was made and only grow;
 // position p stands at data[p % TRACE_RING_WORDS].
@@ -43,10 +49,10 @@ enum { TRACE_RING_FREE = 0, TRACE_RING_CLAIMING = 1, TRACE_RING_OWNED = 2, TRACE
 typedef struct {
   // Written by the owner.
   _Alignas(64) _Atomic uint64_t head;
-  _Atomic uint64_t lost_total;    // sum of lost[]
-  _Atomic uint64_t waits;         // times the owner waited for room
+  _Atomic uint64_t lost_total;  // sum of lost[]
+  _Atomic uint64_t waits;       // times the owner waited for room
   _Atomic uint64_t waited_ticks;
-  _Atomic uint64_t last_fact;     // position behind the newest fact; <= head
+  _Atomic uint64_t last_fact;  // position behind the newest fact; <= head
   // The call the owner is in the middle of: stored before a call that may block, `what` last
   // (release), and set to TRACE_PENDING_NONE after it.
   _Alignas(64) _Atomic uint32_t pending_what;
@@ -56,13 +62,13 @@ typedef struct {
   _Atomic uint64_t pending_since;
   // Written by the writer.
   _Alignas(64) _Atomic uint64_t tail;
-  _Atomic uint64_t frames;        // frames written of this lane
+  _Atomic uint64_t frames;  // frames written of this lane
   // Written at claim and release.
   _Alignas(64) _Atomic uint32_t state;
-  _Atomic uint32_t process;       // index in session.processes
+  _Atomic uint32_t process;  // index in session.processes
   _Atomic uint32_t tid;
-  _Atomic uint32_t generation;    // grows with each claim
-  _Atomic uint64_t handle;        // pthread_self() of the owner
+  _Atomic uint32_t generation;  // grows with each claim
+  _Atomic uint64_t handle;      // pthread_self() of the owner
   // Written by the owner, rarely: what was dropped, by kind, since its process took the
   // ring.
   _Alignas(64) _Atomic uint32_t lost[TRACE_KIND_LIMIT];
@@ -96,14 +102,15 @@ typedef struct {
   _Atomic uint32_t finish_done;    // the writer's answer: equals finish_wanted when done (futex)
   _Atomic uint32_t exit_known;     // 1: exit_status and exit_how are set
   _Atomic int32_t exit_status;
-  _Atomic uint32_t exit_how;       // TRACE_EXIT_*
-  _Atomic uint32_t stopped;        // a limit was reached: events are counted and dropped
-  _Atomic uint32_t unseen;         // TRACE_UNSEEN_*: what the process does past the recorder
-  char trace_path[TRACE_PATH_MAX]; // absolute; terminated; set by the writer (slot 0: at start)
+  _Atomic uint32_t exit_how;        // TRACE_EXIT_*
+  _Atomic uint32_t stopped;         // a limit was reached: events are counted and dropped
+  _Atomic uint32_t unseen;          // TRACE_UNSEEN_*: what the process does past the recorder
+  char trace_path[TRACE_PATH_MAX];  // absolute; terminated; set by the writer (slot 0: at start)
 } trace_process_t;
 
-// A process as one number: pids have 22 bits (PID_MAX_LIMIT), the start time has the rest. It stands
-// as `from` and `to` in the headers of lane 0, so that whose a trace is can be told without decoding.
+// A process as one number: pids have 22 bits (PID_MAX_LIMIT), the start time has the rest. It
+// stands as `from` and `to` in the headers of lane 0, so that whose a trace is can be told without
+// decoding.
 static inline uint64_t trace_process_identity(uint32_t pid, uint64_t start_time) {
   return start_time << 22 | (pid & ((1u << 22) - 1));
 }
@@ -111,15 +118,15 @@ static inline uint64_t trace_process_identity(uint32_t pid, uint64_t start_time)
 typedef struct {
   uint64_t magic;
   uint32_t version;
-  uint32_t header_size;            // TRACE_SESSION_SIZE of the maker
+  uint32_t header_size;  // TRACE_SESSION_SIZE of the maker
   uint32_t ring_stride;
   uint32_t ring_header;
-  uint32_t rings_max;              // rings that the mapping has room for
+  uint32_t rings_max;  // rings that the mapping has room for
   uint32_t processes_max;
-  uint32_t clock_is_tsc;           // 0: ticks are CLOCK_MONOTONIC nanoseconds
+  uint32_t clock_is_tsc;  // 0: ticks are CLOCK_MONOTONIC nanoseconds
   uint32_t reserved;
-  _Atomic uint32_t rings_ready;    // rings [0, rings_ready) have disk space behind them
-  _Atomic uint32_t writer_pid;     // 0 where it could not be started
+  _Atomic uint32_t rings_ready;  // rings [0, rings_ready) have disk space behind them
+  _Atomic uint32_t writer_pid;   // 0 where it could not be started
   // The writer's tid while it lives, a robust futex: when it dies the kernel sets
   // FUTEX_OWNER_DIED (robust_futexes.rst), also on SIGKILL. 0 before it runs.
   _Atomic uint32_t writer_life;
@@ -128,7 +135,7 @@ typedef struct {
   _Atomic uint32_t writer_asleep;  // 1: a bell must be a FUTEX_WAKE
   _Atomic uint32_t beat;           // grows with each round of the writer; 5 ms while there is work
   _Atomic uint32_t rings_wanted;   // a thread found no ring
-  _Atomic uint32_t calls_unrecorded;   // of threads that found no ring
+  _Atomic uint32_t calls_unrecorded;  // of threads that found no ring
   _Atomic uint32_t processes_unrecorded;
   // Clocks when the session was made: lets a reader of bare rings fit times.
   uint64_t ticks, monotonic_ns, realtime_ns;

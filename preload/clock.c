@@ -2,8 +2,8 @@
 // Which clock, and the slow clocks it is compared with.
 #include "preload/clock.h"
 
-#include <cpuid.h>
 #include "preload/system.h"
+#include <cpuid.h>
 
 #include <time.h>
 

@@ -55,8 +55,8 @@ static void lane_end_abandoned(lane_t *lane) {
   }
 }
 
-// What an allocator other than libc's does inside a malloc (jemalloc takes mutexes there) is its own
-// affair, and no loss.
+// What an allocator other than libc's does inside a malloc (jemalloc takes mutexes there) is its
+// own affair, and no loss.
 static bool lane_is_allocator(uint64_t ip) {
   return ip - recorder_allocator_start < recorder_allocator_size;
 }
@@ -75,7 +75,8 @@ lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
     lane->guard = 0;
   }
   if (lane->heap_cfa) {
-    if (!lane_is_nested(origin->cfa, lane->heap_cfa)) lane->heap_cfa = 0;
+    if (!lane_is_nested(origin->cfa, lane->heap_cfa))
+      lane->heap_cfa = 0;
     else if (trace_event_kinds[kind].family == TRACE_FAMILY_HEAP || lane_is_allocator(origin->ip))
       return NULL;
   }
@@ -135,8 +136,8 @@ static uint64_t lane_free_words(const lane_t *lane) {
 
 static bool lane_stopped(void) {
   const int process = recorder_process();
-  return process < 0 || atomic_load_explicit(&recorder_session->processes[process].stopped,
-                                             memory_order_relaxed);
+  return process < 0 ||
+         atomic_load_explicit(&recorder_session->processes[process].stopped, memory_order_relaxed);
 }
 
 // Waits until `words` are free; false where the event has to be dropped.
@@ -148,7 +149,8 @@ static bool lane_wait_for_room(lane_t *lane, size_t words) {
     if (lane_stopped()) break;
     if (!recorder_writer_lives()) {
       // A stretch at once, so that the next events find room without coming here.
-      while (lane_free_words(lane) < words + LANE_STRIDE && lane_drop_oldest(lane)) {}
+      while (lane_free_words(lane) < words + LANE_STRIDE && lane_drop_oldest(lane)) {
+      }
       return lane_free_words(lane) >= words;
     }
     if (!recorder_may_wait) break;
@@ -244,8 +246,8 @@ static void lane_define_stack(void *arg, uint32_t number, const uint64_t *frames
 static void lane_define_module(void *arg, const trace_module_t *module, const uint8_t *build_id,
                                const char *path) {
   lane_t *lane = arg;
-  const size_t words = sizeof *module / 8 + (module->build_id_length + 7) / 8 +
-                       (module->path_length + 7) / 8;
+  const size_t words =
+      sizeof *module / 8 + (module->build_id_length + 7) / 8 + (module->path_length + 7) / 8;
   if (words > TRACE_PAYLOAD_MAX) return;
   uint64_t *to = lane_payload_begin(lane, TRACE_MODULE, words);
   if (!to) return;

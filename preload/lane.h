@@ -5,7 +5,8 @@
 //
 //   if (!recorder_families.lock) return real_x(...);      // off: a tail jump
 //   stacks_origin_t origin = STACKS_ORIGIN();
-//   lane_t *lane = lane_enter(&origin, TRACE_KIND);       // NULL: call the real function, that is all
+//   lane_t *lane = lane_enter(&origin, TRACE_KIND);       // NULL: call the real function, that is
+//   all
 //   ... real call, if it cannot block and must not be seen recording itself ...
 //   lane_record2(lane, TRACE_KIND, lane_stack(lane, &origin), arg, word, word);
 //   lane_leave(lane);
@@ -17,8 +18,8 @@
 //   lane_pending_t outer = lane_pend(lane, &origin, TRACE_PENDING_LOCK, object, second);
 //   lane_leave(lane);
 //   result = real_x(...);
-//   lane = lane_reenter(&origin);                         // the same lane, unless the process forked
-//   if (lane) { lane_unpend(lane, &outer); lane_record...; lane_leave(lane); }
+//   lane = lane_reenter(&origin);                         // the same lane, unless the process
+//   forked if (lane) { lane_unpend(lane, &outer); lane_record...; lane_leave(lane); }
 //
 // Everything here is signal-safe and leaves errno alone. Hooks are compiled with frame pointers,
 // which is where STACKS_ORIGIN gets the caller's state from.
@@ -35,23 +36,23 @@ enum { LANE_SITES = 256, LANE_CONTENDED = 32, LANE_ANCHOR = 64 };
 // Private to the owning thread, in memory that reads as zeros after fork (MADV_WIPEONFORK): a
 // forked child finds ring == NULL and claims a ring of its own.
 typedef struct lane {
-  trace_ring_t *ring;   // NULL: not claimed
-  uint64_t *next;       // where the next record goes: data + head % TRACE_RING_WORDS
-  uint64_t *soft_end;   // next may grow to here before lane_make_room has to look again
+  trace_ring_t *ring;  // NULL: not claimed
+  uint64_t *next;      // where the next record goes: data + head % TRACE_RING_WORDS
+  uint64_t *soft_end;  // next may grow to here before lane_make_room has to look again
   uint64_t *data, *data_end;
-  uint64_t head;        // position of next; what ring->head will be told
-  uintptr_t guard;      // CFA of the hook that is inside; 0: none
-  uintptr_t pend_cfa;   // CFA of the hook that called lane_pend; 0: no call is pending
-  uintptr_t heap_cfa;   // CFA of the hook whose real call is inside the allocator; 0: none
-  stacks_t *stacks;     // NULL: no memory for stacks
-  uint32_t index;       // of the ring
+  uint64_t head;       // position of next; what ring->head will be told
+  uintptr_t guard;     // CFA of the hook that is inside; 0: none
+  uintptr_t pend_cfa;  // CFA of the hook that called lane_pend; 0: no call is pending
+  uintptr_t heap_cfa;  // CFA of the hook whose real call is inside the allocator; 0: none
+  stacks_t *stacks;    // NULL: no memory for stacks
+  uint32_t index;      // of the ring
   uint32_t tid;
-  uint64_t handle;      // pthread_self()
-  uint32_t untimed_left;  // records that may still go without a stamp
-  uint32_t beat;        // of the session, when the last anchor was taken
-  uint64_t timed_lock;  // the lock whose hold is being timed from end to end
+  uint64_t handle;                     // pthread_self()
+  uint32_t untimed_left;               // records that may still go without a stamp
+  uint32_t beat;                       // of the session, when the last anchor was taken
+  uint64_t timed_lock;                 // the lock whose hold is being timed from end to end
   uint64_t contended[LANE_CONTENDED];  // locks that somebody waited for: their holds are all timed
-  bool stacks_stale;    // a definition was dropped: numbers given out so far are void
+  bool stacks_stale;                 // a definition was dropped: numbers given out so far are void
   uint32_t known_sites[LANE_SITES];  // lock and call site, hashed: their stack was taken already
 } lane_t;
 
@@ -98,8 +99,8 @@ static inline void lane_leave(lane_t *lane) {
   lane->guard = 0;
 }
 
-// Around the real call of an allocation: what a signal handler calls meanwhile is recorded, what the
-// allocator itself does is not.
+// Around the real call of an allocation: what a signal handler calls meanwhile is recorded, what
+// the allocator itself does is not.
 static inline void lane_enter_heap(lane_t *lane) {
   lane->heap_cfa = lane->guard;
   lane_leave(lane);
@@ -142,9 +143,10 @@ static inline uint32_t lane_stack_wait(lane_t *lane, const stacks_origin_t *orig
 }
 
 // Writes one record of `count` words (a constant); `timed` (a constant) with the stamp behind them.
-static inline __attribute__((always_inline)) void
-lane_write(lane_t *lane, unsigned kind, uint32_t stack, uint64_t arg, bool timed, uint64_t stamp,
-           int count, uint64_t a, uint64_t b, uint64_t c) {
+static inline __attribute__((always_inline)) void lane_write(lane_t *lane, unsigned kind,
+                                                             uint32_t stack, uint64_t arg,
+                                                             bool timed, uint64_t stamp, int count,
+                                                             uint64_t a, uint64_t b, uint64_t c) {
   if (unlikely(arg >= TRACE_ARG_LONG)) {
     lane_record_long(lane, kind, stack, arg, count, a, b, c);
     return;
@@ -182,8 +184,11 @@ static inline __attribute__((always_inline)) void lane_record(lane_t *lane, unsi
 // shorter of the two.
 static inline bool lane_needs_anchor(lane_t *lane) {
   const uint32_t beat = atomic_load_explicit(&recorder_session->beat, memory_order_relaxed);
-  if (likely(--lane->untimed_left > 0 && beat == lane->beat)) return false;
-  lane->untimed_left = LANE_ANCHOR;
+  if (likely(lane->untimed_left > 0 && beat == lane->beat)) {
+    lane->untimed_left--;
+    return false;
+  }
+  lane->untimed_left = LANE_ANCHOR - 1;
   lane->beat = beat;
   return true;
 }
@@ -243,8 +248,8 @@ static inline void lane_record_release(lane_t *lane, uint32_t bits, uint64_t loc
 
 // Says what call the thread is about to make, where a reader of a hung or dead process finds it.
 // Returns the call that was pending already, where a signal handler interrupted one: lane_unpend
-// puts it back. When the call began: atomic_load of lane->ring->pending_since, or clock_ticks() taken
-// by the hook before it.
+// puts it back. When the call began: atomic_load of lane->ring->pending_since, or clock_ticks()
+// taken by the hook before it.
 typedef struct {
   uint32_t what, stack;
   uint64_t object, second, since;

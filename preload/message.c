@@ -16,7 +16,9 @@
 static struct stat message_file;
 static bool message_known;
 
-static bool message_stat(struct stat *file) { return !system_failed(system_call(SYS_fstat, 2, file)); }
+static bool message_stat(struct stat *file) {
+  return !system_failed(system_call(SYS_fstat, 2, file));
+}
 
 void message_open(void) { message_known = message_stat(&message_file); }
 

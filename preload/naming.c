@@ -66,12 +66,14 @@ static void add_time(builder_t *builder, uint64_t now) {
 
 static void add_host(builder_t *builder) {
   struct utsname names;
-  if (system_failed(system_call(SYS_uname, &names))) add_text(builder, "localhost");
-  else add_text(builder, names.nodename);
+  if (system_failed(system_call(SYS_uname, &names)))
+    add_text(builder, "localhost");
+  else
+    add_text(builder, names.nodename);
 }
 
-bool naming_expand(char *path, size_t size, const char *template, uint32_t pid,
-                   const char *program, uint64_t now) {
+bool naming_expand(char *path, size_t size, const char *template, uint32_t pid, const char *program,
+                   uint64_t now) {
   builder_t builder = builder_start(path, size);
   if (template[0] != '/') {
     const long length = system_call(SYS_getcwd, path, size);
@@ -85,11 +87,21 @@ bool naming_expand(char *path, size_t size, const char *template, uint32_t pid,
       continue;
     }
     switch (*++at) {
-      case 'p': add_number(&builder, pid, 0); break;
-      case 'e': add_text(&builder, program); break;
-      case 'h': add_host(&builder); break;
-      case 't': add_time(&builder, now); break;
-      default: add(&builder, "%", 1); break;
+    case 'p':
+      add_number(&builder, pid, 0);
+      break;
+    case 'e':
+      add_text(&builder, program);
+      break;
+    case 'h':
+      add_host(&builder);
+      break;
+    case 't':
+      add_time(&builder, now);
+      break;
+    default:
+      add(&builder, "%", 1);
+      break;
     }
   }
   return !builder.full;

@@ -12,8 +12,8 @@ enum { NAMING_MAX = 512 };
 // Expands %p %e %h %t %% in `template` and makes the path absolute against the working directory.
 // `now` is in ns since 1970 (%t: 20260131T235959, UTC). False where it gets longer than `size`, or
 // the working directory is not to be had.
-bool naming_expand(char *path, size_t size, const char *template, uint32_t pid,
-                   const char *program, uint64_t now);
+bool naming_expand(char *path, size_t size, const char *template, uint32_t pid, const char *program,
+                   uint64_t now);
 // Writes `path` with `.number` before its `.zst` (at its end where it has none).
 bool naming_insert(char *result, size_t size, const char *path, uint64_t number);
 // Writes path + suffix.

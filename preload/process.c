@@ -13,8 +13,10 @@
 
 static void proc_path(char path[64], uint32_t pid, const char *file) {
   strcpy(path, "/proc/");
-  if (pid == 0) strcpy(path + 6, "self");
-  else naming_digits(path + 6, pid);
+  if (pid == 0)
+    strcpy(path + 6, "self");
+  else
+    naming_digits(path + 6, pid);
   strcat(path, file);
 }
 

@@ -38,9 +38,9 @@ extern uint64_t recorder_allocator_start, recorder_allocator_size;
 int recorder_process(void);
 
 // Around fork: prepare takes a place for the child (-1: none) before it, so that the writer waits
-// for it even if the parent ends at once; the parent tells which process has it (a negative `child`:
-// fork failed), the child takes it, so that its trace exists even if it never calls anything.
-// Prepare and what follows run in one thread.
+// for it even if the parent ends at once; the parent tells which process has it (a negative
+// `child`: fork failed), the child takes it, so that its trace exists even if it never calls
+// anything. Prepare and what follows run in one thread.
 int recorder_fork_prepare(void);
 void recorder_fork_parent(int place, pid_t child);
 void recorder_fork_child(void);

@@ -14,11 +14,11 @@
 typedef struct {
   char trace_path[TRACE_PATH_MAX];
   char rings_path[TRACE_PATH_MAX];
-  char program[TRACE_PATH_MAX]; // the executable, under the name it was started by
-  char *const *arguments;       // argv of main; the writer has a copy of it from before an exec
+  char program[TRACE_PATH_MAX];  // the executable, under the name it was started by
+  char *const *arguments;        // argv of main; the writer has a copy of it from before an exec
   process_identity_t identity;
-  int trace_fd, rings_fd;       // -1: not open
-  trace_session_t *session;     // mapped; NULL: not made
+  int trace_fd, rings_fd;    // -1: not open
+  trace_session_t *session;  // mapped; NULL: not made
   uint32_t rings_max;
 } session_files_t;
 

@@ -23,13 +23,13 @@
 enum { NAME_SLACK_NS = 20 * 1000 * 1000, NAME_TRIES = 64 };
 
 typedef enum {
-  NAME_IN_USE,    // its process or a relative of it still writes, or it ended after we began
-  NAME_OURS,      // this very process wrote it, before an exec
-  NAME_FREE,      // ended; may be replaced
+  NAME_IN_USE,  // its process or a relative of it still writes, or it ended after we began
+  NAME_OURS,    // this very process wrote it, before an exec
+  NAME_FREE,    // ended; may be replaced
 } name_state_t;
 
 typedef struct {
-  const char *path;       // the name in question
+  const char *path;  // the name in question
   uint32_t pid;
   process_identity_t self;
   name_state_t state;
@@ -67,8 +67,8 @@ static void name_move_aside(trace_process_t *before, const char *path, uint32_t 
   if (!name_with_pid(stem, path, pid)) return;
   for (uint64_t n = 1; n < NAME_TRIES; n++) {
     if (!naming_insert(target, sizeof target, stem, n)) return;
-    if (system_failed(system_call(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, target,
-                                  RENAME_NOREPLACE)))
+    if (system_failed(
+            system_call(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, target, RENAME_NOREPLACE)))
       continue;
     if (before) strcpy(before->trace_path, target);
     char from[TRACE_PATH_MAX], to[TRACE_PATH_MAX];

@@ -9,15 +9,25 @@
 
 settings_t settings;
 
-typedef enum { KIND_FLAG, KIND_MODE, KIND_RATE, KIND_PATH, KIND_COUNT, KIND_BYTES, KIND_MS, KIND_LOG } kind_t;
+typedef enum {
+  KIND_FLAG,
+  KIND_MODE,
+  KIND_RATE,
+  KIND_PATH,
+  KIND_COUNT,
+  KIND_BYTES,
+  KIND_MS,
+  KIND_LOG
+} kind_t;
 
 typedef struct {
-  const char *name;      // without INSPECT_
+  const char *name;  // without INSPECT_
   kind_t kind;
-  size_t offset;         // in settings_t
+  size_t offset;  // in settings_t
 } variable_t;
 
-#define VARIABLE(name, kind, member) {name, kind, offsetof(settings_t, member)}
+#define VARIABLE(name, kind, member)                                                               \
+  { name, kind, offsetof(settings_t, member) }
 static const variable_t variables[] = {
     // MODE first: it gives the others their defaults.
     VARIABLE("MODE", KIND_MODE, mode),
@@ -117,25 +127,29 @@ static bool read_value(settings_t *into, const variable_t *variable, const char 
   const char *end;
   int word;
   switch (variable->kind) {
-    case KIND_FLAG:
-      if (!read_word(value, flags, 4, &word)) return false;
-      *(bool *)member = word & 1;
-      return true;
-    case KIND_MODE:
-      if (!read_word(value, mode_names, 3, &word)) return false;
-      *(settings_mode_t *)member = (settings_mode_t)word;
-      return true;
-    case KIND_LOG:
-      if (!read_word(value, log_names, 4, &word)) return false;
-      *(settings_log_t *)member = (settings_log_t)word;
-      return true;
-    case KIND_RATE: return read_decimal(value, member) && *(double *)member <= 1;
-    case KIND_MS: return read_decimal(value, member);
-    case KIND_COUNT: return read_digits(value, member, &end) && *end == 0;
-    case KIND_BYTES: return read_bytes(value, member);
-    case KIND_PATH:
-      *(const char **)member = value;
-      return read_path(value);
+  case KIND_FLAG:
+    if (!read_word(value, flags, 4, &word)) return false;
+    *(bool *)member = word & 1;
+    return true;
+  case KIND_MODE:
+    if (!read_word(value, mode_names, 3, &word)) return false;
+    *(settings_mode_t *)member = (settings_mode_t)word;
+    return true;
+  case KIND_LOG:
+    if (!read_word(value, log_names, 4, &word)) return false;
+    *(settings_log_t *)member = (settings_log_t)word;
+    return true;
+  case KIND_RATE:
+    return read_decimal(value, member) && *(double *)member <= 1;
+  case KIND_MS:
+    return read_decimal(value, member);
+  case KIND_COUNT:
+    return read_digits(value, member, &end) && *end == 0;
+  case KIND_BYTES:
+    return read_bytes(value, member);
+  case KIND_PATH:
+    *(const char **)member = value;
+    return read_path(value);
   }
   return false;
 }

@@ -12,13 +12,13 @@ typedef enum { SETTINGS_ERROR, SETTINGS_WARN, SETTINGS_INFO, SETTINGS_DEBUG } se
 typedef struct {
   bool enabled;
   settings_mode_t mode;
-  double sampling;           // 0..1
+  double sampling;  // 0..1
   bool backtraces;
   bool allocations;
-  const char *output;        // template, as given; NULL: the default
-  uint64_t max_events;       // 0: no limit
+  const char *output;   // template, as given; NULL: the default
+  uint64_t max_events;  // 0: no limit
   uint64_t max_tasks;
-  uint64_t max_size;         // bytes
+  uint64_t max_size;  // bytes
   double stall_ms, wait_ms;
   bool redact;
   settings_log_t log;

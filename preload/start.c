@@ -67,7 +67,8 @@ static bool start_writer(session_files_t *files) {
 static void start_allocator(void) {
   struct dl_find_object allocator, libc;
   if (_dl_find_object((void *)real_malloc, &allocator) != 0 ||
-      _dl_find_object((void *)on_exit, &libc) != 0 || allocator.dlfo_map_start == libc.dlfo_map_start)
+      _dl_find_object((void *)on_exit, &libc) != 0 ||
+      allocator.dlfo_map_start == libc.dlfo_map_start)
     return;
   recorder_allocator_start = (uint64_t)allocator.dlfo_map_start;
   recorder_allocator_size = (uint64_t)allocator.dlfo_map_end - recorder_allocator_start;

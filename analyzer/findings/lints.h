@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What event loops, tasks and threads do that usually is a mistake. Each lint has a name, a threshold
-// and a confidence; one that is sure of little is only an information.
+// What event loops, tasks and threads do that usually is a mistake. Each lint has a name, a
+// threshold and a confidence; one that is sure of little is only an information.
 #ifndef ANALYZER_FINDINGS_LINTS_H
 #define ANALYZER_FINDINGS_LINTS_H
 
@@ -18,7 +18,8 @@
   LINT(STUCK_TASK, "stuck-task", HIGH, "one call or one turn that has not ended after 30 s")       \
   LINT(DESCRIPTOR_LEAK, "descriptor-leak", HIGH, "still open 5 s after the peer closed it")        \
   LINT(THREAD_LEAK, "thread-leak", MEDIUM, "3 threads ended 1 s ago, neither joined nor detached") \
-  LINT(SATURATED_LOOP, "saturated-loop", HIGH, "100 waits, and every second, returned all they asked for") \
+  LINT(SATURATED_LOOP, "saturated-loop", HIGH,                                                     \
+       "100 waits, and every second, returned all they asked for")                                 \
   LINT(LOCK_IN_LOOP, "lock-in-loop", HIGH, "a loop's thread waited 1 ms for locks")
 typedef enum {
 #define LINT(NAME, name, confidence, text) LINT_##NAME,

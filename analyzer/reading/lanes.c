@@ -177,8 +177,8 @@ static bool pending_read(reading_lane_t *lane) {
   return true;
 }
 
-// A LOST gives a count so far (the same fact may stand in the file twice); it leaves here as what is
-// new in it. Those of unknown kind count each for itself.
+// A LOST gives a count so far (the same fact may stand in the file twice); it leaves here as what
+// is new in it. Those of unknown kind count each for itself.
 static void lost_note(reading_lane_t *lane) {
   trace_record_t *record = &lane->record;
   if (record->kind != TRACE_LOST || record->arg == 0 || record->arg >= TRACE_KIND_LIMIT) return;

@@ -175,8 +175,7 @@ static void lane_write(recover_t *state, reading_lane_t *lane) {
       // In a file they are counts so far.
       const uint64_t so_far[] = {lane->lost[record->arg] + record->words[0], record->words[1]};
       fact_put(state, TRACE_LOST, 0, (uint32_t)record->arg, so_far, 2);
-    }
-    else if (lane->phase == READING_DONE)
+    } else if (lane->phase == READING_DONE)
       fact_put(state, TRACE_PENDING, record->stack, (uint32_t)record->arg, record->words, 3);
   }
   facts_flush(state, lane->number, written ? lane->ring->to : lane->ring->from);

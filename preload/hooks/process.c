@@ -116,7 +116,7 @@ EXECUTOR(execveat,
          (int folder, const char *path, char *const arguments[], char *const environment[],
           int flags),
          (folder, path, arguments, environment, flags),
-         path && *path ? path : descriptor_path(folder).text)
+         path &&*path ? path : descriptor_path(folder).text)
 
 // The forms with a list of arguments: they are gathered on the stack, as libc does it, and passed
 // to the form with an array. `TAKE` takes what follows the closing NULL.

@@ -47,8 +47,7 @@ static size_t take_apart(const uint64_t *words, size_t count, drain_state_t *sta
     const size_t length = trace_record_parse(words + at, count - at, &record);
     if (length == 0) return count;
     if (is_redefinition(&record, state) && *events > 0) return at;
-    const bool fact =
-        record.kind && trace_event_kinds[record.kind].family == TRACE_FAMILY_FACT;
+    const bool fact = record.kind && trace_event_kinds[record.kind].family == TRACE_FAMILY_FACT;
     uint64_t *to = fact ? memory->facts + *facts : memory->events + *events;
     if (record.kind) {
       memcpy(to, words + at, length * sizeof *words);
@@ -86,8 +85,7 @@ static void drain_span(stream_t *stream, const uint64_t *words, uint64_t from, u
   }
   while (from < to) {
     size_t facts, events;
-    const size_t over =
-        take_apart(words, (size_t)(to - from), state, memory, &facts, &events);
+    const size_t over = take_apart(words, (size_t)(to - from), state, memory, &facts, &events);
     const trace_block_t definitions = {.lane = lane, .from = from, .to = from};
     if (facts > 0) append(stream, memory->facts, facts, definitions, memory);
     block.from = from;
@@ -145,8 +143,7 @@ uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_s
     const uint64_t start = tail % TRACE_RING_WORDS;
     uint64_t end = tail + (TRACE_RING_WORDS - start);
     if (end > head) end = head;
-    drain_span(stream, ring_data(ring) + start, tail, end, lane, last_fact > tail, state,
-               memory);
+    drain_span(stream, ring_data(ring) + start, tail, end, lane, last_fact > tail, state, memory);
     tail = end;
     // Only now may the owner write over them: their frame is in the file.
     atomic_store_explicit(&ring->tail, tail, memory_order_release);

@@ -9,7 +9,7 @@
 typedef struct {
   uint32_t reported[TRACE_KIND_LIMIT];  // of ring->lost, already in a trace
   uint64_t reported_total;
-  uint32_t highest_stack;               // number defined by the ring's process so far
+  uint32_t highest_stack;  // number defined by the ring's process so far
   uint64_t reported_waits, reported_ticks;
 } drain_state_t;
 

@@ -17,13 +17,15 @@
 #include <time.h>
 
 enum {
-  STREAM_RESERVE = 256 << 10,            // disk space held for the end of the trace
-  STREAM_CHECK_BYTES = 8 << 20,          // free space is looked at again after that much
-  STREAM_DISK_SHARE = 20,                // recording stops below 1/20 of the disk,
+  STREAM_RESERVE = 256 << 10,    // disk space held for the end of the trace
+  STREAM_CHECK_BYTES = 8 << 20,  // free space is looked at again after that much
+  STREAM_DISK_SHARE = 20,        // recording stops below 1/20 of the disk,
 };
 static const uint64_t STREAM_DISK_LEAST = (uint64_t)256 << 20;  // or below this
 
-static stream_segment_t *segment_now(stream_t *stream) { return &stream->segments[stream->current]; }
+static stream_segment_t *segment_now(stream_t *stream) {
+  return &stream->segments[stream->current];
+}
 
 // ---- facts of lane 0 -------------------------------------------------------------------------
 
@@ -46,8 +48,8 @@ void stream_fact_text(stream_t *stream, const char *key, const char *value) {
   memcpy(text, key, key_length);
   text[key_length] = '=';
   memcpy(text + key_length + 1, value, value_length);
-  const size_t words = trace_text_pack(payload, sizeof payload / 8, 0, text,
-                                       key_length + 1 + value_length);
+  const size_t words =
+      trace_text_pack(payload, sizeof payload / 8, 0, text, key_length + 1 + value_length);
   stream_fact(stream, TRACE_PROPERTY, words, (int)words, payload);
 }
 
@@ -71,8 +73,7 @@ static void fact_decimal(stream_t *stream, const char *key, double number) {
 
 void stream_flush_facts(stream_t *stream, const stream_memory_t *memory) {
   if (stream->facts_used == 0 || !stream->open) return;
-  const uint64_t identity =
-      trace_process_identity(stream->pid, stream->identity.start_time);
+  const uint64_t identity = trace_process_identity(stream->pid, stream->identity.start_time);
   trace_block_t block = {.lane = 0, .from = identity, .to = identity};
   const size_t size = trace_block_encode(stream->facts, stream->facts_used, memory->scratch,
                                          memory->content, &block);
@@ -227,16 +228,20 @@ bool stream_open(stream_t *stream, const session_files_t *files, uint32_t slot, 
   stream->process = &files->session->processes[slot];
   stream->pid = atomic_load(&stream->process->pid);
   stream->segments[1].fd = -1;
-  if (fd < 0) fd = child_file(stream, files);
-  else strcpy(stream->path, files->trace_path);
+  if (fd < 0)
+    fd = child_file(stream, files);
+  else
+    strcpy(stream->path, files->trace_path);
   if (!segment_open(&stream->segments[0], fd, memory)) {
     if (fd >= 0) segment_close(&stream->segments[0]);
     return false;
   }
   strcpy(stream->process->trace_path, stream->path);
   stream->pidfd = (int)system_call(SYS_pidfd_open, stream->pid, 0);
-  if (slot == 0) stream->identity = files->identity;  // from before any exec
-  else process_identify(stream->pid, &stream->identity);
+  if (slot == 0)
+    stream->identity = files->identity;  // from before any exec
+  else
+    process_identify(stream->pid, &stream->identity);
   if (!atomic_load(&stream->process->start_time))
     atomic_store(&stream->process->start_time, stream->identity.start_time);
   stream->open = true;
@@ -361,10 +366,10 @@ bool stream_append(stream_t *stream, const trace_block_t *block, const uint8_t *
   stream_segment_t *segment = segment_now(stream);
   const int result = trace_writer_append(&segment->out, block, content, size);
   if (result) {
-    stream_stop(stream, result == -ENOSPC ? "recording stopped: no space left on the disk"
-                        : result == -EFBIG
-                            ? "recording stopped: the limit on the size of files was reached"
-                            : "recording stopped: the trace could not be written",
+    stream_stop(stream,
+                result == -ENOSPC  ? "recording stopped: no space left on the disk"
+                : result == -EFBIG ? "recording stopped: the limit on the size of files was reached"
+                                   : "recording stopped: the trace could not be written",
                 memory);
     return false;
   }

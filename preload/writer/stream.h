@@ -18,24 +18,24 @@ enum {
 typedef struct {
   int fd;
   trace_writer_t out;
-  uint64_t bytes, events;      // of blocks with events
+  uint64_t bytes, events;  // of blocks with events
   uint64_t counts[TRACE_KIND_LIMIT];
 } stream_segment_t;
 
 typedef struct {
   trace_process_t *process;
   uint32_t slot, pid;
-  int pidfd;                   // -1: the process was gone when we looked
+  int pidfd;  // -1: the process was gone when we looked
   process_identity_t identity;
   stream_segment_t segments[2];
-  int current;                 // index of the segment that is written to
+  int current;  // index of the segment that is written to
   bool open, finished, stopped, pending_noted;
-  uint32_t unseen_noted;       // bits of process->unseen that stand in this segment
-  uint64_t cpu_ns;             // of the writer, spent on this process
-  uint64_t waits, waited_ticks;// of rings it had that others have now
+  uint32_t unseen_noted;               // bits of process->unseen that stand in this segment
+  uint64_t cpu_ns;                     // of the writer, spent on this process
+  uint64_t waits, waited_ticks;        // of rings it had that others have now
   uint64_t dropped[TRACE_KIND_LIMIT];  // events that are missing from the trace, so far
   uint64_t dropped_told[TRACE_KIND_LIMIT];
-  uint64_t checked_bytes;      // when the free space of the disk was looked at last
+  uint64_t checked_bytes;  // when the free space of the disk was looked at last
   uint64_t facts[STREAM_FACTS_MAX];
   size_t facts_used;
   char path[TRACE_PATH_MAX];
@@ -43,9 +43,9 @@ typedef struct {
 
 // Memory that all streams share, given by writer_run.
 typedef struct {
-  void *scratch;               // trace_block_scratch(TRACE_RING_WORDS)
-  uint8_t *content;            // trace_block_bound(TRACE_RING_WORDS)
-  uint64_t *facts, *events;    // TRACE_RING_WORDS each, for a range taken apart
+  void *scratch;             // trace_block_scratch(TRACE_RING_WORDS)
+  uint8_t *content;          // trace_block_bound(TRACE_RING_WORDS)
+  uint64_t *facts, *events;  // TRACE_RING_WORDS each, for a range taken apart
   trace_writer_t compressor;
 } stream_memory_t;
 

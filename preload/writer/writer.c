@@ -24,9 +24,9 @@
 enum {
   WRITER_PAUSE_BUSY_NS = 5 * 1000 * 1000,
   WRITER_PAUSE_IDLE_NS = 40 * 1000 * 1000,
-  WRITER_QUIET_ROUNDS = 50,                 // rounds without work until it counts as idle
+  WRITER_QUIET_ROUNDS = 50,  // rounds without work until it counts as idle
   WRITER_SPARE_RINGS = 3,
-  WRITER_LINGERS = 1500,                    // a minute
+  WRITER_LINGERS = 1500,  // a minute
 };
 static const uint64_t WRITER_FLUSH_NS = 1000000000;  // nothing stays in a ring for longer
 
@@ -35,21 +35,19 @@ typedef struct {
   trace_session_t *session;
   stream_memory_t memory;
   stream_t *streams[TRACE_PROCESSES_MAX];
-  drain_state_t *rings;        // one for each
+  drain_state_t *rings;  // one for each
   uint32_t rings_wanted_seen;
   uint32_t unrecorded_noted[2];
   uint64_t flushed_at;
   unsigned quiet_rounds;
-  bool grown_out;              // no space for more rings
+  bool grown_out;  // no space for more rings
 } writer_t;
 
-static writer_t *writer;       // in mapped memory
+static writer_t *writer;  // in mapped memory
 
 // The robust futex list of this process: one entry, session->writer_life. When the writer dies the
 // kernel marks it (robust_futexes.rst, get_robust_list(2)).
-static struct {
-  struct robust_list_head head;
-} writer_robust;
+static struct { struct robust_list_head head; } writer_robust;
 
 static void *writer_map(size_t size) {
   const long result = system_call(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
@@ -71,8 +69,7 @@ static uint32_t writer_rings_ready(void) {
 // Opens the rings anew and lets go of the mapping it was born with, so that whoever still has that
 // one can be told (see family_has_gone).
 static void remap_rings(void) {
-  const size_t size =
-      TRACE_SESSION_SIZE + (size_t)writer->files.rings_max * TRACE_RING_STRIDE;
+  const size_t size = TRACE_SESSION_SIZE + (size_t)writer->files.rings_max * TRACE_RING_STRIDE;
   const long file =
       system_call(SYS_openat, AT_FDCWD, writer->files.rings_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (system_failed(file)) return;
@@ -108,13 +105,13 @@ static void close_others(void) {
 static void stand_apart(void) {
   system_call(SYS_setpgid, 0, 0);  // what ends the program's group need not end its record
   system_call(SYS_prctl, PR_SET_NAME, "inspect-writer", 0, 0, 0);
-  system_call(SYS_chdir, "/");     // holds no folder of the program
+  system_call(SYS_chdir, "/");  // holds no folder of the program
   const uint32_t tid = (uint32_t)system_call(SYS_gettid);
   // The entry's address plus futex_offset is the futex; a list of one that ends where it began.
   struct robust_list *entry = (struct robust_list *)&writer->session->writer_life_link;
   writer_robust.head.list.next = entry;
-  writer_robust.head.futex_offset =
-      (long)offsetof(trace_session_t, writer_life) - (long)offsetof(trace_session_t, writer_life_link);
+  writer_robust.head.futex_offset = (long)offsetof(trace_session_t, writer_life) -
+                                    (long)offsetof(trace_session_t, writer_life_link);
   writer_robust.head.list_op_pending = NULL;
   entry->next = &writer_robust.head.list;
   atomic_store(&writer->session->writer_life, tid);
@@ -174,8 +171,8 @@ static bool process_has_exec(const stream_t *stream, bool look) {
   if (pending == UINT32_MAX) return true;
   if (pending == 0 && !look) return false;
   process_identity_t now;
-  return stream->identity.start_stack && process_identify(stream->pid, &now) &&
-         now.start_stack && now.start_stack != stream->identity.start_stack;
+  return stream->identity.start_stack && process_identify(stream->pid, &now) && now.start_stack &&
+         now.start_stack != stream->identity.start_stack;
 }
 
 static uint64_t process_cpu_ns(void) {
@@ -376,9 +373,12 @@ _Noreturn void writer_run(session_files_t *files) {
   stand_apart();
   for (unsigned lingers = 0; lingers < WRITER_LINGERS;) {
     const uint32_t bell = atomic_load(&writer->session->doorbell);
-    if (writer_round()) lingers = 0;
-    else if (family_has_gone()) break;
-    else lingers++;
+    if (writer_round())
+      lingers = 0;
+    else if (family_has_gone())
+      break;
+    else
+      lingers++;
     writer_sleep(bell);
   }
   // Everything is in the traces: the rings have done their work.
@@ -390,7 +390,8 @@ void writer_write_facts_only(session_files_t *files) {
   if (!writer_make(files)) return;
   stream_t *stream = writer_map(sizeof *stream);
   if (!stream || !stream_open(stream, files, 0, files->trace_fd, &writer->memory)) return;
-  stream_fact_text(stream, "warning", "the writer could not be started: only the newest events are kept");
+  stream_fact_text(stream, "warning",
+                   "the writer could not be started: only the newest events are kept");
   stream_flush_facts(stream, &writer->memory);
   trace_writer_close(&stream->segments[0].out);
   if (stream->pidfd >= 0) system_call(SYS_close, stream->pidfd);

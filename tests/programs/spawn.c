@@ -7,8 +7,6 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
-extern char **environ;
-
 static void *kept[50];
 
 static NOINLINE void last_blocks(void) {

@@ -154,11 +154,11 @@ START_TEST(help_names_what_there_is_and_nothing_else) {
   options_print_help(stream);
   fclose(stream);
   static const char *const there[] = {
-      "--format",  "--csv",   "--events",       "--report",
-      "--fail-on", "--top",   "--sort",         "--all",
-      "-o FILE",   "--help",  "--version",      "info",
-      "dump",      "recover", "--strict-order", "--suppressions FILE",
-      "--allow LINTS", "--warn LINTS", "--to FORMAT", "export"};
+      "--format",      "--csv",        "--events",       "--report",
+      "--fail-on",     "--top",        "--sort",         "--all",
+      "-o FILE",       "--help",       "--version",      "info",
+      "dump",          "recover",      "--strict-order", "--suppressions FILE",
+      "--allow LINTS", "--warn LINTS", "--to FORMAT",    "export"};
   static const char *const not_there[] = {"--where", "compare", "--all-processes"};
   for (size_t i = 0; i < sizeof there / sizeof *there; i++)
     ck_assert_msg(strstr(text, there[i]), "%s is missing", there[i]);
