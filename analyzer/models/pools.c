@@ -84,8 +84,9 @@ void pools_close(pools_t *pools) {
 
 // ---- queues ------------------------------------------------------------------------------------
 
+// A damaged trace may name no object at all: the map knows no key 0.
 static queue_t *queue_of(pools_t *pools, uint64_t object) {
-  queue_t *queue = address_map_put(&pools->queues, object);
+  queue_t *queue = address_map_put(&pools->queues, object ? object : UINT64_MAX);
   if (!queue->limit) queue->limit = SIGNALS_WITHOUT_POOL;
   return queue;
 }
