@@ -9,6 +9,8 @@ static pthread_mutex_t busy_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int step;
 static uint64_t held_ns, waited_ns, longest_wait_ns, slept_ns;
+static uint64_t waits[ROUNDS];  // sorted, shortest first
+static int wait_count;
 
 static NOINLINE void hold(int round) {
   pthread_mutex_lock(&busy_lock);
@@ -19,11 +21,18 @@ static NOINLINE void hold(int round) {
   pthread_mutex_unlock(&busy_lock);
 }
 
+static void note_wait(uint64_t waited) {
+  int at = wait_count++;
+  for (; at > 0 && waits[at - 1] > waited; at--) waits[at] = waits[at - 1];
+  waits[at] = waited;
+}
+
 static NOINLINE void wait_for_it(void) {
   uint64_t start = now_ns();
   pthread_mutex_lock(&busy_lock);
   uint64_t waited = now_ns() - start;
   waited_ns += waited;
+  note_wait(waited);
   if (waited > longest_wait_ns) longest_wait_ns = waited;
   pthread_mutex_unlock(&busy_lock);
 }
@@ -61,7 +70,7 @@ int main(void) {
   pthread_join(holder, NULL);
   pthread_join(waiter, NULL);
   printf("{\"rounds\": %d, \"held_ns\": %lu, \"waited_ns\": %lu, \"longest_wait_ns\": %lu, "
-         "\"slept_ns\": %lu, \"quiet\": 1000}\n",
-         ROUNDS, held_ns, waited_ns, longest_wait_ns, slept_ns);
+         "\"median_wait_ns\": %lu, \"slept_ns\": %lu, \"quiet\": 1000}\n",
+         ROUNDS, held_ns, waited_ns, longest_wait_ns, waits[ROUNDS / 2], slept_ns);
   return 0;
 }
