@@ -2,6 +2,7 @@
 """Full disks and low limits: the program is unharmed, what fitted is readable, the loss is counted."""
 import os
 import resource
+import signal
 import subprocess
 
 from support.outcome import Skip, check, check_between, check_equal
@@ -58,8 +59,10 @@ def test_disk_fills_up_under_it(t):
         env = {"INSPECT_OUTPUT": f"{disk}/t.zst"}
         process = t.start(["busy", "6000000", "2"], env=env)
         t.wait_until(lambda: t.traces("disk/t.zst"), "the trace")
+        process.send_signal(signal.SIGSTOP)  # it must not be done before the disk is full
         subprocess.run(["dd", "if=/dev/zero", f"of={disk}/filler", "bs=1M"],
                        stderr=subprocess.DEVNULL)
+        process.send_signal(signal.SIGCONT)
         stdout, stderr = process.communicate(timeout=100)
         check_equal(process.returncode, 0, f"status ({stderr})")
         check_equal(stdout, '{"rounds": 6000000, "threads": 2}\n', "stdout")
