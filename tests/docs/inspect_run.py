@@ -103,6 +103,27 @@ def test_timeout_of_a_hang_is_an_actual_deadlock(t):
     report = t.report(os.path.join(t.folder, "x.zst"))
     check_equal([d.verdict for d in report.deadlocks], ["actual"], "verdicts")
     check("deadlock" in run.stderr.lower(), "the report tells")
+    stacks, told = run.stderr.split("time is up")[0], run.stderr.split("time is up")[1]
+    for thread, function in (("left", "take_left"), ("right", "take_right")):
+        mine = stacks.split(f"thread {thread} (")[1].split("thread ")[0]
+        check("pthread_mutex_lock" in mine and function in mine, f"stack of {thread}: {mine}")
+    check("main (abba_hang" in stacks.split("thread abba_hang (")[1].split("thread ")[0], stacks)
+    check("libinspect.so" not in stacks, f"the recorder's own frames: {stacks}")
+    check("DEADLOCK: left" in told, f"the report comes after the stacks: {told}")
+
+
+def test_timeout_shows_what_was_started_too(t):
+    run = inspect_run(t, "--timeout", "0.5", "--no-report", "--", "sh", "-c",
+                      f"{t.program('abba_hang')} & trap 'kill -9 $!' TERM; wait", status=124)
+    check("take_left" in run.stderr and "(sh)" in run.stderr, run.stderr)
+    check("inspect-writer" not in run.stderr, run.stderr)
+
+
+def test_timeout_where_stacks_are_refused(t):
+    run = inspect_run(t, "--timeout", "0.5", "--no-report", "--", t.program("traced_hang"),
+                      status=124)
+    check("the kernel does not let its threads be looked at: Operation not permitted" in run.stderr,
+          run.stderr)
 
 
 def test_timeout_kills_what_ignores_term(t):

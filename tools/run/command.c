@@ -3,6 +3,7 @@
 #include "tools/run/command.h"
 
 #include "tools/run/message.h"
+#include "tools/run/stacks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,18 +88,20 @@ static bool command_has_ended(command_t *command) {
   return waitpid(command->pid, &command->status, WNOHANG) == command->pid;
 }
 
-// Sends TERM at the deadline and KILL at the one after. Returns the next deadline.
-static double deadline_act(command_t *command, double now) {
+// At the deadline says where every thread is and sends TERM, and KILL at the one after. Returns the
+// next deadline.
+static double deadline_act(command_t *command) {
   if (command->timed_out) {
     message_print("it did not end within %.0f s after TERM: sent KILL", kill_delay);
     kill(command->pid, SIGKILL);
     return INFINITY;
   }
   command->timed_out = true;
+  stacks_print(command->pid);
   message_print("time is up: sent TERM to process %d", (int)command->pid);
   kill(command->pid, SIGTERM);
   kill(command->pid, SIGCONT);  // a stopped process would not see it
-  return now + kill_delay;
+  return now_seconds() + kill_delay;
 }
 
 void command_wait(command_t *command, double limit, command_tick_t *tick) {
@@ -108,7 +111,7 @@ void command_wait(command_t *command, double limit, command_tick_t *tick) {
   double deadline = limit > 0 ? started + limit : INFINITY;
   while (!command_has_ended(command)) {
     double now = now_seconds();
-    if (now >= deadline) deadline = deadline_act(command, now);
+    if (now >= deadline) deadline = deadline_act(command);
     double pause = fmin(1, fmax(0.001, deadline - now));
     struct timespec timeout = {(time_t)pause, (long)((pause - (time_t)pause) * 1e9)};
     siginfo_t signal;

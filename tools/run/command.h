@@ -28,8 +28,8 @@ typedef void command_tick_t(pid_t pid, double seconds);
 // From here on until command_restore, TERM, INT, HUP, QUIT and CHLD are blocked.
 int command_start(command_t *command, char **argv, const command_variable_t *variables);
 
-// Waits for the end of the command, passing signals on to it. After `limit` seconds (0: none) it
-// gets TERM, and 5 seconds later KILL.
+// Waits for the end of the command, passing signals on to it. After `limit` seconds (0: none) the
+// stacks of its threads are printed, and it gets TERM, and 5 seconds later KILL.
 void command_wait(command_t *command, double limit, command_tick_t *tick);
 
 // Gives inspect-run the signal mask back that it had.
