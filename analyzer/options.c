@@ -168,6 +168,10 @@ static bool take_events(options_t *options, const char *value, const complaint_t
   (void)value, (void)complaint;
   return options->events = true;
 }
+static bool take_facts(options_t *options, const char *value, const complaint_t *complaint) {
+  (void)value, (void)complaint;
+  return options->facts = true;
+}
 static bool take_help(options_t *options, const char *value, const complaint_t *complaint) {
   (void)value, (void)complaint;
   return options->help = true;
@@ -222,9 +226,10 @@ static const option_t option_table[] = {
     {"--warn", "LINTS", FOR_REPORT, take_warn,
      "warn of these lints, although they may be wrong:\n"
      "self-wake, lost-wakeup, never-polled, busy-poll,\n"
-     "thread-leak; the others are warnings anyway"},
+     "thread-leak, oversubscribed; the others are warnings anyway"},
     {"-o", "FILE", FOR_RECOVER | FOR_EXPORT, take_output, "where recover and export write"},
     {"--to", "FORMAT", FOR_EXPORT, take_to, "perfetto: JSON for ui.perfetto.dev"},
+    {"--facts", NULL, FOR_DUMP, take_facts, "stacks, modules, settings, clocks and the like, too"},
     {"--help", NULL, FOR_ALL, take_help, "print this"},
     {"--version", NULL, FOR_ALL, take_version, "print the version"},
     {"--where", "EXPR", FOR_REPORT, NULL, NULL},

@@ -80,6 +80,7 @@ typedef struct {
   bool strict_order;         // any two orders of locks are reported
   const char *suppressions;  // --suppressions, NULL without
   bool events;               // events.csv, too
+  bool facts;                // dump: what the reader keeps for itself, too
   bool help, version;        // asked for; nothing else is checked then
   const char **traces;       // the arguments that are no options; the array is owned
   size_t trace_count;

@@ -18,9 +18,10 @@
 #define TRACE_KEY_START_TICKS "start-ticks"  // clock when the process began to record
 #define TRACE_KEY_HOST "host"
 #define TRACE_KEY_KERNEL "kernel"
-#define TRACE_KEY_SETTING "setting"    // NAME=value of an INSPECT_ variable that was set
-#define TRACE_KEY_NOT_SEEN "not-seen"  // a family that is not recorded, and why
-#define TRACE_KEY_WARNING "warning"    // what the recorder had to say
+#define TRACE_KEY_PROCESSORS "processors"  // how many it was allowed to use when it began
+#define TRACE_KEY_SETTING "setting"        // NAME=value of an INSPECT_ variable that was set
+#define TRACE_KEY_NOT_SEEN "not-seen"      // a family that is not recorded, and why
+#define TRACE_KEY_WARNING "warning"        // what the recorder had to say
 #define TRACE_KEY_STALL_MS "stall-ms"
 #define TRACE_KEY_WAIT_MS "wait-ms"
 

@@ -222,7 +222,7 @@ static void warnings_print(const reader_t *reader, const char *trace) {
 }
 
 int command_dump(const options_t *options) {
-  reader_options_t wanted = {.facts = options->all};
+  reader_options_t wanted = {.facts = options->facts};
   char error[1024];
   reader_t *reader = reader_open(options->traces[0], &wanted, error, sizeof error);
   if (!reader) {
@@ -232,7 +232,8 @@ int command_dump(const options_t *options) {
   line_t line = {stdout, options->format == OPTIONS_JSON};
   reader_event_t event;
   while (reader_next(reader, &event) && !ferror(stdout))
-    (line.json ? line_json : line_text)(&line, reader, &event);
+    if (wanted.facts || event.kind != TRACE_THREAD_SCHEDULED)
+      (line.json ? line_json : line_text)(&line, reader, &event);
   warnings_print(reader, options->traces[0]);
   reader_close(reader);
   return STATUS_DONE;

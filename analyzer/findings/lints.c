@@ -2,6 +2,7 @@
 // Each lint is a function over the finished models; of many alike the worst is given, and how many.
 #include "analyzer/findings/lints.h"
 
+#include "analyzer/findings/scheduling.h"
 #include "analyzer/models/array.h"
 
 #include <stdlib.h>
@@ -124,7 +125,20 @@ static void find_tasks(finder_t *finder, lint_kind_t kind, judge_t *judge) {
   add(finder, worst);
 }
 
-static void find_hogs(finder_t *finder) { find_tasks(finder, LINT_LOOP_HOG, judge_hog); }
+// Of what a loop's threads could have run, they waited for a processor for a fifth.
+static bool is_starved(const models_t *models, uint32_t loop) {
+  scheduling_t times = scheduling_of_loop(models, loops_get(models_loops(models), loop - 1));
+  return times.runnable_ns >= 10 * MILLISECOND &&
+         times.runnable_ns >= (times.ran_ns + times.runnable_ns) / 5;
+}
+
+static void find_hogs(finder_t *finder) {
+  lints_t *lints = finder->lints;
+  uint32_t before = lints->count;
+  find_tasks(finder, LINT_LOOP_HOG, judge_hog);
+  if (lints->count > before)
+    lints->items[before].starved = is_starved(finder->models, lints->items[before].loop);
+}
 static void find_self_wakes(finder_t *finder) {
   find_tasks(finder, LINT_SELF_WAKE, judge_self_wake);
 }
@@ -245,6 +259,22 @@ static void find_thread_leaks(finder_t *finder) {
   if (leak.count >= THREADS_LEAST) add(finder, leak);
 }
 
+// Threads of loops that do not wait, more of them than can run at once; or that had to wait for a
+// processor for a fifth of the time that they could have used one, in a program that wants more
+// processors than there are (if it does not, others on the machine are the cause).
+static void find_oversubscribed(finder_t *finder) {
+  uint32_t processors = scheduling_processors(finder->models);
+  scheduling_t loops = scheduling_of_loops(finder->models);
+  scheduling_t run = scheduling_of_run(finder->models);
+  uint64_t wanted = run.ran_ns + run.runnable_ns;
+  if (!processors || !loops.busy || finder->end_ns < SECOND) return;
+  bool waits = loops.runnable_ns >= (loops.ran_ns + loops.runnable_ns) / 5 &&
+               loops.runnable_ns >= 100 * MILLISECOND && wanted / processors > finder->end_ns;
+  if (loops.busy <= processors && !waits) return;
+  add(finder, (lint_t){LINT_OVERSUBSCRIBED, .count = loops.busy, .of = processors,
+                       .duration_ns = loops.runnable_ns});
+}
+
 lints_t lints_find(const models_t *models, uint32_t allowed) {
   static void (*const finds[LINT_COUNT])(finder_t *) = {
       [LINT_LOOP_HOG] = find_hogs,
@@ -257,6 +287,7 @@ lints_t lints_find(const models_t *models, uint32_t allowed) {
       [LINT_STUCK_TASK] = find_stuck,
       [LINT_DESCRIPTOR_LEAK] = find_leaks,
       [LINT_THREAD_LEAK] = find_thread_leaks,
+      [LINT_OVERSUBSCRIBED] = find_oversubscribed,
       [LINT_SATURATED_LOOP] = find_saturated,
       [LINT_LOCK_IN_LOOP] = find_locks,
   };

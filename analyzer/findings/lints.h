@@ -18,6 +18,7 @@
   LINT(STUCK_TASK, "stuck-task", HIGH, "one call or one turn that has not ended after 30 s")       \
   LINT(DESCRIPTOR_LEAK, "descriptor-leak", HIGH, "still open 5 s after the peer closed it")        \
   LINT(THREAD_LEAK, "thread-leak", MEDIUM, "3 threads ended 1 s ago, neither joined nor detached") \
+  LINT(OVERSUBSCRIBED, "oversubscribed", MEDIUM, "more busy loop threads than processors for 1 s") \
   LINT(SATURATED_LOOP, "saturated-loop", HIGH,                                                     \
        "100 waits, and every second, returned all they asked for")                                 \
   LINT(LOCK_IN_LOOP, "lock-in-loop", HIGH, "a loop's thread waited 1 ms for locks")
@@ -43,6 +44,7 @@ typedef struct {
   uint64_t count;        // tasks, calls or threads of which this is the worst
   uint64_t of;           // out of so many; 0: the count says it
   uint64_t duration_ns;  // 0: the count is the figure
+  bool starved;          // the loop's threads often had no processor: that may be the reason
 } lint_t;
 
 typedef struct {

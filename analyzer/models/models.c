@@ -165,7 +165,8 @@ uint64_t models_kind_count(const models_t *models, unsigned kind) {
 uint64_t models_event_count(const models_t *models) {
   uint64_t count = 0;
   for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; ++kind)
-    if (kind != TRACE_PENDING && kind != TRACE_LOST) count += models->kinds[kind];
+    if (kind != TRACE_PENDING && kind != TRACE_LOST && kind != TRACE_THREAD_SCHEDULED)
+      count += models->kinds[kind];
   return count;
 }
 

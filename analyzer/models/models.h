@@ -35,7 +35,7 @@ const heap_t *models_heap(const models_t *models);
 const loops_t *models_loops(const models_t *models);
 const tasks_t *models_tasks(const models_t *models);
 
-// Events read of a kind, PENDING and LOST facts included; and of all kinds without these two.
+// Events read of a kind, facts that are given out included; and of all kinds without these.
 uint64_t models_kind_count(const models_t *models, unsigned kind);
 uint64_t models_event_count(const models_t *models);
 // Events read of a family (TRACE_FAMILY_*): 0 means the family was not seen.

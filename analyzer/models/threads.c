@@ -12,8 +12,15 @@ typedef struct {
   uint32_t current, ended;
 } handle_t;
 
+typedef struct {
+  uint64_t ran, runnable;
+} counters_t;
+
 struct threads {
   const reader_t *reader;
+  address_map_t tids;  // kernel id -> the newest thread that has it
+  counters_t before;   // what the main thread had when the image began
+  bool before_is_known;
   thread_account_t *accounts;  // by thread index
   uint32_t limit, capacity;
   address_map_t handles;
@@ -77,6 +84,7 @@ threads_t *threads_open(const reader_t *reader) {
 void threads_close(threads_t *threads) {
   if (!threads) return;
   address_map_clear(&threads->handles);
+  address_map_clear(&threads->tids);
   free(threads->accounts);
   free(threads);
 }
@@ -90,13 +98,16 @@ static void set_handle(threads_t *threads, uint32_t thread, uint64_t handle) {
 // First sight of a thread: from its THREAD_START, or later where that was not recorded.
 static void begin_life(threads_t *threads, uint32_t thread, const reader_event_t *event) {
   thread_account_t *account = &threads->accounts[thread];
+  uint32_t tid = event->kind == TRACE_THREAD_START ? (uint32_t)event->arg : 0;
   account->seen = true;
   account->started_ns = event->time;
   if (threads->reader && thread < reader_thread_count(threads->reader)) {
     const reader_thread_t *life = reader_thread(threads->reader, thread);
     if (life->started < event->time) account->started_ns = life->started;
     set_handle(threads, thread, life->handle);
+    tid = life->tid;
   }
+  if (tid) *(uint64_t *)address_map_put(&threads->tids, tid) = thread;
   account->accounted_ns = account->started_ns;
 }
 
@@ -164,8 +175,26 @@ static void account_event(thread_account_t *account, const reader_event_t *event
   if (state) account_wait(account, state, event->time, duration);
 }
 
+// The kernel's counters of a thread so far. An exec does not reset them: the first that are told
+// of the main thread were there when the image began.
+static void note_scheduled(threads_t *threads, const reader_event_t *event) {
+  counters_t now = {event->words[0], event->words[1]}, before = {0, 0};
+  if (threads->reader && event->arg == reader_summary(threads->reader)->pid) {
+    if (!threads->before_is_known) threads->before = now;
+    threads->before_is_known = true;
+    before = threads->before;
+  }
+  const uint64_t *thread = event->arg ? address_map_get(&threads->tids, event->arg) : NULL;
+  if (!thread || threads->accounts[*thread].ended) return;
+  thread_account_t *account = &threads->accounts[*thread];
+  account->ran_ns = now.ran > before.ran ? now.ran - before.ran : 0;
+  account->runnable_ns = now.runnable > before.runnable ? now.runnable - before.runnable : 0;
+  account->scheduled_ns = event->time;
+}
+
 void threads_step(threads_t *threads, const reader_event_t *event) {
-  if (!event->thread) return;
+  if (event->kind == TRACE_THREAD_SCHEDULED) note_scheduled(threads, event);
+  if (!event->thread || event->kind == TRACE_THREAD_SCHEDULED) return;
   thread_account_t *account = account_of(threads, event);
   switch (event->kind) {
   case TRACE_LOST:

@@ -4,7 +4,8 @@
 //   sum over states of time_ns = ended_ns - started_ns
 //
 // The time of a call that can block counts for its state from request to return; what is left is
-// running (which includes being preempted: the recorder cannot see that).
+// running (which includes being preempted: no event tells; how much it was in all, runnable_ns
+// does).
 #ifndef ANALYZER_MODELS_THREADS_H
 #define ANALYZER_MODELS_THREADS_H
 
@@ -61,6 +62,9 @@ typedef struct {
   uint64_t events;
   uint64_t lost;  // events missing from its lane during its life
   uint64_t last_event_ns;
+  // Of the time until `scheduled_ns` (0: not known), as the kernel counted it: on a processor, and
+  // runnable but on none. The recorder asks once a second, so the end of a life is missing.
+  uint64_t ran_ns, runnable_ns, scheduled_ns;
   thread_pending_t pending;
   uint64_t accounted_ns;  // private: waits are accounted up to here
 } thread_account_t;

@@ -94,6 +94,7 @@ void reading_facts_summarize(reader_t *reader) {
   summary->parent = (uint32_t)property_number(reader, TRACE_KEY_PARENT);
   summary->sampling = property_decimal(reader, TRACE_KEY_SAMPLING, 1);
   summary->stall_ms = property_decimal(reader, TRACE_KEY_STALL_MS, 10);
+  summary->processors = (uint32_t)property_number(reader, TRACE_KEY_PROCESSORS);
   summary->wait_ms = property_decimal(reader, TRACE_KEY_WAIT_MS, 1);
   reader->clock_is_monotonic = clock && strcmp(clock, "monotonic") == 0;
   reader->slot = (uint32_t)property_number(reader, TRACE_KEY_SLOT);

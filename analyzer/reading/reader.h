@@ -87,6 +87,7 @@ typedef struct {
   uint32_t rings;            // rings of the process that were found beside the trace
   bool seek_table;           // the file ends with one
   double stall_ms, wait_ms;  // thresholds it was recorded with
+  uint32_t processors;       // it was allowed to use; 0 not known
 } reader_summary_t;
 
 typedef struct {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks, loops and memory as JSON.
+#include "analyzer/findings/scheduling.h"
 #include "analyzer/reports/json.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/ranking.h"
@@ -21,6 +22,10 @@ static void thread_add(const analysis_t *analysis, const taskview_t *view, json_
       index < reader_thread_count(analysis->reader) ? reader_thread(analysis->reader, index) : NULL;
   json_object_set_new(value, "tid", thread ? json_number(thread->tid) : json_null());
   json_object_set_new(value, "time_ns", times_value(analysis, view->id));
+  bool scheduled = account->scheduled_ns > 0;
+  json_object_set_new(value, "ran_ns", scheduled ? json_number(account->ran_ns) : json_null());
+  json_object_set_new(value, "runnable_ns",
+                      scheduled ? json_number(account->runnable_ns) : json_null());
   json_object_set_new(value, "doing",
                       json_text(account->ended ? "ended" : thread_state_text(account->state)));
   json_object_set_new(
@@ -130,6 +135,11 @@ static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
   json_object_set_new(value, "stalls", stalls);
   json_object_set_new(value, "blocking_by_site", json_sites(analysis, &loop->blocking));
   json_object_set_new(value, "max_registered", json_number(loop->max_registered));
+  scheduling_t scheduling = scheduling_of_loop(analysis->models, loop);
+  json_object_set_new(value, "ran_ns",
+                      scheduling.known ? json_number(scheduling.ran_ns) : json_null());
+  json_object_set_new(value, "runnable_ns",
+                      scheduling.known ? json_number(scheduling.runnable_ns) : json_null());
   return value;
 }
 

@@ -25,6 +25,7 @@ static const struct {
     [LINT_STUCK_TASK] = {"has not come back for", "", "such tasks"},
     [LINT_DESCRIPTOR_LEAK] = {"is still open", "after its peer closed it", "such descriptors"},
     [LINT_THREAD_LEAK] = {"and others ended and were neither joined nor detached", "", "threads"},
+    [LINT_OVERSUBSCRIBED] = {"", "", ""},  // oversubscribed_print
     [LINT_SATURATED_LOOP] = {"got as many events as it asked for", "", "times"},
     [LINT_LOCK_IN_LOOP] = {"waited up to", "for a lock inside a turn", "such waits"},
 };
@@ -47,18 +48,33 @@ static void figure_print(FILE *stream, const lint_t *lint) {
     fprintf(stream, " (%s %s)", quantity_count(lint->count, QUANTITY), of);
 }
 
+static void oversubscribed_print(FILE *stream, const lint_t *lint) {
+  fprintf(stream, "%s busy thread%s of loops on %s processor%s",
+          quantity_count(lint->count, QUANTITY), quantity_plural(lint->count),
+          quantity_count(lint->of, QUANTITY), quantity_plural(lint->of));
+  if (lint->duration_ns)
+    fprintf(stream, ": ready to run, but not running, for %s in all",
+            quantity_time(lint->duration_ns, QUANTITY));
+}
+
 static char *sentence_of(const analysis_t *analysis, const lint_t *lint) {
   char *text = NULL;
   size_t length;
   FILE *stream = open_memstream(&text, &length);
   if (!stream) return NULL;
-  subject_print(stream, analysis, lint);
-  fprintf(stream, " %s", phrases[lint->kind].before);
-  figure_print(stream, lint);
+  if (lint->kind == LINT_OVERSUBSCRIBED) {
+    oversubscribed_print(stream, lint);
+  } else {
+    subject_print(stream, analysis, lint);
+    fprintf(stream, " %s", phrases[lint->kind].before);
+    figure_print(stream, lint);
+  }
   if (lint->call) fprintf(stream, ", in %s", trace_event_kinds[lint->call].name);
   if (lint->stack) fprintf(stream, " at %s", names_site(analysis->names, lint->stack));
-  if (!lint_is_warning(lint->kind))
-    fprintf(stream, "; confidence: %s", lint_confidence_name(lint->kind));
+  if (lint->starved) fputs(", but its thread often waited for a processor", stream);
+  if (!lint_is_warning(lint->kind) || lint->starved)
+    fprintf(stream, "; confidence: %s",
+            lint->starved ? "medium" : lint_confidence_name(lint->kind));
   fclose(stream);
   return text;
 }
@@ -67,7 +83,8 @@ void lint_warnings_add(const analysis_t *analysis, const analysis_settings_t *se
   lints_t lints = lints_find(analysis->models, settings->lints_allowed);
   for (uint32_t i = 0; i < lints.count; i++) {
     const lint_t *lint = &lints.items[i];
-    bool warns = lint_is_warning(lint->kind) || settings->lints_warned >> lint->kind & 1;
+    bool warns =
+        (lint_is_warning(lint->kind) && !lint->starved) || settings->lints_warned >> lint->kind & 1;
     char *text = sentence_of(analysis, lint);
     if (text)
       warnings_add(analysis->warnings, warns ? WARNING_SEVERITY_WARNING : WARNING_SEVERITY_INFO,

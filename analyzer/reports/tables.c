@@ -82,6 +82,8 @@ static void thread_row(const analysis_t *analysis, uint32_t index, csv_t *csv) {
   csv_number(csv, account->longest_ns[THREAD_STATE_LOCK]);
   csv_number(csv, account->events);
   csv_number(csv, account->lost);
+  csv_number_or_none(csv, account->ran_ns);
+  csv_number_or_none(csv, account->scheduled_ns ? account->runnable_ns : 0);
   csv_row_end(csv);
 }
 
@@ -303,7 +305,7 @@ static const struct {
      "id,tid,name,creator_id,created_in,started_ns,ended_ns,state,since_ns,joined_by_id,running_ns,"
      "lock_ns,condition_ns,epoll_ns,join_ns,read_ns,write_ns,accept_ns,barrier_ns,sleep_ns,"
      "poll_ns,futex_ns,connect_ns,sync_ns,resolve_ns,"
-     "lock_waits,longest_lock_wait_ns,events,events_lost",
+     "lock_waits,longest_lock_wait_ns,events,events_lost,ran_ns,runnable_ns",
      threads_rows, threads_rows},
     {"locks.csv",
      "id,kind,name,address,acquisitions,contended," LOCK_TIMES(wait) "," LOCK_TIMES(hold) ",site",

@@ -80,7 +80,7 @@ void events_table_add(void *context, const reader_t *reader, const reader_event_
   events_table_t *table = context;
   details_t details = {.end = 0};
   (void)reader;
-  if (event->kind == TRACE_PENDING || event->kind == TRACE_LOST) return;
+  if (trace_event_kinds[event->kind].family == TRACE_FAMILY_FACT) return;
   details_fill(&details, event);
   csv_number(&table->csv, ++table->count);
   csv_number(&table->csv, event->thread);

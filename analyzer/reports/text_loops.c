@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // LOOPS: turns, load, lag and stalls of each epoll instance; TASKS: its descriptors.
+#include "analyzer/findings/scheduling.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
 #include "analyzer/reports/ranking.h"
@@ -165,6 +166,17 @@ static void latencies_print(const text_t *text, const loop_t *loop) {
             quantity_share(full, some, QUANTITY));
 }
 
+// Only where it matters: a turn may be long because its thread was not running.
+static void scheduling_print(const text_t *text, const loop_t *loop) {
+  scheduling_t times = scheduling_of_loop(text->analysis->models, loop);
+  if (times.runnable_ns * 20 < times.ran_ns + times.runnable_ns || !times.runnable_ns) return;
+  fprintf(text->page->stream,
+          "\n  loop %u: runnable, but not running, for %s (it ran %s): long turns may be due to "
+          "that\n",
+          loop->id, quantity_time(times.runnable_ns, QUANTITY),
+          quantity_time(times.ran_ns, QUANTITY));
+}
+
 // Whether one loop of several has most of the work.
 static void balance_print(const text_t *text, const ranking_t *ranking) {
   const loop_t *busiest = NULL;
@@ -201,6 +213,7 @@ void text_loops(const text_t *text) {
   text_more(text, ranking.count);
   balance_print(text, &ranking);
   for (size_t i = 0; i < rows; i++) {
+    scheduling_print(text, loop_at(text, &ranking, i));
     latencies_print(text, loop_at(text, &ranking, i));
     stalls_print(text, loop_at(text, &ranking, i));
     blocking_print(text, loop_at(text, &ranking, i));

@@ -76,6 +76,9 @@ static void thread_put(const text_t *text, table_t *table, uint32_t index) {
   table_put(table, quantity_time(life_ns(thread), QUANTITY));
   for (int part = 0; part < PART_COUNT; part++)
     table_put(table, quantity_share(parts[part].amount, life_ns(thread), QUANTITY));
+  table_put(table, thread->scheduled_ns
+                       ? quantity_share(thread->runnable_ns, life_ns(thread), QUANTITY)
+                       : "-");
   table_put(table, chart_bar(bar, BAR_COLUMNS, parts, PART_COUNT));
   table_put(table, state_now(text, thread));
   table_put(table, state_since(text, thread, QUANTITY));
@@ -84,16 +87,19 @@ static void thread_put(const text_t *text, table_t *table, uint32_t index) {
 
 void text_threads(const text_t *text) {
   static const table_column_t columns[] = {
-      {"thread", true, true},       {"lived", false, false},       {"running", false, false},
-      {"lock", false, false, true}, {"cond", false, false, true},  {"epoll", false, false, true},
-      {"join", false, false, true}, {"other", false, false, true}, {"", true, false},
-      {"at the end", true, false},  {"for", false, false, true},   {"what", true, true, true}};
+      {"thread", true, true},         {"lived", false, false},
+      {"running", false, false},      {"lock", false, false, true},
+      {"cond", false, false, true},   {"epoll", false, false, true},
+      {"join", false, false, true},   {"other", false, false, true},
+      {"no cpu", false, false, true}, {"", true, false},
+      {"at the end", true, false},    {"for", false, false, true},
+      {"what", true, true, true}};
   ranking_t ranking = ranking_threads(text->analysis, text->options->sort);
-  char note[120];
-  snprintf(
-      note, sizeof note,
-      "%s thread%s; running includes waiting for a processor, and in calls that are not recorded",
-      quantity_count(ranking.count, QUANTITY), quantity_plural(ranking.count));
+  char note[160];
+  snprintf(note, sizeof note,
+           "%s thread%s; running includes waiting for a processor (how much of it: no cpu), and in "
+           "calls that are not recorded",
+           quantity_count(ranking.count, QUANTITY), quantity_plural(ranking.count));
   page_heading(text->page, "THREADS", note);
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);

@@ -11,6 +11,7 @@ typedef struct {
   uint64_t reported_total;
   uint32_t highest_stack;  // number defined by the ring's process so far
   uint64_t reported_waits, reported_ticks;
+  uint64_t ran_ns;  // of the owner, as told last (see scheduled.h)
 } drain_state_t;
 
 // Takes everything below the ring's head into the stream and releases it. Facts go into a block of

@@ -159,6 +159,15 @@ static void facts_of_host(stream_t *stream) {
   stream_fact_text(stream, TRACE_KEY_KERNEL, names.release);
 }
 
+// The writer may use those that the program could when it began.
+static void facts_of_processors(stream_t *stream) {
+  uint64_t mask[128], count = 0;  // 8192 processors, as many as Linux can have
+  const long size = system_call(SYS_sched_getaffinity, 0, sizeof mask, mask);
+  for (long i = 0; i < size / (long)sizeof *mask; i++)
+    count += (unsigned)__builtin_popcountll(mask[i]);
+  if (count > 0) fact_number(stream, TRACE_KEY_PROCESSORS, count);
+}
+
 static void facts_of_run(stream_t *stream, const session_files_t *files) {
   fact_number(stream, TRACE_KEY_VERSION, TRACE_VERSION);
   stream_fact_text(stream, TRACE_KEY_RECORDER, INSPECT_VERSION);
@@ -182,6 +191,7 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
     stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "stacks: INSPECT_BACKTRACES=0");
   stream->unseen_noted = 0;
   facts_of_host(stream);
+  facts_of_processors(stream);
   const trace_session_t *session = files->session;
   const uint64_t clocks[] = {session->ticks, session->monotonic_ns, session->realtime_ns};
   stream_fact(stream, TRACE_CLOCK, 0, 3, clocks);
@@ -245,6 +255,7 @@ bool stream_open(stream_t *stream, const session_files_t *files, uint32_t slot, 
   if (!atomic_load(&stream->process->start_time))
     atomic_store(&stream->process->start_time, stream->identity.start_time);
   stream->open = true;
+  stream->opened_at = clock_monotonic();
   segment_reserve(&stream->segments[0]);
   facts_of_run(stream, files);
   stream_flush_facts(stream, memory);

@@ -32,6 +32,7 @@ typedef struct {
   bool open, finished, stopped, pending_noted;
   uint32_t unseen_noted;               // bits of process->unseen that stand in this segment
   uint64_t cpu_ns;                     // of the writer, spent on this process
+  uint64_t opened_at, scheduled_at;    // monotonic ns: begun; its threads were asked for last
   uint64_t waits, waited_ticks;        // of rings it had that others have now
   uint64_t dropped[TRACE_KIND_LIMIT];  // events that are missing from the trace, so far
   uint64_t dropped_told[TRACE_KIND_LIMIT];

@@ -8,6 +8,7 @@
 #include "preload/naming.h"
 #include "preload/system.h"
 #include "preload/writer/drain.h"
+#include "preload/writer/scheduled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,7 @@ typedef struct {
   stream_t *streams[TRACE_PROCESSES_MAX];
   drain_state_t *rings;  // one for each
   uint32_t rings_wanted_seen;
+  uint32_t scheduled_next;  // ring whose owner is asked for first
   uint32_t unrecorded_noted[2];
   uint64_t flushed_at;
   unsigned quiet_rounds;
@@ -155,6 +157,8 @@ static void process_register(uint32_t slot) {
     process_refuse(process);
     return;
   }
+  uint64_t from_nothing = 0;  // an image that an exec began goes on counting
+  scheduled_note(stream, stream->pid, &from_nothing);
   atomic_store_explicit(&process->state, TRACE_PROCESS_ACTIVE, memory_order_release);
 }
 
@@ -209,6 +213,23 @@ static void ring_free(trace_ring_t *ring) {
   atomic_store(&ring->pending_what, TRACE_PENDING_NONE);
   atomic_store(&ring->tail, atomic_load(&ring->head));
   atomic_store_explicit(&ring->state, TRACE_RING_FREE, memory_order_release);
+}
+
+// How long its threads have run and waited for a processor; some of them where there are many.
+static void process_note_scheduled(uint32_t slot) {
+  stream_t *stream = writer->streams[slot];
+  const uint32_t count = writer_rings_ready();
+  unsigned left = SCHEDULED_THREADS_MAX;
+  stream->scheduled_at = clock_monotonic();
+  for (uint32_t i = 0; i < count && left > 0; i++) {
+    const uint32_t index = (writer->scheduled_next + i) % count;
+    const trace_ring_t *ring = writer_ring(index);
+    if (atomic_load_explicit(&ring->state, memory_order_acquire) != TRACE_RING_OWNED ||
+        atomic_load_explicit(&ring->process, memory_order_relaxed) != slot)
+      continue;
+    scheduled_note(stream, ring->tid, &writer->rings[index].ran_ns);
+    if (--left == 0) writer->scheduled_next = index + 1;
+  }
 }
 
 // What its threads are in the middle of, told once: as the process asks for its trace to be
@@ -278,6 +299,7 @@ static void answer_finish(uint32_t slot) {
   const uint32_t wanted = atomic_load_explicit(&process->finish_wanted, memory_order_acquire);
   if (wanted == atomic_load(&process->finish_done)) return;
   process_drain(slot, true);
+  process_note_scheduled(slot);
   process_note_pending(slot);
   process_note_unrecorded(slot);
   stream_finish(writer->streams[slot], end_kind(process), false, &writer->memory);
@@ -305,10 +327,11 @@ static bool process_visit(uint32_t slot, bool flush, uint64_t *words) {
   }
   const uint64_t taken = process_drain(slot, flush);
   *words += taken;
-  if (flush && taken > 0) {
-    stream_note_costs(stream);
-    stream_flush_facts(stream, &writer->memory);
-  }
+  if (flush && !stream->finished && !stream->stopped &&
+      scheduled_is_due(stream, writer->flushed_at))
+    process_note_scheduled(slot);
+  if (flush && taken > 0) stream_note_costs(stream);
+  if (flush && !stream->finished) stream_flush_facts(stream, &writer->memory);
   answer_finish(slot);
   return true;
 }
