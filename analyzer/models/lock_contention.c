@@ -138,3 +138,32 @@ void lock_waited(lock_t *lock, uint32_t thread, uint32_t stack, uint64_t from, u
   count_waiters(lock, from, until);
   if (wait) charge_holders(lock, thread, from, until);
 }
+
+// The last hold that ended during the wait, whoever came in between.
+static const past_hold_t *last_release(const lock_t *lock, uint32_t waiter, uint64_t from,
+                                       uint64_t until) {
+  const struct lock_history *history = lock->history;
+  uint64_t first = oldest(history->hold_count, history->hold_size);
+  for (uint64_t at = history->hold_count; at-- > first;) {
+    const past_hold_t *hold = &history->holds[at % history->hold_size];
+    if (hold->until < from) return NULL;
+    if (hold->until <= until && hold->thread != waiter) return hold;
+  }
+  return NULL;
+}
+
+void lock_woken(locks_t *locks, const lock_t *lock, const reader_event_t *event) {
+  uint64_t from = event->words[1] < event->time ? event->time - event->words[1] : 0;
+  bool posted = (lock->bits & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE;
+  const past_hold_t *hold = posted ? NULL : last_release(lock, event->thread, from, event->time);
+  if (!hold) return;
+  wakers_add(locks->wakers, &(wakeup_t){.how = WAKE_LOCK,
+                                        .waker = hold->thread,
+                                        .woken = event->thread,
+                                        .stack = hold->stack,
+                                        .object = lock->address,
+                                        .lock = lock->id,
+                                        .from = from,
+                                        .woke = hold->until,
+                                        .until = event->time});
+}

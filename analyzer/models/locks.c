@@ -34,11 +34,13 @@ const char *lock_kind_name(uint32_t bits) {
   return name ? name : "lock";
 }
 
-locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies) {
+locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies,
+                    wakers_t *wakers) {
   locks_t *locks = array_zeroed(1, sizeof *locks);
   locks->reader = reader;
   locks->heap = heap;
   locks->dependencies = dependencies;
+  locks->wakers = wakers;
   locks->limit = 1;
   locks->sweep_at = FIRST_SWEEP;
   lock_handovers_open(locks);
@@ -343,6 +345,7 @@ static void step_acquire(locks_t *locks, const reader_event_t *event) {
   if (event->kind == TRACE_LOCK_WAIT && !(bits & TRACE_LOCK_BY_CONDITION)) {
     ++lock->contended;
     note_wait(lock, event);
+    lock_woken(locks, lock, event);
   }
   if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK && !(bits & TRACE_LOCK_SHARED)) ++lock->writers;
   if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_ONCE && bits & TRACE_LOCK_SHARED)

@@ -13,6 +13,7 @@
 #include "analyzer/models/histogram.h"
 #include "analyzer/models/site_table.h"
 #include "analyzer/models/threads.h"
+#include "analyzer/models/wakers.h"
 
 #define LOCK_END_TABLE(END)                                                                        \
   END(NONE, "in use at the end")                                                                   \
@@ -87,8 +88,10 @@ static inline bool lock_is_held(const lock_t *lock) {
 
 typedef struct locks locks_t;
 
-// `heap` gives the blocks that locks lie in, `dependencies` takes the lock order; both outlive it.
-locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies);
+// `heap` gives the blocks that locks lie in, `dependencies` takes the lock order, `wakers` who let
+// whom have a lock; all outlive it.
+locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies,
+                    wakers_t *wakers);
 void locks_close(locks_t *locks);
 void locks_step(locks_t *locks, const reader_event_t *event);
 // An event of the family of descriptors: what is written here and read there orders threads.

@@ -27,6 +27,7 @@ struct locks {
   const reader_t *reader;
   const heap_t *heap;
   dependencies_t *dependencies;
+  wakers_t *wakers;
   uint32_t limit;             // next id
   address_map_t by_id;        // lock_t *, all that are kept
   address_map_t by_address;   // lock_t *, living ones
@@ -75,6 +76,8 @@ void lock_history_hold(lock_t *lock, const held_lock_t *held, uint32_t thread, u
 // A wait of `thread` at `stack` ended (or the trace did): counts it, and charges every nanosecond
 // of it to the site that held the lock then.
 void lock_waited(lock_t *lock, uint32_t thread, uint32_t stack, uint64_t from, uint64_t until);
+// A LOCK_WAIT event, after lock_waited: tells the wakers whose release ended the wait.
+void lock_woken(locks_t *locks, const lock_t *lock, const reader_event_t *event);
 
 // ---- hand-overs ----
 void lock_handovers_open(locks_t *locks);

@@ -15,6 +15,7 @@ struct models {
   heap_t *heap;
   thread_order_t *order;
   dependencies_t *dependencies;
+  wakers_t *wakers;
   locks_t *locks;
   loops_t *loops;
   uint64_t kinds[TRACE_KIND_LIMIT];
@@ -32,7 +33,8 @@ models_t *models_open(const reader_t *reader) {
   models->order = thread_order_open();
   models->creations = (address_map_t)ADDRESS_MAP(order_message_t);
   models->dependencies = dependencies_open(models->order);
-  models->locks = locks_open(reader, models->heap, models->dependencies);
+  models->wakers = wakers_open(models->threads);
+  models->locks = locks_open(reader, models->heap, models->dependencies, models->wakers);
   models->loops = loops_open((uint64_t)(stall_ms * 1e6));
   return models;
 }
@@ -47,6 +49,7 @@ void models_close(models_t *models) {
   address_map_clear(&models->creations);
   loops_close(models->loops);
   locks_close(models->locks);
+  wakers_close(models->wakers);
   dependencies_close(models->dependencies);
   thread_order_close(models->order);
   heap_close(models->heap);
@@ -106,6 +109,7 @@ static void step_thread(models_t *models, const reader_event_t *event) {
   default:
     break;
   }
+  wakers_step(models->wakers, event);
   loops_step(models->loops, event);
 }
 
@@ -122,6 +126,7 @@ void models_step(models_t *models, const reader_event_t *event) {
     break;
   case TRACE_FAMILY_LOCK:
     locks_step(models->locks, event);
+    wakers_step(models->wakers, event);
     loops_step(models->loops, event);
     break;
   case TRACE_FAMILY_THREAD:
@@ -134,6 +139,7 @@ void models_step(models_t *models, const reader_event_t *event) {
     break;
   default:
     lock_descriptor_step(models->locks, event);
+    wakers_step(models->wakers, event);
     loops_step(models->loops, event);
     break;
   }
@@ -145,6 +151,7 @@ void models_finish(models_t *models) {
   heap_finish(models->heap);
   locks_check_modules(models->locks);
   locks_finish(models->locks, models->threads, models->end_ns);
+  wakers_finish(models->wakers);
   dependencies_finish(models->dependencies);
   loops_finish(models->loops, models->end_ns);
 }
@@ -152,6 +159,7 @@ void models_finish(models_t *models) {
 const reader_t *models_reader(const models_t *models) { return models->reader; }
 const threads_t *models_threads(const models_t *models) { return models->threads; }
 const locks_t *models_locks(const models_t *models) { return models->locks; }
+const wakers_t *models_wakers(const models_t *models) { return models->wakers; }
 const dependencies_t *models_dependencies(const models_t *models) { return models->dependencies; }
 const thread_order_t *models_order(const models_t *models) { return models->order; }
 const heap_t *models_heap(const models_t *models) { return models->heap; }

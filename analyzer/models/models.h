@@ -15,6 +15,7 @@
 #include "analyzer/models/loops.h"
 #include "analyzer/models/tasks.h"
 #include "analyzer/models/threads.h"
+#include "analyzer/models/wakers.h"
 
 typedef struct models models_t;
 
@@ -29,6 +30,7 @@ void models_close(models_t *models);
 const reader_t *models_reader(const models_t *models);  // as given
 const threads_t *models_threads(const models_t *models);
 const locks_t *models_locks(const models_t *models);
+const wakers_t *models_wakers(const models_t *models);
 const thread_order_t *models_order(const models_t *models);
 const dependencies_t *models_dependencies(const models_t *models);
 const heap_t *models_heap(const models_t *models);
