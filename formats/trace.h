@@ -11,9 +11,11 @@
 #define TRACE_KEY_PARENT "parent"      // pid of the recorded process that forked it; absent if none
 #define TRACE_KEY_MODE "mode"          // development, analysis, production
 #define TRACE_KEY_SAMPLING "sampling"  // 0..1
-#define TRACE_KEY_CLOCK "clock"        // tsc, monotonic
-#define TRACE_KEY_RINGS "rings"        // file name (no folder) of the session's rings
-#define TRACE_KEY_SLOT "slot"          // index of the process in session.processes
+// Mean distance in bytes between samples of allocations; absent: all are kept (formats/sampling.h).
+#define TRACE_KEY_SAMPLING_BYTES "sampling-bytes"
+#define TRACE_KEY_CLOCK "clock"              // tsc, monotonic
+#define TRACE_KEY_RINGS "rings"              // file name (no folder) of the session's rings
+#define TRACE_KEY_SLOT "slot"                // index of the process in session.processes
 #define TRACE_KEY_START_TIME "start-time"    // field 22 of /proc/PID/stat
 #define TRACE_KEY_START_TICKS "start-ticks"  // clock when the process began to record
 #define TRACE_KEY_HOST "host"

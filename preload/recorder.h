@@ -13,9 +13,10 @@
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 // Families of hooks that can be switched off as a whole. A hook of a family that is off jumps to
-// the real function and does nothing else.
+// the real function and does nothing else. Of the heap all may be kept, or a sample.
+enum { RECORDER_HEAP_OFF = 0, RECORDER_HEAP_ALL = 1, RECORDER_HEAP_SAMPLED = 2 };
 typedef struct {
-  bool heap;
+  uint8_t heap;  // RECORDER_HEAP_*
   bool lock;
   bool thread;
   bool descriptor;
@@ -28,6 +29,7 @@ extern trace_session_t *recorder_session;  // NULL: this process is not recorded
 extern bool recorder_backtraces;           // INSPECT_BACKTRACES
 extern uint64_t recorder_wait_ticks;       // INSPECT_WAIT_MS: waits from here on are long
 extern bool recorder_may_wait;             // a full ring: wait for the writer (else drop)
+extern uint64_t recorder_heap_distance;    // mean distance of samples, bytes (formats/sampling.h)
 
 // Where the code of the allocator behind malloc is, if it is not libc's; size 0 if it is.
 extern uint64_t recorder_allocator_start, recorder_allocator_size;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The beginning of a recording: the constructor. It runs before every other (the library is linked
 // with -z initfirst), so that what other constructors do is seen.
+#include "formats/sampling.h"
 #include "preload/clock.h"
 #include "preload/hooks/hooks.h"
 #include "preload/hooks/operators.h"
@@ -10,6 +11,7 @@
 #include "preload/naming.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/sampled_blocks.h"
 #include "preload/session.h"
 #include "preload/settings.h"
 #include "preload/system.h"
@@ -27,6 +29,7 @@ trace_session_t *recorder_session;
 bool recorder_backtraces;
 bool recorder_may_wait;
 uint64_t recorder_wait_ticks;
+uint64_t recorder_heap_distance;
 uint64_t recorder_allocator_start, recorder_allocator_size;
 
 // "PATH: what: why; recording is off", in one line.
@@ -74,8 +77,21 @@ static void start_allocator(void) {
   recorder_allocator_size = (uint64_t)allocator.dlfo_map_end - recorder_allocator_start;
 }
 
+// At the rate 0 no block is in the sample. Where the set of sampled blocks cannot be had, memory is
+// not recorded.
+static void start_heap(void) {
+  if (!settings.allocations || settings.sampling <= 0) return;
+  recorder_heap_distance = trace_sampling_distance(settings.sampling);
+  if (!recorder_heap_distance)
+    recorder_families.heap = RECORDER_HEAP_ALL;
+  else if (sampled_blocks_reserve())
+    recorder_families.heap = RECORDER_HEAP_SAMPLED;
+  else
+    message_say(1, "memory is not recorded: no address space for the sample", -1);
+}
+
 static void start_families(void) {
-  recorder_families.heap = settings.allocations;
+  start_heap();
   recorder_families.lock = recorder_families.thread = true;
   recorder_families.descriptor = recorder_families.process = true;
 }

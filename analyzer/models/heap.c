@@ -40,8 +40,9 @@ struct heap {
   uint64_t peak_number;  // how often the heap had a new peak
 };
 
-heap_t *heap_open(void) {
+heap_t *heap_open(uint64_t distance) {
   heap_t *heap = array_zeroed(1, sizeof *heap);
+  heap->totals.distance = distance;
   heap->blocks = (address_map_t)ADDRESS_MAP(entry_t);
   return heap;
 }
@@ -80,31 +81,103 @@ static inline void note_peak(const heap_t *heap, heap_site_t *site) {
   site->peak_number = heap->peak_number;
 }
 
-static void add_live(heap_t *heap, uint32_t stack, uint64_t size, uint64_t time) {
-  heap_site_t *site = site_of(heap, stack);
-  note_peak(heap, site);
+// ---- counting ----------------------------------------------------------------------------------
+
+// A block of the sample that was allocated, and those it stands for.
+static void count_sampled(heap_t *heap, heap_site_t *site, uint64_t size) {
+  heap_totals_t *totals = &heap->totals;
+  double probability = estimate_probability(size, totals->distance);
+  uint64_t weight = estimate_round(1 / probability);
+  estimate_add(&totals->ever, size, probability);
+  estimate_add(&site->ever, size, probability);
+  totals->allocations = estimate_round(totals->ever.blocks);
+  totals->bytes_allocated = estimate_round(totals->ever.bytes);
+  site->allocations = estimate_round(site->ever.blocks);
+  site->bytes = estimate_round(site->ever.bytes);
+  histogram_add_many(&totals->sizes, size, weight);
+}
+
+static void count_block(heap_t *heap, heap_site_t *site, uint64_t size) {
+  if (heap->totals.distance) {
+    count_sampled(heap, site, size);
+    return;
+  }
+  ++site->allocations;
+  site->bytes += size;
+  ++heap->totals.allocations;
+  heap->totals.bytes_allocated += size;
+  histogram_add(&heap->totals.sizes, size);
+}
+
+// Brings the rounded figures of what is live up to the estimates.
+static void round_live(heap_t *heap, heap_site_t *site) {
+  heap_totals_t *totals = &heap->totals;
+  site->live_blocks = estimate_round(site->live.blocks);
+  site->live_bytes = estimate_round(site->live.bytes);
+  totals->live_blocks = estimate_round(totals->live.blocks);
+  totals->live_bytes = estimate_round(totals->live.bytes);
+  totals->frees =
+      totals->allocations > totals->live_blocks ? totals->allocations - totals->live_blocks : 0;
+}
+
+static void begin_live(heap_t *heap, heap_site_t *site, uint64_t size) {
+  heap_totals_t *totals = &heap->totals;
+  if (totals->distance) {
+    double probability = estimate_probability(size, totals->distance);
+    estimate_add(&totals->live, size, probability);
+    estimate_add(&site->live, size, probability);
+    round_live(heap, site);
+    return;
+  }
   ++site->live_blocks;
   site->live_bytes += size;
-  if (site->live_bytes > site->peak_bytes) site->peak_bytes = site->live_bytes;
-  ++heap->totals.live_blocks;
-  heap->totals.live_bytes += size;
-  if (heap->totals.live_bytes <= heap->totals.peak_bytes) return;
-  heap->totals.peak_bytes = heap->totals.live_bytes;
-  heap->totals.peak_ns = time;
+  ++totals->live_blocks;
+  totals->live_bytes += size;
+}
+
+static void end_live(heap_t *heap, heap_site_t *site, uint64_t size) {
+  heap_totals_t *totals = &heap->totals;
+  if (totals->distance) {
+    double probability = estimate_probability(size, totals->distance);
+    estimate_remove(&totals->live, size, probability);
+    estimate_remove(&site->live, size, probability);
+    round_live(heap, site);
+    return;
+  }
+  --site->live_blocks;
+  site->live_bytes -= size;
+  --totals->live_blocks;
+  totals->live_bytes -= size;
+  ++totals->frees;
+}
+
+static void add_live(heap_t *heap, uint32_t stack, uint64_t size, uint64_t time) {
+  heap_totals_t *totals = &heap->totals;
+  heap_site_t *site = site_of(heap, stack);
+  note_peak(heap, site);
+  begin_live(heap, site, size);
+  if (site->live_bytes > site->peak_bytes) {
+    site->peak_bytes = site->live_bytes;
+    site->peak_variance = site->live.bytes_variance;
+  }
+  if (totals->live_bytes <= totals->peak_bytes) return;
+  totals->peak_bytes = totals->live_bytes;
+  totals->peak_variance = totals->live.bytes_variance;
+  totals->peak_ns = time;
   ++heap->peak_number;
 }
 
 // The end of a block's life in the figures. Its entry has been taken out already.
 static void end_block(heap_t *heap, const entry_t *entry, uint64_t time) {
   heap_site_t *site = site_of(heap, entry->stack);
+  uint64_t distance = heap->totals.distance;
+  uint64_t weight = distance ? estimate_round(1 / estimate_probability(entry->size, distance)) : 1;
   note_peak(heap, site);
-  --site->live_blocks;
-  site->live_bytes -= entry->size;
-  histogram_add(&site->lifetime_ns, time > entry->time ? time - entry->time : 0);
-  --heap->totals.live_blocks;
-  heap->totals.live_bytes -= entry->size;
-  ++heap->totals.frees;
+  end_live(heap, site, entry->size);
+  histogram_add_many(&site->lifetime_ns, time > entry->time ? time - entry->time : 0, weight);
 }
+
+// ---- blocks ------------------------------------------------------------------------------------
 
 // Takes the live block at the address out of the table. False where there is none.
 static bool take_block(heap_t *heap, uint64_t address, entry_t *entry) {
@@ -152,12 +225,7 @@ static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t addres
   entry_t entry = {
       .size = event->arg, .time = event->time, .stack = event->stack, .thread = event->thread};
   put_block(heap, address, &entry);
-  heap_site_t *site = site_of(heap, event->stack);
-  ++site->allocations;
-  site->bytes += event->arg;
-  ++heap->totals.allocations;
-  heap->totals.bytes_allocated += event->arg;
-  histogram_add(&heap->totals.sizes, event->arg);
+  count_block(heap, site_of(heap, event->stack), event->arg);
   add_live(heap, event->stack, event->arg, event->time);
   thread_of(heap, event->thread)->last_block = address;
   return reused;
@@ -167,7 +235,7 @@ static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t addres
 static void note_temporary(heap_t *heap, const reader_event_t *event, uint64_t address,
                            uint32_t stack) {
   heap_thread_t *thread = thread_of(heap, event->thread);
-  if (thread->last_block == address && address) {
+  if (thread->last_block == address && address && !heap->totals.distance) {
     ++site_of(heap, stack)->temporary;
     ++heap->totals.temporary;
   }
@@ -190,7 +258,7 @@ static bool step_free(heap_t *heap, const reader_event_t *event, heap_block_t *g
   entry_t entry;
   if (free_was_owed(heap, event, address)) return false;
   if (!take_block(heap, address, &entry)) {
-    if (address) ++heap->totals.unknown_frees;
+    if (address && !heap->totals.distance) ++heap->totals.unknown_frees;
     thread_of(heap, event->thread)->last_block = 0;
     return false;
   }

@@ -5,9 +5,14 @@
 //
 // A moved or resized block (realloc) is a free at its old site and an allocation at the new one.
 // Frees of blocks that were allocated before recording began count in unknown_frees alone.
+//
+// Where allocations were sampled, every count and sum is an estimate of what it would be with all
+// of them recorded, rounded; `ever` and `live` have the standard errors. What a thread does between
+// two allocations is not known then: nothing counts as temporary.
 #ifndef ANALYZER_MODELS_HEAP_H
 #define ANALYZER_MODELS_HEAP_H
 
+#include "analyzer/models/estimate.h"
 #include "analyzer/models/histogram.h"
 #include "analyzer/reading/reader.h"
 
@@ -20,6 +25,8 @@ typedef struct {
   uint64_t at_peak_bytes;            // its live_bytes when the whole heap was at its peak
   uint64_t temporary;                // freed by the very next heap call of the same thread
   histogram_t lifetime_ns;           // of its freed blocks
+  estimate_t ever, live;             // where sampled
+  double peak_variance;              // of peak_bytes, where sampled
   uint64_t peak_number;              // private: the heap peak that at_peak_bytes is valid for
 } heap_site_t;
 
@@ -35,6 +42,9 @@ typedef struct {
   uint64_t reused_early;   // reuse by another thread that was read before the free
   uint64_t lost;           // heap events missing: live counts are then upper bounds
   histogram_t sizes;       // requested sizes, bytes
+  uint64_t distance;       // mean distance in bytes between samples; 0: everything was kept
+  estimate_t ever, live;   // where sampled
+  double peak_variance;    // of peak_bytes, where sampled
 } heap_totals_t;
 
 // A live block, for naming what lies in it.
@@ -46,7 +56,8 @@ typedef struct {
 
 typedef struct heap heap_t;
 
-heap_t *heap_open(void);
+// `distance`: mean distance in bytes at which allocations were sampled, 0 where all were kept.
+heap_t *heap_open(uint64_t distance);
 void heap_close(heap_t *heap);
 // Returns true where the event ends the life of a block: *gone is the block as it was, so that
 // whatever lay in it (locks) can be retired. `gone` may be NULL.

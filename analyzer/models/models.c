@@ -29,7 +29,7 @@ models_t *models_open(const reader_t *reader) {
   if (!(stall_ms > 0)) stall_ms = DEFAULT_STALL_MS;
   models->reader = reader;
   models->threads = threads_open(reader);
-  models->heap = heap_open();
+  models->heap = heap_open(reader ? reader_summary(reader)->sampling_bytes : 0);
   models->order = thread_order_open();
   models->creations = (address_map_t)ADDRESS_MAP(order_message_t);
   models->dependencies = dependencies_open(models->order);

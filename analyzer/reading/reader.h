@@ -68,6 +68,7 @@ typedef struct {
   uint32_t pid, parent;
   const char *mode;
   double sampling;
+  uint64_t sampling_bytes;  // mean distance between samples of allocations; 0: all were kept
   uint32_t version;
   uint64_t start_realtime_ns;
   uint64_t duration_ns;        // to the last event known (known after the last reader_next)

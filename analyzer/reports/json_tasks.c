@@ -151,6 +151,39 @@ json_t *json_loops(const analysis_t *analysis) {
   return list;
 }
 
+// What sampling makes of figures: they are estimates, each with its standard error.
+static void estimate_set(json_t *object, const char *key, double variance) {
+  char name[32];
+  snprintf(name, sizeof name, "%s_error", key);
+  json_object_set_new(object, name, json_number(estimate_error(variance)));
+}
+
+static void live_estimates_set(json_t *object, const estimate_t *live) {
+  json_object_set_new(object, "estimated", json_true());
+  estimate_set(object, "live_bytes", live->bytes_variance);
+  estimate_set(object, "live_blocks", live->blocks_variance);
+}
+
+static void site_estimates_set(json_t *value, const heap_site_t *site) {
+  json_object_set_new(value, "temporary", json_null());
+  json_object_set_new(value, "samples", json_number(site->ever.members));
+  live_estimates_set(value, &site->live);
+  estimate_set(value, "allocations", site->ever.blocks_variance);
+  estimate_set(value, "bytes", site->ever.bytes_variance);
+  estimate_set(value, "peak_bytes", site->peak_variance);
+}
+
+static void total_estimates_set(json_t *memory, const heap_totals_t *totals) {
+  json_object_set_new(memory, "temporary", json_null());
+  json_object_set_new(memory, "reallocations", json_null());
+  json_object_set_new(memory, "sampling_bytes", json_number(totals->distance));
+  json_object_set_new(memory, "samples", json_number(totals->ever.members));
+  live_estimates_set(memory, &totals->live);
+  estimate_set(memory, "allocations", totals->ever.blocks_variance);
+  estimate_set(memory, "bytes_allocated", totals->ever.bytes_variance);
+  estimate_set(memory, "peak_bytes", totals->peak_variance);
+}
+
 static json_t *site_value(const analysis_t *analysis, const heap_site_t *site) {
   json_t *value = json_object();
   json_object_set_new(value, "site", json_text(names_site(analysis->names, site->stack)));
@@ -163,13 +196,20 @@ static json_t *site_value(const analysis_t *analysis, const heap_site_t *site) {
   json_object_set_new(value, "at_peak_bytes", json_number(site->at_peak_bytes));
   json_object_set_new(value, "temporary", json_number(site->temporary));
   json_object_set_new(value, "lifetime_ns", json_histogram(&site->lifetime_ns));
+  if (site->ever.members) site_estimates_set(value, site);
   return value;
 }
 
 static json_t *leak_value(const analysis_t *analysis, const heap_site_t *site) {
-  return json_pack("{s:o, s:o, s:o, s:b}", "stack", json_stack(analysis, site->stack), "blocks",
-                   json_number(site->live_blocks), "bytes", json_number(site->live_bytes),
-                   "runtime", analysis_stack_is_runtime(analysis, site->stack));
+  json_t *value =
+      json_pack("{s:o, s:o, s:o, s:b}", "stack", json_stack(analysis, site->stack), "blocks",
+                json_number(site->live_blocks), "bytes", json_number(site->live_bytes), "runtime",
+                analysis_stack_is_runtime(analysis, site->stack));
+  if (!site->live.members) return value;
+  json_object_set_new(value, "estimated", json_true());
+  estimate_set(value, "bytes", site->live.bytes_variance);
+  estimate_set(value, "blocks", site->live.blocks_variance);
+  return value;
 }
 
 json_t *json_memory(const analysis_t *analysis) {
@@ -196,6 +236,7 @@ json_t *json_memory(const analysis_t *analysis) {
   json_object_set_new(memory, "peak_ns", json_number(totals->peak_ns));
   json_object_set_new(memory, "temporary", json_number(totals->temporary));
   json_object_set_new(memory, "unknown_frees", json_number(totals->unknown_frees));
+  if (totals->distance) total_estimates_set(memory, totals);
   json_object_set_new(memory, "sites", sites);
   json_object_set_new(memory, "leaks_known", json_boolean(leaks_known));
   json_object_set_new(memory, "leaks", leaks);

@@ -79,6 +79,20 @@ const char *quantity_count(uint64_t count, quantity_t *quantity) {
   return quantity->text;
 }
 
+const char *quantity_bytes_about(uint64_t bytes, uint64_t error, quantity_t *quantity) {
+  if (!error) return quantity_bytes(bytes, quantity);
+  snprintf(quantity->text, QUANTITY_SIZE, "~%.24s ± %.24s", quantity_bytes(bytes, QUANTITY),
+           quantity_bytes(error, QUANTITY));
+  return quantity->text;
+}
+
+const char *quantity_count_about(uint64_t count, uint64_t error, quantity_t *quantity) {
+  if (!error) return quantity_count(count, quantity);
+  snprintf(quantity->text, QUANTITY_SIZE, "~%.27s ± %.27s", quantity_count(count, QUANTITY),
+           quantity_count(error, QUANTITY));
+  return quantity->text;
+}
+
 const char *quantity_share(uint64_t part, uint64_t whole, quantity_t *quantity) {
   uint64_t tenths = whole ? (uint64_t)(((__uint128_t)part * 1000 + whole / 2) / whole) : 0;
   if (!whole)

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum { QUANTITY_SIZE = 32 };
+enum { QUANTITY_SIZE = 64 };
 
 // Room for one formatted number. Lives to the end of the enclosing block when written as a
 // compound literal, see QUANTITY.
@@ -20,6 +20,9 @@ typedef struct {
 const char *quantity_time(uint64_t ns, quantity_t *quantity);
 // Bytes with binary units: "0", "812 B", "3.1 MiB".
 const char *quantity_bytes(uint64_t bytes, quantity_t *quantity);
+// The same with a standard error: "~12.3 MiB ± 410 KiB"; without, where that is 0.
+const char *quantity_bytes_about(uint64_t bytes, uint64_t error, quantity_t *quantity);
+const char *quantity_count_about(uint64_t count, uint64_t error, quantity_t *quantity);
 // A count with thin grouping: "1,234,567".
 const char *quantity_count(uint64_t count, quantity_t *quantity);
 // part of whole: "0 %", "<0.1 %", "3.4 %", "87 %". A whole of 0 gives "-".

@@ -222,8 +222,16 @@ static void allocations_rows(const analysis_t *analysis, csv_t *csv) {
     csv_number(csv, site->live_blocks);
     csv_number(csv, site->live_bytes);
     csv_number(csv, site->peak_bytes);
-    csv_number(csv, site->temporary);
+    if (site->ever.members)
+      csv_text(csv, NULL);  // not known of a sample
+    else
+      csv_number(csv, site->temporary);
     csv_text(csv, names_folded(analysis->names, site->stack));
+    csv_number(csv, estimate_error(site->ever.blocks_variance));
+    csv_number(csv, estimate_error(site->ever.bytes_variance));
+    csv_number(csv, estimate_error(site->live.blocks_variance));
+    csv_number(csv, estimate_error(site->live.bytes_variance));
+    csv_number(csv, estimate_error(site->peak_variance));
     csv_row_end(csv);
   }
   ranking_free(&ranking);
@@ -322,7 +330,7 @@ static const struct {
      pools_rows, pools_rows},
     {"allocations.csv",
      "site_id,function,file,line,allocations,bytes,live_blocks,live_bytes,peak_bytes,temporary,"
-     "stack",
+     "stack,allocations_error,bytes_error,live_blocks_error,live_bytes_error,peak_bytes_error",
      allocations_rows, allocations_rows},
     {"histograms.csv", "metric,object_id,object,low_ns,high_ns,count", histograms_rows,
      histograms_rows},

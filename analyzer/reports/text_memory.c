@@ -7,17 +7,39 @@
 
 enum { SITE_FRAMES = 5 };
 
+static const char *bytes_about(uint64_t bytes, double variance, quantity_t *quantity) {
+  return quantity_bytes_about(bytes, estimate_error(variance), quantity);
+}
+
+static const char *count_about(uint64_t count, double variance, quantity_t *quantity) {
+  return quantity_count_about(count, estimate_error(variance), quantity);
+}
+
+static void sampling_print(const text_t *text, const heap_totals_t *totals) {
+  fprintf(text->page->stream,
+          "  estimated  from %s sampled allocation%s, one in %s on average; ± is the standard "
+          "error\n",
+          quantity_count(totals->ever.members, QUANTITY), quantity_plural(totals->ever.members),
+          quantity_bytes(totals->distance, QUANTITY));
+}
+
 static void totals_print(const text_t *text, const heap_totals_t *totals) {
   FILE *stream = text->page->stream;
-  fprintf(stream,
-          "  allocated  %s in %s block%s; %s of them temporary (freed by the next heap call)\n",
-          quantity_bytes(totals->bytes_allocated, QUANTITY),
-          quantity_count(totals->allocations, QUANTITY), quantity_plural(totals->allocations),
-          quantity_share(totals->temporary, totals->allocations, QUANTITY));
-  fprintf(stream, "  peak       %s at %s\n", quantity_bytes(totals->peak_bytes, QUANTITY),
+  if (totals->distance) sampling_print(text, totals);
+  fprintf(stream, "  allocated  %s in %s block%s",
+          bytes_about(totals->bytes_allocated, totals->ever.bytes_variance, QUANTITY),
+          count_about(totals->allocations, totals->ever.blocks_variance, QUANTITY),
+          quantity_plural(totals->allocations));
+  if (!totals->distance)  // of a sample it is not known what the next heap call was
+    fprintf(stream, "; %s of them temporary (freed by the next heap call)",
+            quantity_share(totals->temporary, totals->allocations, QUANTITY));
+  fprintf(stream, "\n  peak       %s at %s\n",
+          bytes_about(totals->peak_bytes, totals->peak_variance, QUANTITY),
           quantity_time(totals->peak_ns, QUANTITY));
-  fprintf(stream, "  at the end %s in %s block%s\n", quantity_bytes(totals->live_bytes, QUANTITY),
-          quantity_count(totals->live_blocks, QUANTITY), quantity_plural(totals->live_blocks));
+  fprintf(stream, "  at the end %s in %s block%s\n",
+          bytes_about(totals->live_bytes, totals->live.bytes_variance, QUANTITY),
+          count_about(totals->live_blocks, totals->live.blocks_variance, QUANTITY),
+          quantity_plural(totals->live_blocks));
   if (totals->unknown_frees)
     fprintf(stream, "  freed without their allocation being seen: %s block%s\n",
             quantity_count(totals->unknown_frees, QUANTITY),
@@ -30,22 +52,29 @@ static void totals_print(const text_t *text, const heap_totals_t *totals) {
 
 static void site_print(const text_t *text, const heap_site_t *site) {
   FILE *stream = text->page->stream;
-  fprintf(stream, "\n  allocated %s in %s block%s", quantity_bytes(site->bytes, QUANTITY),
-          quantity_count(site->allocations, QUANTITY), quantity_plural(site->allocations));
-  fprintf(stream, "; peak %s; %s temporary; ", quantity_bytes(site->peak_bytes, QUANTITY),
-          quantity_share(site->temporary, site->allocations, QUANTITY));
+  fprintf(stream, "\n  allocated %s in %s block%s",
+          bytes_about(site->bytes, site->ever.bytes_variance, QUANTITY),
+          count_about(site->allocations, site->ever.blocks_variance, QUANTITY),
+          quantity_plural(site->allocations));
+  fprintf(stream, "; peak %s; ", bytes_about(site->peak_bytes, site->peak_variance, QUANTITY));
+  if (!site->ever.members)
+    fprintf(stream, "%s temporary; ", quantity_share(site->temporary, site->allocations, QUANTITY));
   if (site->live_blocks)
-    fprintf(stream, "live at the end %s in %s\n", quantity_bytes(site->live_bytes, QUANTITY),
-            quantity_count(site->live_blocks, QUANTITY));
+    fprintf(stream, "live at the end %s in %s\n",
+            bytes_about(site->live_bytes, site->live.bytes_variance, QUANTITY),
+            count_about(site->live_blocks, site->live.blocks_variance, QUANTITY));
   else
     fputs("nothing live at the end\n", stream);
   text_stack(text, "      ", site->stack, SITE_FRAMES);
 }
 
 static void leak_print(const text_t *text, const heap_site_t *site) {
-  fprintf(text->page->stream, "\n  %s in %s block%s", quantity_bytes(site->live_bytes, QUANTITY),
-          quantity_count(site->live_blocks, QUANTITY), quantity_plural(site->live_blocks));
-  fprintf(text->page->stream, " of %s allocated\n", quantity_count(site->allocations, QUANTITY));
+  fprintf(text->page->stream, "\n  %s in %s block%s",
+          bytes_about(site->live_bytes, site->live.bytes_variance, QUANTITY),
+          count_about(site->live_blocks, site->live.blocks_variance, QUANTITY),
+          quantity_plural(site->live_blocks));
+  fprintf(text->page->stream, " of %s allocated\n",
+          count_about(site->allocations, site->ever.blocks_variance, QUANTITY));
   text_stack(text, "      ", site->stack, SITE_FRAMES);
 }
 
@@ -54,6 +83,7 @@ static void leaks_print(const text_t *text) {
   const heap_t *heap = models_heap(text->analysis->models);
   ranking_t ranking = ranking_sites(text->analysis, OPTIONS_SORT_LIVE);
   uint64_t runtime_bytes = 0, runtime_blocks = 0, own_bytes = 0, own_blocks = 0;
+  double bytes_variance = 0, blocks_variance = 0;  // of what is the program's own
   size_t own_sites = 0;
   for (size_t i = 0; i < ranking.count; i++) {
     const heap_site_t *site = heap_site(heap, ranking.ids[i]);
@@ -61,12 +91,15 @@ static void leaks_print(const text_t *text) {
     *(runtime ? &runtime_bytes : &own_bytes) += site->live_bytes;
     *(runtime ? &runtime_blocks : &own_blocks) += site->live_blocks;
     own_sites += site->live_blocks && !runtime;
+    if (runtime) continue;
+    bytes_variance += site->live.bytes_variance;
+    blocks_variance += site->live.blocks_variance;
   }
   if (own_sites)
     fprintf(text->page->stream, "\n  Left at exit: %s in %s block%s from %s site%s",
-            quantity_bytes(own_bytes, QUANTITY), quantity_count(own_blocks, QUANTITY),
-            quantity_plural(own_blocks), quantity_count(own_sites, QUANTITY),
-            quantity_plural(own_sites));
+            bytes_about(own_bytes, bytes_variance, QUANTITY),
+            count_about(own_blocks, blocks_variance, QUANTITY), quantity_plural(own_blocks),
+            quantity_count(own_sites, QUANTITY), quantity_plural(own_sites));
   else
     fputs("\n  Left at exit: nothing of the program's own", text->page->stream);
   if (runtime_blocks)

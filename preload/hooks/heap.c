@@ -4,31 +4,56 @@
 //
 // Order: a block that is given is noted after the call, one that goes back before it, so that in
 // the order of the records no block is given twice.
+//
+// Where a sample is kept, a call that neither draws a block nor frees one of the sample jumps to
+// the real function; the others are recorded as all are without sampling, so that a block is in the
+// record from its allocation to its free, or in no part of it.
 #include "preload/bootstrap.h"
+#include "preload/hooks/heap_sample.h"
 #include "preload/hooks/hooks.h"
 
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
-// A hook that gives out a block of `size` bytes.
-#define ALLOCATOR(name, parameters, arguments, size)                                               \
-  HOOK(heap, void *, name, parameters, arguments) {                                                \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
-    lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);                                            \
-    if (lane) lane_enter_heap(lane);                                                               \
-    void *block = real_##name arguments;                                                           \
-    if (lane) allocated(lane, &origin, block, size);                                               \
-    return block;                                                                                  \
+__thread sampler_t heap_sampler __attribute__((tls_model("initial-exec")));
+
+// As HOOK, for a function that gives out a block of `size` bytes.
+#define HEAP_HOOK(result, name, parameters, arguments, size)                                       \
+  HOOK_EXPORT result name parameters {                                                             \
+    const unsigned mode = recorder_families.heap;                                                  \
+    if (mode == RECORDER_HEAP_OFF) return REAL_OR_FIRST(name) arguments;                           \
+    if (mode == RECORDER_HEAP_ALL) return recorded_##name arguments;                               \
+    return heap_sample_passes(size) ? real_##name arguments : sampled_##name arguments;            \
   }
 
-static inline void allocated(lane_t *lane, const stacks_origin_t *origin, const void *block,
-                             size_t size) {
+static inline __attribute__((always_inline)) void allocated(lane_t *lane,
+                                                            const stacks_origin_t *origin,
+                                                            const void *block, size_t size,
+                                                            bool sampled) {
   lane_leave_heap(lane);
-  if (likely(block != NULL))
+  if (likely(block != NULL) && (!sampled || heap_sample_keeps(lane, block)))
     lane_record_cheap(lane, TRACE_ALLOCATE, lane_stack(lane, origin), size, 1, (uintptr_t)block, 0);
   lane_leave(lane);
 }
+
+// A hook that gives out a block of `size` bytes, with a body for a recorder that keeps everything
+// (recorded_NAME) and one for a sample (sampled_NAME).
+enum { IS_SAMPLED_recorded = 0, IS_SAMPLED_sampled = 1 };
+#define ALLOCATOR_BODY(name, parameters, arguments, size, sampled)                                 \
+  static HOOK_BODY void *sampled##_##name parameters {                                             \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    if (IS_SAMPLED_##sampled && !heap_sample_hits(size)) return real_##name arguments;             \
+    lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);                                            \
+    if (lane) lane_enter_heap(lane);                                                               \
+    void *block = real_##name arguments;                                                           \
+    if (lane) allocated(lane, &origin, block, size, IS_SAMPLED_##sampled);                         \
+    return block;                                                                                  \
+  }
+#define ALLOCATOR(name, parameters, arguments, size)                                               \
+  ALLOCATOR_BODY(name, parameters, arguments, size, recorded)                                      \
+  ALLOCATOR_BODY(name, parameters, arguments, size, sampled)                                       \
+  HEAP_HOOK(void *, name, parameters, arguments, size)
 
 ALLOCATOR(malloc, (size_t size), (size), size)
 ALLOCATOR(calloc, (size_t count, size_t size), (count, size), count *size)
@@ -37,15 +62,22 @@ ALLOCATOR(aligned_alloc, (size_t alignment, size_t size), (alignment, size), siz
 ALLOCATOR(valloc, (size_t size), (size), size)
 ALLOCATOR(pvalloc, (size_t size), (size), size)
 
-HOOK(heap, int, posix_memalign, (void **block, size_t alignment, size_t size),
-     (block, alignment, size)) {
+static HOOK_BODY int recorded_posix_memalign(void **block, size_t alignment, size_t size) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_ALLOCATE);
   if (lane) lane_enter_heap(lane);
   const int result = real_posix_memalign(block, alignment, size);
-  if (lane) allocated(lane, &origin, result == 0 ? *block : NULL, size);
+  if (lane) allocated(lane, &origin, result == 0 ? *block : NULL, size, heap_is_sampled());
   return result;
 }
+
+static HOOK_BODY int sampled_posix_memalign(void **block, size_t alignment, size_t size) {
+  return heap_sample_hits(size) ? recorded_posix_memalign(block, alignment, size)
+                                : real_posix_memalign(block, alignment, size);
+}
+
+HEAP_HOOK(int, posix_memalign, (void **block, size_t alignment, size_t size),
+          (block, alignment, size), size)
 
 // A hook that takes a block back. Blocks of the arena stay there, whatever is switched on.
 #define RELEASER(name, parameters, arguments)                                                      \
@@ -60,12 +92,23 @@ HOOK(heap, int, posix_memalign, (void **block, size_t alignment, size_t size),
     real_##name arguments;                                                                         \
     if (lane) lane_end_heap(lane);                                                                 \
   }                                                                                                \
-  HOOK_EXPORT void name parameters {                                                               \
-    if (unlikely(bootstrap_owns(block))) return;                                                   \
-    if (recorder_families.heap)                                                                    \
+  static HOOK_BODY void sampled_##name parameters {                                                \
+    if (sampled_blocks_take((uintptr_t)block))                                                     \
       recorded_##name arguments;                                                                   \
     else                                                                                           \
+      real_##name arguments;                                                                       \
+  }                                                                                                \
+  HOOK_EXPORT void name parameters {                                                               \
+    if (unlikely(bootstrap_owns(block))) return;                                                   \
+    const unsigned mode = recorder_families.heap;                                                  \
+    if (mode == RECORDER_HEAP_OFF)                                                                 \
       REAL_OR_FIRST(name) arguments;                                                               \
+    else if (mode == RECORDER_HEAP_ALL)                                                            \
+      recorded_##name arguments;                                                                   \
+    else if (likely(!sampled_blocks_may_have((uintptr_t)block)))                                   \
+      real_##name arguments;                                                                       \
+    else                                                                                           \
+      sampled_##name arguments;                                                                    \
   }
 
 RELEASER(free, (void *block), (block))
@@ -93,7 +136,7 @@ static HOOK_BODY void *recorded_realloc(void *block, size_t size) {
   void *result = real_realloc(block, size);
   if (!lane) return result;
   if (!block) {
-    allocated(lane, &origin, result, size);
+    allocated(lane, &origin, result, size, false);
     return result;
   }
   lane_leave_heap(lane);
@@ -103,10 +146,51 @@ static HOOK_BODY void *recorded_realloc(void *block, size_t size) {
   return result;
 }
 
+// What became of a block of the sample: it stays in it where the call failed, else it is as if
+// freed, and the new block, if that is drawn, as if allocated.
+static void sampled_moved(lane_t *lane, const stacks_origin_t *origin, const void *block,
+                          size_t size, const void *result, bool drawn) {
+  const bool failed = !result && size > 0;
+  const bool kept =
+      failed ? heap_sample_keeps(lane, block) : result && drawn && heap_sample_keeps(lane, result);
+  const uint32_t stack = kept && !failed ? lane_stack(lane, origin) : 0;
+  lane_record_cheap(lane, TRACE_REALLOCATE, stack, kept ? size : 0, 2, (uintptr_t)block,
+                    kept ? (uintptr_t)result : 0);
+}
+
+// A reallocation of a block of the sample, or one that may be drawn.
+static HOOK_BODY void *sampled_realloc(void *block, size_t size, bool drawn) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  drawn = drawn && heap_sample_hits(size);
+  const bool had = block && sampled_blocks_take((uintptr_t)block);
+  if (!drawn && !had) return real_realloc(block, size);
+  lane_t *lane = lane_enter(&origin, had ? TRACE_REALLOCATE : TRACE_ALLOCATE);
+  if (lane && had) lane_record_cheap(lane, TRACE_REALLOCATE_START, 0, 0, 1, (uintptr_t)block, 0);
+  if (lane) lane_enter_heap(lane);
+  void *result = real_realloc(block, size);
+  if (!lane) return result;
+  if (!had) {
+    allocated(lane, &origin, result, size, true);
+    return result;
+  }
+  lane_leave_heap(lane);
+  sampled_moved(lane, &origin, block, size, result, drawn);
+  lane_leave(lane);
+  return result;
+}
+
+static inline void *reallocate(void *block, size_t size) {
+  if (recorder_families.heap != RECORDER_HEAP_SAMPLED) return recorded_realloc(block, size);
+  const bool drawn = !heap_sample_passes(size);
+  if (likely(!drawn) && (!block || likely(!sampled_blocks_may_have((uintptr_t)block))))
+    return real_realloc(block, size);
+  return sampled_realloc(block, size, drawn);
+}
+
 HOOK_EXPORT void *realloc(void *block, size_t size) {
   if (unlikely(bootstrap_owns(block))) return move_out(block, size);
   if (!recorder_families.heap) return REAL_OR_FIRST(realloc)(block, size);
-  return recorded_realloc(block, size);
+  return reallocate(block, size);
 }
 
 // Goes through the real realloc, as glibc's own does, whose call of it would be seen again here.
@@ -116,5 +200,5 @@ HOOK_EXPORT void *reallocarray(void *block, size_t count, size_t size) {
   const bool overflows = __builtin_mul_overflow(count, size, &bytes);
   if (unlikely(bootstrap_owns(block) && !overflows)) return move_out(block, bytes);
   if (!recorder_families.heap || overflows) return REAL_OR_FIRST(reallocarray)(block, count, size);
-  return recorded_realloc(block, bytes);
+  return reallocate(block, bytes);
 }

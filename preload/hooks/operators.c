@@ -10,6 +10,7 @@
 // find them. Where nobody has any, these are malloc and free.
 #include "preload/hooks/operators.h"
 
+#include "preload/hooks/heap_sample.h"
 #include "preload/hooks/hooks.h"
 
 #include <dlfcn.h>
@@ -224,6 +225,14 @@ __asm__(".pushsection .text\n"
         ".size operator_call, . - operator_call\n"
         ".popsection\n");
 
+// True where the call has to do with no block of the sample: all of them where all are kept are in
+// it. A block that goes back is out of it after this.
+static bool operator_is_left_out(operator_t which, uintptr_t a) {
+  if (!heap_is_sampled()) return false;
+  if (operators[which].kind == OPERATOR_NEW) return heap_sample_passes(a) || !heap_sample_hits(a);
+  return !sampled_blocks_may_have(a) || !sampled_blocks_take(a);
+}
+
 static void *operator_recorded(const stacks_origin_t *origin, operator_t which,
                                operator_function_t function, uintptr_t a, uintptr_t b,
                                uintptr_t c) {
@@ -234,7 +243,7 @@ static void *operator_recorded(const stacks_origin_t *origin, operator_t which,
   lane_enter_heap(lane);
   void *block = operator_call(a, b, c, function);
   lane_leave_heap(lane);
-  if (is_new && block)
+  if (is_new && block && (!heap_is_sampled() || heap_sample_keeps(lane, block)))
     lane_record_cheap(lane, TRACE_ALLOCATE, lane_stack(lane, origin), a, 1, (uintptr_t)block, 0);
   lane_leave(lane);
   return block;
@@ -253,7 +262,9 @@ static bool is_recorded(operator_t which) {
     return operator_recorded(&origin, OPERATOR_##name, operators_real[OPERATOR_##name], a, b, c);  \
   }                                                                                                \
   static HOOK_BODY void *indirect_##name(uintptr_t a, uintptr_t b, uintptr_t c) {                  \
-    if (is_recorded(OPERATOR_##name)) return recorded_##name(a, b, c);                             \
+    if (is_recorded(OPERATOR_##name))                                                              \
+      return operator_is_left_out(OPERATOR_##name, a) ? operators_real[OPERATOR_##name](a, b, c)   \
+                                                      : recorded_##name(a, b, c);                  \
     const operator_function_t function =                                                           \
         operator_find(__builtin_return_address(0), OPERATOR_##name);                               \
     return function ? function(a, b, c) : operator_plain(OPERATOR_##name, a, b);                   \

@@ -2,6 +2,7 @@
 // The trace of one process: facts, blocks, limits, the end.
 #include "preload/writer/stream.h"
 
+#include "formats/sampling.h"
 #include "formats/trace.h"
 #include "preload/clock.h"
 #include "preload/naming.h"
@@ -168,6 +169,15 @@ static void facts_of_processors(stream_t *stream) {
   if (count > 0) fact_number(stream, TRACE_KEY_PROCESSORS, count);
 }
 
+static void facts_of_heap(stream_t *stream) {
+  if (!settings.allocations)
+    stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "heap: INSPECT_ALLOCATIONS=0");
+  else if (settings.sampling <= 0)
+    stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "heap: INSPECT_SAMPLING=0");
+  else if (settings.sampling < 1)
+    fact_number(stream, TRACE_KEY_SAMPLING_BYTES, trace_sampling_distance(settings.sampling));
+}
+
 static void facts_of_run(stream_t *stream, const session_files_t *files) {
   fact_number(stream, TRACE_KEY_VERSION, TRACE_VERSION);
   stream_fact_text(stream, TRACE_KEY_RECORDER, INSPECT_VERSION);
@@ -178,6 +188,7 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
   if (parent) fact_number(stream, TRACE_KEY_PARENT, parent);
   stream_fact_text(stream, TRACE_KEY_MODE, settings_mode_name(settings.mode));
   fact_decimal(stream, TRACE_KEY_SAMPLING, settings.sampling);
+  facts_of_heap(stream);
   stream_fact_text(stream, TRACE_KEY_CLOCK, clock_is_tsc ? "tsc" : "monotonic");
   stream_fact_text(stream, TRACE_KEY_RINGS, naming_base(files->rings_path));
   fact_number(stream, TRACE_KEY_SLOT, stream->slot);
@@ -185,8 +196,6 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
   fact_number(stream, TRACE_KEY_START_TICKS, atomic_load(&stream->process->start_ticks));
   fact_decimal(stream, TRACE_KEY_STALL_MS, settings.stall_ms);
   fact_decimal(stream, TRACE_KEY_WAIT_MS, settings.wait_ms);
-  if (!settings.allocations)
-    stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "heap: INSPECT_ALLOCATIONS=0");
   if (!settings.backtraces)
     stream_fact_text(stream, TRACE_KEY_NOT_SEEN, "stacks: INSPECT_BACKTRACES=0");
   stream->unseen_noted = 0;
