@@ -6,9 +6,12 @@
 
 #include <math.h>
 
+// A damaged trace may name any size and distance: keeps the figures finite.
+static const double least_probability = 1e-18, greatest_figure = 9e18;
+
 double estimate_probability(uint64_t size, uint64_t distance) {
   if (!distance) return 1;
-  return -expm1(-(double)trace_sampling_bytes(size) / (double)distance);
+  return fmax(-expm1(-(double)trace_sampling_bytes(size) / (double)distance), least_probability);
 }
 
 static void change(estimate_t *estimate, uint64_t size, double probability, double sign) {
@@ -33,8 +36,10 @@ void estimate_remove(estimate_t *estimate, uint64_t size, double probability) {
     *estimate = (estimate_t){0};
 }
 
-uint64_t estimate_round(double value) { return value > 0 ? (uint64_t)(value + 0.5) : 0; }
+uint64_t estimate_round(double value) {
+  return value > 0 ? (uint64_t)fmin(value + 0.5, greatest_figure) : 0;
+}
 
 uint64_t estimate_error(double variance) {
-  return variance > 0 ? (uint64_t)ceil(sqrt(variance)) : 0;
+  return variance > 0 ? (uint64_t)fmin(ceil(sqrt(variance)), greatest_figure) : 0;
 }

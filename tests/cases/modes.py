@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modes and sampling: what is thinned out, and what never is."""
-from support.outcome import check, check_equal
+from support.outcome import check, check_between, check_equal
 
 PRODUCTION = {"INSPECT_MODE": "production"}
 
@@ -52,3 +52,59 @@ def test_long_waits_in_production(t):
     check_equal([lock.contended for lock in busy], [run.truth.rounds], "contended")
     check(abs(busy[0].wait_ns.total - run.truth.waited_ns) < run.truth.waited_ns / 50,
           f"waited {busy[0].wait_ns.total} of {run.truth.waited_ns}")
+
+
+def check_estimate(object, key, truth, what):
+    """Within 5 standard errors: less than one in a million misses, if the error is right."""
+    error = object[key + "_error"]
+    check(error > 0, f"{what}: {key} has no error")
+    check(abs(object[key] - truth) <= 5 * error, f"{what}: {key} {object[key]} +- {error}, truth {truth}")
+
+
+def check_pairs(events):
+    """Of the sample nothing is missing, and there is nothing besides: each block that is given back
+    was given before."""
+    live = set()
+    for event in events:
+        kind = event.event
+        if kind == "allocate":
+            live.add(event.block)
+        elif kind in ("free", "reallocate-start"):
+            check(event.block in live, f"{kind} of {event.block}, which is not in the sample")
+            live.discard(event.block)
+        elif kind == "reallocate" and event.block:
+            live.add(event.block)
+    return live
+
+
+def test_allocations_are_sampled(t):
+    """Sums are unbiased and say how far off they may be; a block is in the record or out of it."""
+    for rate in ("0.1", "0.01"):
+        run = t.run("sampled_heap", env={"INSPECT_SAMPLING": rate, "INSPECT_OUTPUT": f"s{rate}.zst"})
+        t.settle()
+        trace = t.trace(f"s{rate}.zst")
+        memory = t.report(trace).memory
+        check_equal(memory.estimated, True, "estimated")
+        check_equal(memory.sampling_bytes, round(512 / float(rate)), "mean distance")
+        check_between(memory.samples, 100, run.truth.blocks // 2, f"samples at {rate}")
+        check_estimate(memory, "allocations", run.truth.blocks, rate)
+        check_estimate(memory, "bytes_allocated", run.truth.bytes, rate)
+        check_estimate(memory, "live_blocks", run.truth.live, rate)
+        check_estimate(memory, "live_bytes", run.truth.live_bytes, rate)
+        leak = max(memory.leaks, key=lambda site: site.bytes)
+        check_equal([frame.function for frame in leak.stack][:1], ["keep_some"], "greatest leak")
+        check_estimate(leak, "bytes", run.truth.live_bytes, f"leak at {rate}")
+        check_equal(memory.temporary, None, "temporary")
+        check(len(check_pairs(t.events(trace))) > 0, "nothing of the sample is live")
+        text = t.text(trace)
+        check("±" in text and "estimated" in text, text)
+        t.analyze("--fail-on", "leak", trace, status=1)
+
+
+def test_sampling_nothing(t):
+    """At the rate 0 memory is not recorded, and the report says why."""
+    t.run("leaks", env={"INSPECT_SAMPLING": "0", "INSPECT_OUTPUT": "n.zst"})
+    t.settle()
+    report = t.report(t.trace("n.zst"))
+    check_equal(report.memory.recorded, False, "recorded")
+    check("INSPECT_SAMPLING=0" in t.text(t.trace("n.zst")), "why is not said")
