@@ -188,6 +188,19 @@ static void step_control(loops_t *loops, const reader_event_t *event) {
   }
 }
 
+// A thread that serves one connection at a time polls it until it closes it, then waits elsewhere
+// for the next: with the last descriptor that its poll returned the turn is over.
+static bool is_last_of_poll(loops_t *loops, uint32_t thread, const task_t *task) {
+  const turn_t *turn = &loops_thread(loops, thread)->turn;
+  if (!turn->active || !loops->items[turn->loop - 1]->poll || task->loop != turn->loop)
+    return false;
+  for (uint32_t at = 0; at < turn->share_count; ++at) {
+    const task_t *other = tasks_find(loops->tasks, turn->shares[at].task);
+    if (other && other != task && other->registrations) return false;
+  }
+  return true;
+}
+
 static void step_close(loops_t *loops, const reader_event_t *event) {
   int32_t descriptor = (int32_t)event->arg;
   note_handling(loops, event, descriptor, event->time);
@@ -197,7 +210,10 @@ static void step_close(loops_t *loops, const reader_event_t *event) {
     if (loop->registered) --loop->registered;
     clear_token(loops, task->loop, task->token, task->id);
   }
+  bool last = task && is_last_of_poll(loops, event->thread, task);
   tasks_close_descriptor(loops->tasks, descriptor, event->time);
+  if (last) loops_end_turn(loops, event->thread, event->time);
+  pools_close_descriptor(loops->pools, descriptor);
   end_loop(loops, descriptor, event->time);
 }
 
@@ -300,21 +316,65 @@ void loops_begin_turn(loops_t *loops, loop_t *loop, const reader_event_t *event,
 
 static void step_wait(loops_t *loops, const reader_event_t *event) {
   loop_t *loop = loop_of(loops, (int32_t)(uint32_t)event->words[0], event);
+  uint64_t wait = event->words[1] < event->time ? event->words[1] : event->time;
   loops_begin_turn(loops, loop, event, (uint32_t)(event->words[0] >> 32));
+  pools_turn(loops->pools, event->thread, loop->id, event->time - wait, event->time,
+             trace_unzigzag(event->arg) > 0);
+}
+
+// Thread `by` wrote at `from` what another end's wait returned with at `until`.
+static void count_wake_up(loops_t *loops, task_t *task, uint32_t by, uint64_t from,
+                          uint64_t until) {
+  uint64_t latency = until > from ? until - from : 0;
+  if (by == task->batch_thread) {
+    ++task->self_wakes;
+  } else {
+    histogram_add(&loops->items[task->batch_loop - 1]->wake_up_ns, latency);
+    pools_queued(loops->pools, task->batch_loop, latency);
+  }
+  if (loops->watcher->calls)
+    loops->watcher->calls->wake_up(loops->watcher->context,
+                                   &(loop_wake_up_t){by, task->batch_thread, from, until});
 }
 
 // Written at the other end before this wait returned, and not seen until now.
-static void note_wake_up(loops_t *loops, loop_t *loop, task_t *task, const reader_event_t *event) {
+static void note_ready(loops_t *loops, task_t *task, const reader_event_t *event) {
+  task->ready_ns = event->time;
   if (!task->woken_ns || task->woken_ns > event->time) return;
-  if (task->woken_by == event->thread)
-    ++task->self_wakes;
-  else
-    histogram_add(&loop->wake_up_ns, event->time - task->woken_ns);
-  if (loops->watcher->calls)
-    loops->watcher->calls->wake_up(
-        loops->watcher->context,
-        &(loop_wake_up_t){task->woken_by, event->thread, task->woken_ns, event->time});
+  count_wake_up(loops, task, task->woken_by, task->woken_ns, event->time);
   task->woken_ns = 0;
+}
+
+// What is written here makes the other end ready: of a pipe, a pair, or an eventfd itself. A write
+// is recorded as it returns; the thread that it woke may have been faster.
+static void note_written(loops_t *loops, const reader_event_t *event, int32_t other,
+                         uint64_t from) {
+  pools_give(loops->pools, other, from, event->time);
+  task_t *woken = tasks_live(loops->tasks, other);
+  if (!woken || woken->woken_ns) return;
+  if (woken->ready_ns && woken->ready_ns >= from) {
+    count_wake_up(loops, woken, event->thread, from, woken->ready_ns);
+    woken->ready_ns = 0;
+    return;
+  }
+  woken->woken_ns = from;
+  woken->woken_by = event->thread;
+}
+
+static bool is_queue(descriptor_kind_t kind) {
+  return kind == DESCRIPTOR_PIPE || kind == DESCRIPTOR_PAIR || kind == DESCRIPTOR_WAKE_UP;
+}
+
+// Outside of a turn a read from a queue fetches work.
+static void note_read(loops_t *loops, const reader_event_t *event, descriptor_kind_t kind,
+                      uint64_t from) {
+  if (!is_queue(kind) || loops_thread(loops, event->thread)->turn.active) return;
+  pools_fetch(loops->pools, &(pool_fetch_t){.thread = event->thread,
+                                            .descriptor = (int32_t)event->arg,
+                                            .kind = kind,
+                                            .from = from,
+                                            .until = event->time,
+                                            .got = trace_unzigzag(event->words[0]) > 0});
 }
 
 void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_event_t *event) {
@@ -324,8 +384,9 @@ void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_ev
     ++task->polls;
     task->batch_thread = event->thread;
     task->batch_place = turn->share_count;
+    task->batch_loop = turn->loop;
     if (event->arg & EPOLLERR) task->failed = true;
-    note_wake_up(loops, loops->items[turn->loop - 1], task, event);
+    note_ready(loops, task, event);
   }
   ++turn->share_count;
 }
@@ -388,6 +449,7 @@ static void wait_begin(loops_t *loops, loop_t *loop, const reader_event_t *event
   loop_thread_t *thread = loops_thread(loops, event->thread);
   thread->waits_in = loop->id;
   thread->waits_since = since;
+  if (!loop->poll) pools_wait_at_end(loops->pools, event->thread, loop->id, since);
 }
 
 static void block_begin(loop_thread_t *thread, const reader_event_t *event) {
@@ -415,6 +477,11 @@ static void step_pending(loops_t *loops, const reader_event_t *event) {
 static void step_call(loops_t *loops, const reader_event_t *event, uint64_t from) {
   const task_t *task = tasks_live(loops->tasks, (int32_t)event->arg);
   note_handling(loops, event, (int32_t)event->arg, from);
+  const descriptor_t *known = tasks_descriptor(loops->tasks, (int32_t)event->arg);
+  if (known && event->kind == TRACE_READ) note_read(loops, event, known->kind, from);
+  if (known && event->kind == TRACE_WRITE && known->other >= 0 &&
+      trace_unzigzag(event->words[0]) > 0)
+    note_written(loops, event, known->other, from);
   uint64_t response = tasks_call(loops->tasks, event);
   if (response && task) histogram_add(&loops->items[task->loop - 1]->response_ns, response);
 }

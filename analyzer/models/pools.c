@@ -4,19 +4,21 @@
 
 #include "analyzer/models/address_map.h"
 #include "analyzer/models/array.h"
+#include "analyzer/models/pool_queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
 enum { MEMBERSHIPS = 4, SIGNALS_WITHOUT_POOL = 64, JOBS_LEAST = 3, LARGE_LEAST = 4 };
+// A read that took this long had to wait: there was nothing.
+#define EMPTY_READ_NS UINT64_C(1000000)
 
-// What is signalled and not begun: times, oldest first, in a ring.
+// What is signalled and not begun, and who waits for it.
 typedef struct {
-  uint64_t *times;
-  uint32_t capacity, first, count;
-  uint32_t limit;
+  pool_queue_t waiting;
   pool_signals_t signals;
+  pool_t *pool;  // whose it is, NULL: no pool's
 } queue_t;
 
 // A thread in one pool.
@@ -68,7 +70,7 @@ void pools_close(pools_t *pools) {
   size_t position = 0;
   uint64_t key;
   for (queue_t *queue; (queue = address_map_next(&pools->queues, &position, &key));)
-    free(queue->times);
+    pool_queue_clear(&queue->waiting);
   for (uint32_t at = 0; at < pools->count; ++at) {
     histogram_clear(&pools->items[at]->job_ns);
     histogram_clear(&pools->items[at]->queue_ns);
@@ -87,39 +89,24 @@ void pools_close(pools_t *pools) {
 // A damaged trace may name no object at all: the map knows no key 0.
 static queue_t *queue_of(pools_t *pools, uint64_t object) {
   queue_t *queue = address_map_put(&pools->queues, object ? object : UINT64_MAX);
-  if (!queue->limit) queue->limit = SIGNALS_WITHOUT_POOL;
+  if (!queue->waiting.limit) queue->waiting.limit = SIGNALS_WITHOUT_POOL;
   return queue;
 }
 
-static void queue_grow(queue_t *queue) {
-  uint32_t capacity = queue->capacity ? queue->capacity * 2 : SIGNALS_WITHOUT_POOL;
-  uint64_t *times = array_zeroed(capacity, sizeof *times);
-  for (uint32_t at = 0; at < queue->count; ++at)
-    times[at] = queue->times[(queue->first + at) % queue->capacity];
-  free(queue->times);
-  queue->times = times;
-  queue->capacity = capacity;
-  queue->first = 0;
+// No address is that high.
+static uint64_t descriptor_key(uint64_t descriptor) {
+  return UINT64_C(1) << 63 | (uint32_t)descriptor;
 }
+static uint64_t loop_key(uint32_t loop) { return UINT64_C(3) << 62 | loop; }
 
-static void queue_drop(queue_t *queue) {
-  queue->first = (queue->first + 1) % queue->capacity;
-  --queue->count;
-}
-
-static void queue_push(queue_t *queue, uint64_t time) {
-  if (queue->count == queue->limit) queue_drop(queue);
-  if (queue->count == queue->capacity) queue_grow(queue);
-  queue->times[(queue->first + queue->count++) % queue->capacity] = time;
-}
-
-static void note_signal(pools_t *pools, uint64_t object, uint64_t time) {
-  queue_push(queue_of(pools, object), time);
-}
-
-// A worker found nothing to do at `time`.
-static void queue_empty(queue_t *queue, uint64_t time) {
-  while (queue->count && queue->times[queue->first] < time) queue_drop(queue);
+// `from`: when the call began that ended at `until`.
+static void put(pools_t *pools, uint64_t object, uint64_t from, uint64_t until) {
+  queue_t *queue = queue_of(pools, object);
+  uint64_t queued;
+  bool taken = pool_queue_put(&queue->waiting, from, until, &queued);
+  pool_t *pool = queue->pool;
+  if (pool) ++pool->given;
+  if (taken && pool) histogram_add(&pool->queue_ns, queued);
 }
 
 // ---- members -----------------------------------------------------------------------------------
@@ -139,7 +126,10 @@ static pool_t *pool_of(pools_t *pools, uint64_t routine, uint64_t object, uint64
   pool->routine = routine;
   pool->object = object;
   pool->first_ns = time;
-  queue_of(pools, object)->limit = POOL_SIGNALS_MAX;
+  queue_t *queue = queue_of(pools, object);
+  queue->waiting.limit = POOL_SIGNALS_MAX;
+  queue->waiting.backlog = &pool->backlog_over_time;
+  queue->pool = pool;
   return pool;
 }
 
@@ -150,31 +140,28 @@ static member_t *member_find(worker_t *worker, uint64_t object) {
 }
 
 // The thread's membership, made now where it is a worker with room for one more.
-static member_t *member_of(pools_t *pools, const reader_event_t *event, uint64_t object,
-                           uint64_t since) {
-  worker_t *worker = worker_of(pools, event->thread);
+static member_t *member_of(pools_t *pools, uint32_t thread, uint64_t object, uint64_t since) {
+  worker_t *worker = worker_of(pools, thread);
   member_t *member = member_find(worker, object);
   if (member || !worker->routine || worker->count == MEMBERSHIPS) return member;
   pool_t *pool = pool_of(pools, worker->routine, object, since);
   member = &worker->members[worker->count++];
   *member = (member_t){.pool = pool, .begun_ns = since};
-  if (pool->thread_count < POOL_THREADS_MAX) pool->threads[pool->thread_count] = event->thread;
+  if (pool->thread_count < POOL_THREADS_MAX) pool->threads[pool->thread_count] = thread;
   ++pool->thread_count;
   return member;
 }
 
 static void job_begin(pools_t *pools, member_t *member, uint64_t time) {
   pool_t *pool = member->pool;
-  queue_t *queue = queue_of(pools, pool->object);
+  pool_queue_t *queue = &queue_of(pools, pool->object)->waiting;
+  uint64_t queued;
   if (member->timed_out && !queue->count) return;  // it looked, and found nothing
   member->in_job = true;
   member->job_ns = time;
   if (++pool->busy > pool->max_busy) pool->max_busy = pool->busy;
-  if (!queue->count) return;
   if (queue->count > pool->max_backlog) pool->max_backlog = queue->count;
-  uint64_t signalled = queue->times[queue->first];
-  queue_drop(queue);
-  histogram_add(&pool->queue_ns, time > signalled ? time - signalled : 0);
+  if (pool_queue_take(queue, time, &queued)) histogram_add(&pool->queue_ns, queued);
 }
 
 static void job_count(member_t *member, uint64_t until) {
@@ -208,9 +195,9 @@ static void step_wait(pools_t *pools, const reader_event_t *event) {
   uint64_t wait = event->words[2] < event->time ? event->words[2] : event->time;
   worker_t *worker = worker_of(pools, event->thread);
   settle(worker, event->time - wait, true);
-  member_t *member = member_of(pools, event, event->words[0], event->time - wait);
+  member_t *member = member_of(pools, event->thread, event->words[0], event->time - wait);
   queue_t *queue = queue_of(pools, event->words[0]);
-  queue_empty(queue, event->time - wait);
+  pool_queue_found_empty(&queue->waiting, event->time - wait);
   ++queue->signals.waits;
   if (!member) return;
   member->mutex = event->words[1];
@@ -224,14 +211,63 @@ static void step_wait(pools_t *pools, const reader_event_t *event) {
 static void step_semaphore(pools_t *pools, const reader_event_t *event, uint64_t wait) {
   uint64_t from = event->time - wait;
   settle(worker_of(pools, event->thread), from, true);
-  member_t *member = member_of(pools, event, event->words[0], from);
+  member_t *member = member_of(pools, event->thread, event->words[0], from);
   if (!member) return;
-  member->pool->semaphore = true;
+  member->pool->kind = POOL_SEMAPHORE;
   job_end(member, from, event->timed);
   if (member->ending) job_count(member, from);
-  if (wait) queue_empty(queue_of(pools, event->words[0]), from);
+  if (wait) pool_queue_found_empty(&queue_of(pools, event->words[0])->waiting, from);
   job_begin(pools, member, event->time);
 }
+
+// ---- queues that are descriptors ---------------------------------------------------------------
+
+void pools_give(pools_t *pools, int32_t descriptor, uint64_t from, uint64_t until) {
+  put(pools, descriptor_key((uint32_t)descriptor), from, until);
+}
+
+void pools_fetch(pools_t *pools, const pool_fetch_t *fetch) {
+  uint64_t object = descriptor_key((uint32_t)fetch->descriptor);
+  settle(worker_of(pools, fetch->thread), fetch->from, true);
+  member_t *member = member_of(pools, fetch->thread, object, fetch->from);
+  if (!member) return;
+  member->pool->kind = POOL_DESCRIPTOR;
+  member->pool->number = (uint32_t)fetch->descriptor;
+  member->pool->descriptor = fetch->kind;
+  job_end(member, fetch->from, true);
+  if (!fetch->got || fetch->until - fetch->from >= EMPTY_READ_NS)
+    pool_queue_found_empty(&queue_of(pools, object)->waiting, fetch->from);
+  if (fetch->got) job_begin(pools, member, fetch->until);
+}
+
+void pools_turn(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t from, uint64_t until,
+                bool got) {
+  settle(worker_of(pools, thread), from, true);
+  member_t *member = member_of(pools, thread, loop_key(loop), from);
+  if (!member) return;
+  member->pool->kind = POOL_LOOP;
+  member->pool->number = loop;
+  job_end(member, from, true);
+  if (got) job_begin(pools, member, until);
+}
+
+void pools_queued(pools_t *pools, uint32_t loop, uint64_t queued_ns) {
+  const queue_t *queue = address_map_get(&pools->queues, loop_key(loop));
+  if (queue && queue->pool) histogram_add(&queue->pool->queue_ns, queued_ns);
+}
+
+void pools_wait_at_end(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t since) {
+  worker_of(pools, thread)->pending_object = loop_key(loop);
+  worker_of(pools, thread)->pending_ns = since;
+}
+
+// What is opened with its number next is another queue.
+void pools_close_descriptor(pools_t *pools, int32_t descriptor) {
+  queue_t *queue = address_map_get(&pools->queues, descriptor_key((uint32_t)descriptor));
+  if (queue) pool_queue_found_empty(&queue->waiting, UINT64_MAX);
+}
+
+// ---- queues under a condition ------------------------------------------------------------------
 
 static bool fetches(const member_t *member, const reader_event_t *event) {
   uint32_t known = member->pool->fetch_stack;
@@ -262,7 +298,7 @@ static void step_acquire(pools_t *pools, const reader_event_t *event) {
 
 static void step_release(pools_t *pools, const reader_event_t *event) {
   if ((event->arg & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE) {
-    note_signal(pools, event->words[0], event->time);
+    put(pools, event->words[0], event->time, event->time);
     return;
   }
   if (event->arg & TRACE_LOCK_BY_CONDITION) return;
@@ -292,6 +328,12 @@ static void worker_end(pools_t *pools, const reader_event_t *event) {
   worker->routine = 0;
 }
 
+static void note_pending(worker_t *worker, const reader_event_t *event) {
+  bool reads = event->arg == TRACE_PENDING_READ;
+  worker->pending_object = reads ? descriptor_key(event->words[0]) : event->words[0];
+  worker->pending_ns = event->words[2];
+}
+
 void pools_step(pools_t *pools, const reader_event_t *event) {
   if (!event->thread) return;
   switch (event->kind) {
@@ -302,8 +344,7 @@ void pools_step(pools_t *pools, const reader_event_t *event) {
     worker_end(pools, event);
     break;
   case TRACE_PENDING:
-    worker_of(pools, event->thread)->pending_object = event->words[0];
-    worker_of(pools, event->thread)->pending_ns = event->words[2];
+    note_pending(worker_of(pools, event->thread), event);
     break;
   case TRACE_COND_WAIT:
     step_wait(pools, event);
@@ -311,7 +352,7 @@ void pools_step(pools_t *pools, const reader_event_t *event) {
   case TRACE_COND_SIGNAL:
     queue_of(pools, event->words[0])->signals.last_signal_ns = event->time;
     // To all: an end, or a change, not a job.
-    if (!event->arg) note_signal(pools, event->words[0], event->time);
+    if (!event->arg) put(pools, event->words[0], event->time, event->time);
     break;
   case TRACE_LOCK_ACQUIRE:
   case TRACE_LOCK_WAIT:
@@ -359,10 +400,18 @@ static void finish_pool(pool_t *pool) {
   if (pool->life_ns) pool->utilization = (double)pool->job_ns.total / (double)pool->life_ns;
   if (pool->utilization > 1) pool->utilization = 1;
   if (span) pool->backlog = (double)pool->queue_ns.total / (double)span;
+  if (span && pool->life_ns > pool->job_ns.total)
+    pool->waiting = (double)(pool->life_ns - pool->job_ns.total) / (double)span;
   pool->advice = advise(pool);
 }
 
-static bool is_pool(const pool_t *pool) { return pool->jobs >= JOBS_LEAST || pool->stuck_count; }
+// What is written to a pipe by another process is no queue of this one; and a loop's only thread is
+// no worker.
+static bool is_pool(const pool_t *pool) {
+  if (pool->kind == POOL_DESCRIPTOR && pool->given * 2 < pool->jobs) return false;
+  if (pool->kind == POOL_LOOP && pool->thread_count < 2) return false;
+  return pool->jobs >= JOBS_LEAST || pool->stuck_count;
+}
 
 static void drop_pool(pool_t *pool) {
   histogram_clear(&pool->job_ns);

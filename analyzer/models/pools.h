@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Worker pools: threads of one start routine that fetch their work under one condition variable or
-// from one semaphore.
+// Worker pools: threads of one start routine that fetch their work under one condition variable,
+// from one semaphore, from one pipe, socket pair or eventfd, or that wait on one epoll instance.
 //
-// A job lasts from the worker's release of the queue's mutex (semaphore: its return from the wait)
-// to its next acquire at the place where it fetches. The iteration that ends the thread is none.
-// Queue time is from the signal (post) to the start of the job; what was signalled before a worker
-// found the queue empty is spent.
+// A job lasts from the worker's release of the queue's mutex (all others: its return from the wait
+// or read that got something) to its next acquire at the place where it fetches (its next wait or
+// read). The iteration that ends the thread is none. Queue time is from the signal (post, write) to
+// the start of the job; what was signalled before a worker found the queue empty is spent. Of what
+// makes an epoll instance ready only what this process wrote to a pipe, pair or eventfd is known.
 #ifndef ANALYZER_MODELS_POOLS_H
 #define ANALYZER_MODELS_POOLS_H
 
+#include "analyzer/models/descriptors.h"
 #include "analyzer/models/histogram.h"
+#include "analyzer/models/timeline.h"
 #include "analyzer/reading/reader.h"
 
 #define POOL_ADVICE_TABLE(ADVICE)                                                                  \
@@ -33,11 +36,15 @@ typedef struct {
 
 enum { POOL_THREADS_MAX = 1024, POOL_SIGNALS_MAX = 65536 };
 
+typedef enum { POOL_CONDITION, POOL_SEMAPHORE, POOL_DESCRIPTOR, POOL_LOOP } pool_kind_t;
+
 typedef struct {
   uint32_t id;       // 1, 2, ... in order of appearance
   uint64_t routine;  // start routine of its threads
-  uint64_t object;   // address of the condition or semaphore
-  bool semaphore;
+  pool_kind_t kind;  // of its queue
+  uint64_t object;   // address of the condition or semaphore; else only a number of its own
+  uint32_t number;   // descriptor, or id of the loop
+  descriptor_kind_t descriptor;
   uint32_t threads[POOL_THREADS_MAX];  // members, the first ones
   uint32_t thread_count;               // all that ever were
   uint32_t fetch_stack;                // of the acquire that fetches, 0 not known
@@ -48,8 +55,11 @@ typedef struct {
   uint64_t locked_ns;           // of job time: waiting for locks
   uint32_t busy, max_busy;      // workers in a job: now, most at once
   uint32_t max_backlog;         // signalled, not begun
+  uint64_t given;               // signals, posts, writes
   uint64_t first_ns, last_ns;   // first wait, end of the last life
   double utilization, backlog;  // job time / life; mean of signalled and not begun
+  double waiting;               // workers without a job, mean
+  timeline_t backlog_over_time;
   pool_advice_t advice;
   pool_stuck_t *stuck;
   uint32_t stuck_count, stuck_capacity;
@@ -61,6 +71,27 @@ pools_t *pools_open(void);
 void pools_close(pools_t *pools);
 void pools_step(pools_t *pools, const reader_event_t *event);
 void pools_finish(pools_t *pools, uint64_t end_ns);
+
+// ---- for the loops model, which knows what a descriptor is, and the turns
+// ------------------------ Something was written to the other end of a pipe or pair, or to an
+// eventfd, by a call from `from` to `until`.
+void pools_give(pools_t *pools, int32_t descriptor, uint64_t from, uint64_t until);
+// A read outside of any loop's turn. `got`: it read something.
+typedef struct {
+  uint32_t thread;
+  int32_t descriptor;
+  descriptor_kind_t kind;
+  uint64_t from, until;
+  bool got;
+} pool_fetch_t;
+void pools_fetch(pools_t *pools, const pool_fetch_t *fetch);
+void pools_close_descriptor(pools_t *pools, int32_t descriptor);
+// A wait on an epoll instance; what was made ready by this process, how long ago; a wait that never
+// returned.
+void pools_turn(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t from, uint64_t until,
+                bool got);
+void pools_queued(pools_t *pools, uint32_t loop, uint64_t queued_ns);
+void pools_wait_at_end(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t since);
 
 // What is known of the signals of a condition.
 typedef struct {

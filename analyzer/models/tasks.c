@@ -83,6 +83,10 @@ void tasks_describe(tasks_t *tasks, const reader_event_t *event) {
   if (task) describe(tasks, task);
 }
 
+const descriptor_t *tasks_descriptor(const tasks_t *tasks, int32_t descriptor) {
+  return descriptors_get(tasks->descriptors, descriptor);
+}
+
 static task_t *begin_task(tasks_t *tasks, int32_t descriptor) {
   task_t *task = array_zeroed(1, sizeof *task);
   task->id = ++tasks->last_id;
@@ -167,24 +171,14 @@ static bool speaks(const task_t *task) {
   return task->kind == DESCRIPTOR_CONNECTION || task->kind == DESCRIPTOR_UNKNOWN;
 }
 
-// What is written here makes the other end ready: of a pipe, a pair, or an eventfd itself.
-static void note_wake_up(tasks_t *tasks, const reader_event_t *event) {
-  const descriptor_t *known = descriptors_get(tasks->descriptors, (int32_t)event->arg);
-  task_t *woken = known && known->other >= 0 ? tasks_live(tasks, known->other) : NULL;
-  if (!woken || woken->woken_ns) return;
-  uint64_t duration = event->words[1] < event->time ? event->words[1] : 0;
-  woken->woken_ns = event->time - duration;
-  woken->woken_by = event->thread;
-}
-
 uint64_t tasks_call(tasks_t *tasks, const reader_event_t *event) {
   task_t *task = tasks_live(tasks, (int32_t)event->arg);
   int64_t result = trace_unzigzag(event->words[0]);
   if (event->kind == TRACE_ACCEPT) note_accept(tasks, task, result);
-  if (event->kind == TRACE_WRITE && result > 0) note_wake_up(tasks, event);
   if (!task || event->kind == TRACE_ACCEPT) return 0;
   if (is_failure(result)) task->failed = true;
   if (event->kind == TRACE_READ) count_bytes(result, &task->reads, &task->bytes_in);
+  if (event->kind == TRACE_READ && result > 0) task->woken_ns = 0;  // seen without a wait
   if (event->kind == TRACE_READ && !result && speaks(task) && !task->peer_closed_ns)
     task->peer_closed_ns = event->time;
   if (event->kind == TRACE_WRITE) count_bytes(result, &task->writes, &task->bytes_out);

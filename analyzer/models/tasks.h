@@ -57,7 +57,8 @@ typedef struct {
   bool failed, asked;           // asked: bytes came, no answer yet
   uint64_t asked_ns, woken_ns;  // since when; written to at the other end, not seen yet (0: none)
   uint32_t woken_by;            // thread that did
-  uint32_t batch_thread, batch_place;
+  uint32_t batch_thread, batch_place, batch_loop;
+  uint64_t ready_ns;  // returned ready last, 0: then a writer was seen that had made it so
 } task_t;
 
 typedef struct tasks tasks_t;
@@ -72,6 +73,8 @@ tasks_t *tasks_open(void);
 void tasks_close(tasks_t *tasks);
 // The live task of a descriptor, NULL: none.
 task_t *tasks_live(tasks_t *tasks, int32_t descriptor);
+// What is known of a descriptor, NULL: nothing. Valid until the next event.
+const descriptor_t *tasks_descriptor(const tasks_t *tasks, int32_t descriptor);
 task_t *tasks_find(tasks_t *tasks, uint32_t id);  // live or kept; NULL: dropped
 // One registration more; makes the task with the first.
 task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t token,

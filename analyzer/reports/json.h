@@ -33,6 +33,8 @@ json_t *json_address(uint64_t address);  // "0x7ffe1234"
 json_t *json_stack(const analysis_t *analysis, uint32_t stack);
 // {"id", "tid", "name"}; null for none.
 json_t *json_thread(const analysis_t *analysis, uint32_t thread);
+// {"width_ns", "parts"}, without the empty parts at its end.
+json_t *json_timeline(const timeline_t *timeline);
 // {"count", "total", "p50", "p95", "p99", "max"}.
 json_t *json_histogram(const histogram_t *histogram);
 // [{"low", "high", "count"}].

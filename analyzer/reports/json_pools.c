@@ -32,6 +32,8 @@ static json_t *pool_value(const analysis_t *analysis, const pool_t *pool) {
   json_object_set_new(value, "locked_ns", json_number(pool->locked_ns));
   json_object_set_new(value, "utilization", json_real(pool->utilization));
   json_object_set_new(value, "max_busy", json_number(pool->max_busy));
+  json_object_set_new(value, "mean_waiting", json_real(pool->waiting));
+  json_object_set_new(value, "backlog_over_time", json_timeline(&pool->backlog_over_time));
   json_object_set_new(value, "mean_backlog", json_real(pool->backlog));
   json_object_set_new(value, "max_backlog", json_number(pool->max_backlog));
   json_object_set_new(value, "advice",

@@ -67,6 +67,14 @@ json_t *json_thread(const analysis_t *analysis, uint32_t thread) {
                    json_text(names_thread(analysis->names, thread)));
 }
 
+json_t *json_timeline(const timeline_t *timeline) {
+  json_t *parts = json_array();
+  size_t count = TIMELINE_PARTS;
+  while (count && !timeline->parts[count - 1]) --count;
+  for (size_t i = 0; i < count; i++) json_array_append_new(parts, json_number(timeline->parts[i]));
+  return json_pack("{s:o, s:o}", "width_ns", json_number(timeline->width_ns), "parts", parts);
+}
+
 json_t *json_histogram(const histogram_t *histogram) {
   return json_pack(
       "{s:o, s:o, s:o, s:o, s:o, s:o}", "count", json_number(histogram->count), "total",

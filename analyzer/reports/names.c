@@ -270,7 +270,15 @@ const char *names_loop(names_t *names, const loop_t *loop) {
 }
 
 const char *names_pool_object(names_t *names, const pool_t *pool) {
-  return names_address(names, pool->semaphore ? "semaphore" : "condition", pool->object);
+  switch (pool->kind) {
+  case POOL_DESCRIPTOR:
+    return names_keep(names, "%s %u", descriptor_kind_name(pool->descriptor), pool->number);
+  case POOL_LOOP:
+    return names_loop(names, loops_get(models_loops(names->models), pool->number - 1));
+  default:
+    return names_address(names, pool->kind == POOL_SEMAPHORE ? "semaphore" : "condition",
+                         pool->object);
+  }
 }
 
 uint64_t names_descriptor_number(const names_t *names, uint32_t task) {

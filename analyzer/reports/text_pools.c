@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// POOLS: threads that fetch jobs under one condition or from one semaphore.
+// POOLS: threads that fetch jobs from one queue.
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
 #include "analyzer/reports/table.h"
@@ -64,6 +64,22 @@ static void stuck_print(const text_t *text, const pool_t *pool) {
   }
 }
 
+// Jobs that waited, at most, in each part of the run: a blank for none, + for ten and more.
+static void backlog_print(const text_t *text, const pool_t *pool) {
+  const timeline_t *timeline = &pool->backlog_over_time;
+  char line[TIMELINE_PARTS + 1] = "";
+  size_t count = TIMELINE_PARTS;
+  while (count && !timeline->parts[count - 1]) --count;
+  if (pool->max_backlog < 2 || !count) return;
+  for (size_t i = 0; i < count; i++)
+    line[i] = !timeline->parts[i]      ? ' '
+              : timeline->parts[i] > 9 ? '+'
+                                       : (char)('0' + timeline->parts[i]);
+  fprintf(text->page->stream, "  %s: backlog, a column each %s: [%s]\n",
+          names_thread(text->analysis->names, pool->threads[0]),
+          quantity_time(timeline->width_ns, QUANTITY), line);
+}
+
 void text_pools(const text_t *text) {
   static const table_column_t columns[] = {
       {"pool", true, true},         {"threads", false, false},      {"jobs", false, false},
@@ -82,6 +98,7 @@ void text_pools(const text_t *text) {
   table_close(&table);
   text_more(text, count);
   for (size_t i = 0; i < rows; i++) {
+    backlog_print(text, pool_at(text, i));
     advice_print(text, pool_at(text, i));
     stuck_print(text, pool_at(text, i));
   }

@@ -11,8 +11,15 @@ descriptor_set_t descriptor_watched, descriptor_known, descriptor_named;
 
 // ---- beginnings ----------------------------------------------------------------------------
 
+// What threads hand work and wake-ups through: written by one that need not wait there itself.
+static bool is_queue(unsigned what) {
+  return what == TRACE_DESCRIPTOR_PIPE || what == TRACE_DESCRIPTOR_PAIR ||
+         what == TRACE_DESCRIPTOR_EVENT;
+}
+
 void descriptor_opened(const stacks_origin_t *origin, int descriptor, unsigned what, int other) {
   if (descriptor < 0 || !process_is_recorded()) return;
+  if (is_queue(what)) descriptor_watch(descriptor);
   descriptor_add(&descriptor_known, descriptor);
   lane_t *lane = lane_enter(origin, TRACE_DESCRIPTOR_OPEN);
   if (!lane) return;

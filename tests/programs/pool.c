@@ -59,7 +59,7 @@ int main(int argc, char **argv) {
   if (argc > 1) {
     pthread_mutex_lock(&never);
     give_job();
-    sleep_ms(1300);
+    sleep_ms(1300 + (unsigned)(longest_ns * 12 / 1000000));  // stuck is over ten times as long
     say("ready");
     pause();
   }

@@ -429,6 +429,53 @@ START_TEST(wake_up_is_from_the_write_to_the_return_of_the_wait) {
 }
 END_TEST
 
+// The record of a write stands where the call returned; the thread that it woke may be ahead.
+START_TEST(wake_up_seen_before_the_write_returned) {
+  feed_event(&feed, 1, TRACE_DESCRIPTOR_OPEN, 0, 30, TRACE_DESCRIPTOR_PIPE, trace_zigzag(31), 0);
+  control(EPOLL_CTL_ADD, 30, 130, 0);
+  feed_start(&feed, 2);
+  turn(13 * MS, 4 * MS, (uint64_t[]){130}, 1);
+  read_from(13 * MS, 30, 1, 0);
+  feed_at(&feed, 16 * MS);
+  feed_event(&feed, 2, TRACE_WRITE, 0, 31, trace_zigzag(1), 5 * MS, 0);  // from 11
+  turn(500 * MS, 1 * MS, (uint64_t[]){130}, 1);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->wake_up_ns.count, 1);
+  ck_assert_uint_eq(loop()->wake_up_ns.max, 2 * MS);
+}
+END_TEST
+
+START_TEST(what_was_read_without_a_wait_wakes_nobody_later) {
+  feed_event(&feed, 1, TRACE_DESCRIPTOR_OPEN, 0, 30, TRACE_DESCRIPTOR_PIPE, trace_zigzag(31), 0);
+  control(EPOLL_CTL_ADD, 30, 130, 0);
+  feed_start(&feed, 2);
+  turn(13 * MS, 4 * MS, (uint64_t[]){101}, 1);
+  feed_at(&feed, 14 * MS);
+  feed_event(&feed, 2, TRACE_WRITE, 0, 31, trace_zigzag(1), 0, 0);
+  read_from(15 * MS, 30, 1, 0);
+  turn(500 * MS, 1 * MS, (uint64_t[]){130}, 1);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->wake_up_ns.count, 0);
+}
+END_TEST
+
+// A thread that polls one connection, closes it, and waits for the next one elsewhere.
+START_TEST(turn_of_poll_ends_with_its_last_descriptor) {
+  poll_at(10 * MS, 0, 70, (int[]){21}, 1);
+  poll_at(20 * MS, 8 * MS, 70, (int[]){21}, 1);
+  feed_at(&feed, 22 * MS);
+  feed_event(&feed, 1, TRACE_CLOSE, 0, 21, 0, 0, 0);
+  feed_at(&feed, 900 * MS);
+  feed_event(&feed, 1, TRACE_COND_WAIT, 71, 0, 0x2000, 0x1000, 870 * MS);
+  poll_at(910 * MS, 5 * MS, 70, (int[]){22}, 1);
+  feed_end(&feed);
+  const loop_t *polls = loops_get(models_loops(feed.models), 1);
+  ck_assert_uint_eq(polls->stall_count, 0);
+  ck_assert_uint_eq(polls->busy_ns, 2 * MS);
+  ck_assert_uint_eq(polls->blocking.count, 0);
+}
+END_TEST
+
 START_TEST(kinds_follow_from_the_calls_that_made_them) {
   static const struct {
     int kind;
@@ -486,6 +533,9 @@ Suite *models_loops_suite(void) {
                           sleep_and_sync_and_resolve_in_a_turn_block_its_task,
                           answer_time_is_from_first_bytes_in_to_first_bytes_out,
                           wake_up_is_from_the_write_to_the_return_of_the_wait,
+                          wake_up_seen_before_the_write_returned,
+                          what_was_read_without_a_wait_wakes_nobody_later,
+                          turn_of_poll_ends_with_its_last_descriptor,
                           kinds_follow_from_the_calls_that_made_them};
   Suite *suite = suite_create("models_loops");
   TCase *loops = tcase_create("loops");

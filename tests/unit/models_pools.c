@@ -163,7 +163,7 @@ START_TEST(semaphore_hands_out_jobs) {
   }
   feed_end(&feed);
   ck_assert_uint_eq(pool()->jobs, 3);
-  ck_assert(pool()->semaphore);
+  ck_assert_int_eq(pool()->kind, POOL_SEMAPHORE);
   ck_assert_uint_eq(pool()->job_ns.max, 6 * MS);
   ck_assert_uint_eq(pool()->queue_ns.total, 4 * MS);
 }
