@@ -1,52 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everyday programs, bare and recorded: the same output, exit status and files."""
-import hashlib
 import os
 
+from support.native import compare, count_images
 from support.outcome import check, check_equal
 
 LIMIT = 180
-
-
-def tree(folder):
-    """{path: hash} of all files but traces."""
-    found = {}
-    for top, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name != ".git"]
-        for name in files:
-            if name.endswith((".zst", ".rings")):
-                continue
-            path = os.path.join(top, name)
-            with open(path, "rb") as file:
-                found[os.path.relpath(path, folder)] = hashlib.sha256(file.read()).hexdigest()
-    return found
-
-
-def compare(t, command, env=None, files=True, prepare=None, statuses=(0,)):
-    """Runs `command` in two folders that look the same; gives the recorded run."""
-    results = []
-    for recorded in (False, True):
-        folder = f"{t.folder}/{'recorded' if recorded else 'bare'}/work"
-        os.makedirs(folder)
-        if prepare:
-            prepare(folder)
-        traces = os.path.join(t.folder, "traces")
-        os.makedirs(traces, exist_ok=True)
-        settings = {**(env or {}), "INSPECT_OUTPUT": f"{traces}/%e.%p.zst"}
-        run = t.run(command, env=settings, recorded=recorded, cwd=folder, status=None, limit=90)
-        output = [text.replace("/recorded/", "/bare/") for text in (run.stdout, run.stderr)]
-        results.append((run.status, *output, tree(folder) if files else None))
-    bare, recorded = results
-    check(bare[0] in statuses, f"{command} ends with {bare[0]} bare: {bare[2]}")
-    for name, found, expected in zip(("status", "stdout", "stderr", "files"), recorded, bare):
-        check_equal(found, expected, name)
-    t.settle(f"{t.folder}/traces")
-    traces = t.traces("traces/*.zst")
-    check(traces, "nothing was recorded")
-    for trace in traces[:: max(1, len(traces) // 10)]:
-        check(t.report(trace).trace.complete, f"{trace} is not complete")
-        t.zstd_accepts(trace)
-    return traces
 
 
 def test_bash(t):
@@ -63,7 +22,9 @@ sleep 0.05 & wait $!; echo "waited $?"
 trap 'echo trapped' EXIT
 kill -TERM $BASHPID
 """
-    compare(t, ["bash", "-c", script], statuses=(0, -15, 143))
+    command = ["bash", "-c", script]
+    infos = compare(t, command, statuses=(0, -15, 143))
+    check_equal(len(infos), count_images(t, command, t.folder), "traces, against images in strace")
 
 
 def test_git(t):
@@ -76,7 +37,11 @@ git gc -q && git fsck
 """
     dates = {"GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
              "GIT_CONFIG_NOSYSTEM": "1"}
-    compare(t, ["sh", "-ec", script], env=dates, files=False)
+    command = ["sh", "-ec", script]
+    infos = compare(t, command, env=dates, files=False)
+    os.makedirs(f"{t.folder}/traced/work")
+    images = count_images(t, command, f"{t.folder}/traced/work", env=dates)
+    check_equal(len(infos), images, "traces, against images in strace")
 
 
 def test_make_and_gcc(t):
@@ -90,21 +55,24 @@ def test_make_and_gcc(t):
         with open(f"{folder}/main.c", "w") as file:
             file.write("#include <stdio.h>\n" + "".join(f"int f{i}(int);\n" for i in range(4)) +
                        'int main(void) { printf("%d\\n", f0(1) + f1(2) + f2(3) + f3(4)); }\n')
-    traces = compare(t, ["sh", "-ec", "make -s -j2 && ./program"], prepare=prepare)
-    check(any("cc1" in trace for trace in traces), f"the compiler was not recorded: {traces}")
+    infos = compare(t, ["sh", "-ec", "make -s -j2 && ./program"], prepare=prepare)
+    check_equal(sum(info.program == "cc1" for info in infos), 5, "runs of the compiler recorded")
 
 
 def test_pigz(t):
     def prepare(folder):
         with open(f"{folder}/data", "w") as file:
             file.writelines(f"{i * i % 7919} {i}\n" for i in range(200000))
-    traces = compare(t, ["sh", "-ec", "pigz -k -p 4 data && pigz -dc data.gz | md5sum && pigz -t data.gz "
-                              "&& rm data.gz"], prepare=prepare) if t.command("pigz") else None
-    pigz = max((t.report(trace) for trace in traces if "/pigz." in trace),
+    t.command("pigz")
+    infos = compare(t, ["sh", "-ec", "pigz -k -p 4 data && pigz -dc data.gz | md5sum && pigz -t data.gz "
+                                     "&& rm data.gz"], prepare=prepare)
+    pigz = max((t.report(info.path) for info in infos if info.program == "pigz"),
                key=lambda report: len(report.tasks))
     check(len(pigz.tasks) >= 4, "pigz has threads")
     check_equal([item for item in pigz.deadlocks if item.verdict in ("actual", "feasible")], [],
                 "deadlocks")
+    for info in infos:
+        t.zstd_accepts(info.path)
 
 
 def test_sqlite(t):
