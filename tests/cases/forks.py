@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """fork, vfork, spawn and exec: a trace for each process image, each with its own events only."""
 import os
+import re
 
 from support.expect import sites_sum
 from support.outcome import check, check_equal
@@ -51,8 +52,11 @@ def test_storm(t):
     check_equal(run.truth.children, count, "children")
     check_equal(run.stderr, "", "stderr")
     t.settle()
-    report = t.report(t.trace("storm.zst"))
-    check(report.trace.complete, "the parent's trace is complete")
+    # In the long run its two busy threads record hundreds of millions of events.
+    info = t.analyze("info", t.trace("storm.zst"), limit=400).stdout
+    check(re.search(r"complete +yes", info), f"the parent's trace is whole: {info}")
+    if not t.long:
+        check(t.report(t.trace("storm.zst")).trace.complete, "the report says so too")
 
 
 def test_spawn(t):

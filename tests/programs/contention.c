@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// One contended lock, `busy_lock`: "holder" holds it 5 times for about 40 ms, and each time
-// "waiter" waits for about 30 of them. What was really waited and held is measured and printed.
+// One contended lock, `busy_lock`: "holder" holds it 5 times, and each time lets it go 30 ms after
+// "waiter" went to wait for it. What was really waited and held is measured and printed.
 #include "program.h"
 
-enum { ROUNDS = 5, HOLD_MS = 40, HEAD_START_MS = 10 };
+enum { ROUNDS = 5, WAIT_MS = 30, HEAD_START_MS = 10 };
 
 static pthread_mutex_t busy_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int step;
+static atomic_int going;  // rounds in which the waiter has come to the lock
 static uint64_t held_ns, waited_ns, longest_wait_ns, slept_ns;
 static uint64_t waits[ROUNDS];  // sorted, shortest first
 static int wait_count;
@@ -16,7 +17,8 @@ static NOINLINE void hold(int round) {
   pthread_mutex_lock(&busy_lock);
   uint64_t start = now_ns();
   atomic_store(&step, 2 * round + 1);
-  sleep_ms(HOLD_MS);
+  await_step(&going, round + 1);
+  sleep_ms(WAIT_MS);
   held_ns += now_ns() - start;
   pthread_mutex_unlock(&busy_lock);
 }
@@ -53,6 +55,7 @@ static void *waiter_main(void *unused) {
     await_step(&step, 2 * round + 1);
     sleep_ms(HEAD_START_MS);
     slept_ns += now_ns() - start;
+    atomic_store(&going, round + 1);
     wait_for_it();
     atomic_store(&step, 2 * round + 2);
   }
