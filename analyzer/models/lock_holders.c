@@ -128,9 +128,11 @@ void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event) {
                     .since_ns = event->time};
 }
 
-static void end_hold(lock_t *lock, const held_lock_t *held, uint32_t thread,
+static void end_hold(const locks_t *locks, lock_t *lock, const held_lock_t *held, uint32_t thread,
                      const reader_event_t *event) {
   ++lock->holds;
+  if (lock->contended)
+    critical_path_hold(locks->path, thread, lock->id, held->since_ns, event->time);
   if (held->timed && event->timed)
     histogram_add(&lock->hold_ns, event->time > held->since_ns ? event->time - held->since_ns : 0);
   lock_history_hold(lock, held, thread, event->time);
@@ -143,7 +145,7 @@ static void release_held(locks_t *locks, held_locks_t *held, held_lock_t *entry,
     change_depth(lock, entry, thread, -1);
     return;
   }
-  end_hold(lock, entry, thread, event);
+  end_hold(locks, lock, entry, thread, event);
   thread_order_release(dependencies_order(locks->dependencies), thread, entry->step);
   remove_from_lock(lock, thread, entry->mode);
   remove_held(held, entry);
@@ -227,4 +229,8 @@ uint32_t locks_held_count(const locks_t *locks, uint32_t thread) {
 
 uint32_t locks_held(const locks_t *locks, uint32_t thread, uint32_t index) {
   return locks->held[thread].items[index].lock->id;
+}
+
+uint64_t locks_held_since(const locks_t *locks, uint32_t thread, uint32_t index) {
+  return locks->held[thread].items[index].since_ns;
 }

@@ -47,6 +47,8 @@ locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *
   return locks;
 }
 
+void locks_set_path(locks_t *locks, critical_path_t *path) { locks->path = path; }
+
 static void free_lock(lock_t *lock) {
   histogram_clear(&lock->wait_ns);
   histogram_clear(&lock->hold_ns);
@@ -181,6 +183,7 @@ static void fold_lock(locks_t *locks, lock_t *lock) {
     return;
   }
   merge_lock(*into, lock);
+  if (lock->contended) critical_path_merge(locks->path, lock->id, (*into)->id);
   address_map_remove(&locks->by_id, lock->id, NULL);
   free_lock(lock);
 }

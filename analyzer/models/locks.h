@@ -93,6 +93,9 @@ typedef struct locks locks_t;
 locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies,
                     wakers_t *wakers);
 void locks_close(locks_t *locks);
+// Where holds of locks that somebody waited for go. Set before the first event; outlives it.
+struct critical_path;
+void locks_set_path(locks_t *locks, struct critical_path *path);
 void locks_step(locks_t *locks, const reader_event_t *event);
 // An event of the family of descriptors: what is written here and read there orders threads.
 void lock_descriptor_step(locks_t *locks, const reader_event_t *event);
@@ -111,6 +114,7 @@ const lock_t *locks_at(const locks_t *locks, uint64_t address);
 // What a thread holds now, in order of acquisition: ids, newest last.
 uint32_t locks_held_count(const locks_t *locks, uint32_t thread);
 uint32_t locks_held(const locks_t *locks, uint32_t thread, uint32_t index);
+uint64_t locks_held_since(const locks_t *locks, uint32_t thread, uint32_t index);
 // "mutex", "rwlock", ... from the bits.
 const char *lock_kind_name(uint32_t bits);
 // Equal for locks that were made at one site: init stack, else allocation site of their block and

@@ -5,6 +5,7 @@
 #define ANALYZER_MODELS_LOCKS_PRIVATE_H
 
 #include "analyzer/models/address_map.h"
+#include "analyzer/models/critical_path.h"
 #include "analyzer/models/locks.h"
 
 // A lock in the hands of a thread. What a thread holds is exact, because its own events are in
@@ -28,6 +29,7 @@ struct locks {
   const heap_t *heap;
   dependencies_t *dependencies;
   wakers_t *wakers;
+  critical_path_t *path;
   uint32_t limit;             // next id
   address_map_t by_id;        // lock_t *, all that are kept
   address_map_t by_address;   // lock_t *, living ones

@@ -16,12 +16,18 @@ struct models {
   thread_order_t *order;
   dependencies_t *dependencies;
   wakers_t *wakers;
+  critical_path_t *path;
   locks_t *locks;
   loops_t *loops;
   uint64_t kinds[TRACE_KIND_LIMIT];
   uint64_t steps, end_ns;
   address_map_t creations;  // handle -> order_message_t of its creation, until the thread starts
 };
+
+static void note_wakeup(void *context, const wakeup_t *wakeup) {
+  const models_t *models = context;
+  critical_path_wake(models->path, wakeup);
+}
 
 models_t *models_open(const reader_t *reader) {
   models_t *models = array_zeroed(1, sizeof *models);
@@ -34,7 +40,11 @@ models_t *models_open(const reader_t *reader) {
   models->creations = (address_map_t)ADDRESS_MAP(order_message_t);
   models->dependencies = dependencies_open(models->order);
   models->wakers = wakers_open(models->threads);
+  wakers_watch(models->wakers, note_wakeup, models);
+  models->path = critical_path_open(models->threads);
   models->locks = locks_open(reader, models->heap, models->dependencies, models->wakers);
+  locks_set_path(models->locks, models->path);
+  critical_path_set_locks(models->path, models->locks);
   models->loops = loops_open((uint64_t)(stall_ms * 1e6));
   return models;
 }
@@ -49,6 +59,7 @@ void models_close(models_t *models) {
   address_map_clear(&models->creations);
   loops_close(models->loops);
   locks_close(models->locks);
+  critical_path_close(models->path);
   wakers_close(models->wakers);
   dependencies_close(models->dependencies);
   thread_order_close(models->order);
@@ -93,6 +104,7 @@ static void step_heap(models_t *models, const reader_event_t *event) {
 }
 
 static void step_thread(models_t *models, const reader_event_t *event) {
+  critical_path_step(models->path, event);
   switch (event->kind) {
   case TRACE_THREAD_START:
     note_start(models, event);
@@ -125,6 +137,7 @@ void models_step(models_t *models, const reader_event_t *event) {
     if (event->stack) loops_step(models->loops, event);
     break;
   case TRACE_FAMILY_LOCK:
+    critical_path_step(models->path, event);
     locks_step(models->locks, event);
     wakers_step(models->wakers, event);
     loops_step(models->loops, event);
@@ -138,6 +151,7 @@ void models_step(models_t *models, const reader_event_t *event) {
     if (event->kind == TRACE_PENDING) loops_step(models->loops, event);
     break;
   default:
+    critical_path_step(models->path, event);
     lock_descriptor_step(models->locks, event);
     wakers_step(models->wakers, event);
     loops_step(models->loops, event);
@@ -152,6 +166,7 @@ void models_finish(models_t *models) {
   locks_check_modules(models->locks);
   locks_finish(models->locks, models->threads, models->end_ns);
   wakers_finish(models->wakers);
+  critical_path_finish(models->path, models->end_ns);
   dependencies_finish(models->dependencies);
   loops_finish(models->loops, models->end_ns);
 }
@@ -160,6 +175,7 @@ const reader_t *models_reader(const models_t *models) { return models->reader; }
 const threads_t *models_threads(const models_t *models) { return models->threads; }
 const locks_t *models_locks(const models_t *models) { return models->locks; }
 const wakers_t *models_wakers(const models_t *models) { return models->wakers; }
+const critical_path_t *models_critical_path(const models_t *models) { return models->path; }
 const dependencies_t *models_dependencies(const models_t *models) { return models->dependencies; }
 const thread_order_t *models_order(const models_t *models) { return models->order; }
 const heap_t *models_heap(const models_t *models) { return models->heap; }

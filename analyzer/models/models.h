@@ -9,6 +9,7 @@
 #ifndef ANALYZER_MODELS_MODELS_H
 #define ANALYZER_MODELS_MODELS_H
 
+#include "analyzer/models/critical_path.h"
 #include "analyzer/models/dependencies.h"
 #include "analyzer/models/heap.h"
 #include "analyzer/models/locks.h"
@@ -31,6 +32,7 @@ const reader_t *models_reader(const models_t *models);  // as given
 const threads_t *models_threads(const models_t *models);
 const locks_t *models_locks(const models_t *models);
 const wakers_t *models_wakers(const models_t *models);
+const critical_path_t *models_critical_path(const models_t *models);
 const thread_order_t *models_order(const models_t *models);
 const dependencies_t *models_dependencies(const models_t *models);
 const heap_t *models_heap(const models_t *models);
