@@ -69,6 +69,7 @@ static bool is_live(const task_t *task) {
 static uint64_t judge_hog(const finder_t *finder, const task_t *task) {
   uint64_t least = loops_stall_ns(models_loops(finder->models));
   bool ran = task->running_ns >= least && task->running_ns >= task->blocked_ns;
+  if (loop_serves_one(loops_get(models_loops(finder->models), task->loop - 1))) return 0;
   return ran && task->max_poll_ns > least ? task->max_poll_ns : 0;
 }
 
@@ -203,7 +204,8 @@ typedef void lint_loop_t(finder_t *finder, const loop_t *loop);
 
 static void find_loops(finder_t *finder, lint_loop_t *lint) {
   const loops_t *loops = models_loops(finder->models);
-  for (uint32_t at = 0; at < loops_count(loops); ++at) lint(finder, loops_get(loops, at));
+  for (uint32_t at = 0; at < loops_count(loops); ++at)
+    if (!loop_serves_one(loops_get(loops, at))) lint(finder, loops_get(loops, at));
 }
 
 static void find_blocking_calls(finder_t *finder) { find_loops(finder, lint_blocking); }

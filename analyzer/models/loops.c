@@ -192,13 +192,14 @@ static void step_control(loops_t *loops, const reader_event_t *event) {
 // for the next: with the last descriptor that its poll returned the turn is over.
 static bool is_last_of_poll(loops_t *loops, uint32_t thread, const task_t *task) {
   const turn_t *turn = &loops_thread(loops, thread)->turn;
-  if (!turn->active || !loops->items[turn->loop - 1]->poll || task->loop != turn->loop)
-    return false;
+  bool is_its = turn->active && task->loop == turn->loop;
+  if (!turn->active || !loops->items[turn->loop - 1]->poll) return false;
   for (uint32_t at = 0; at < turn->share_count; ++at) {
     const task_t *other = tasks_find(loops->tasks, turn->shares[at].task);
     if (other && other != task && other->registrations) return false;
+    is_its |= other == task;
   }
-  return true;
+  return is_its;
 }
 
 static void step_close(loops_t *loops, const reader_event_t *event) {
@@ -290,7 +291,8 @@ void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
   if (loops->watcher->calls)
     loops->watcher->calls->turn(loops->watcher->context,
                                 &(loop_turn_t){thread, turn->loop, turn->from, until});
-  if (until - turn->from > loops->stall_ns) note_stall(loop, turn, thread, until - turn->from);
+  if (until - turn->from > loops->stall_ns && !loop_serves_one(loop))
+    note_stall(loop, turn, thread, until - turn->from);
 }
 
 static void count_batch(loop_t *loop, int64_t ready, uint32_t asked, int64_t timeout) {

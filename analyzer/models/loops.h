@@ -34,6 +34,7 @@ typedef struct {
 typedef struct {
   uint32_t id;                     // 1, 2, ... in order of appearance
   bool poll;                       // a thread in poll or select at `site`, again and again
+  uint64_t max_asked;              // poll: descriptors it waited for at once
   int32_t descriptor;              // of the epoll instance; -1: poll
   uint32_t site;                   // stack of epoll_create (poll: of the wait), 0 not seen
   uint64_t created_ns, closed_ns;  // closed_ns = UINT64_MAX while open
@@ -59,6 +60,10 @@ typedef struct {
   site_table_t blocking;                // calls that waited inside turns, by kind and stack
   uint32_t registered, max_registered;  // descriptors in it
 } loop_t;
+
+// A thread that polls one descriptor at a time serves one peer: what it does for long, or waits
+// for, keeps nobody else waiting. It has no stalls.
+static inline bool loop_serves_one(const loop_t *loop) { return loop->poll && loop->max_asked < 2; }
 
 typedef struct loops loops_t;
 

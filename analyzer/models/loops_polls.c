@@ -46,6 +46,7 @@ void loops_poll(loops_t *loops, const reader_event_t *event) {
   }
   loop_t *loop = loop_of_site(loops, site, event);
   if (!loop) return;
+  if (event->words[0] > loop->max_asked) loop->max_asked = event->words[0];
   if (thread->turn.active && thread->turn.loop != loop->id) thread->turn.active = false;
   thread->poll_apart = false;
   loops_begin_turn(loops, loop, event, 0);

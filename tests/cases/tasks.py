@@ -4,13 +4,19 @@ from support.expect import near, one
 from support.outcome import check, check_equal
 
 # A thread may lose the processor, a few times, between the program's clock and the recorder's, or in
-# a read that then looks blocked. The totals that matter are above 150 ms.
+# a read that then looks blocked: 12 ms, or as long as it had none. The totals that matter are above
+# 150 ms.
 TIME_SLICE = 12_000_000
 ROUNDS = 30  # of requests; a loop of poll is one from the second on
 
 
-def check_near(found, expected, what):
-    check(near(found, expected, 2) or abs(found - expected) <= TIME_SLICE,
+def slack(report):
+    main = one(report.tasks, kind="thread", tid=report.trace.pid)
+    return max(TIME_SLICE, main.runnable_ns or 0)
+
+
+def check_near(report, found, expected, what):
+    check(near(found, expected, 2) or abs(found - expected) <= slack(report),
           f"{what}: {found} ns, the program measured {expected}")
 
 
@@ -19,9 +25,9 @@ def check_connection(report, truth, rounds):
     task = one(report.tasks, kind="descriptor", descriptor=truth.descriptor)
     check_equal(task.what, "connection", name)
     check_equal(task.polls, rounds, f"polls of {name}")
-    check_near(task.scheduled_ns, truth.scheduled_ns, f"{name}, scheduled")
-    check_near(task.blocked_ns, truth.blocked_ns, f"{name}, blocked")
-    check_near(task.response_ns.max, truth.answer_max_ns, f"{name}, slowest answer")
+    check_near(report, task.scheduled_ns, truth.scheduled_ns, f"{name}, scheduled")
+    check_near(report, task.blocked_ns, truth.blocked_ns, f"{name}, blocked")
+    check_near(report, task.response_ns.max, truth.answer_max_ns, f"{name}, slowest answer")
     check_equal([task.bytes_in, task.bytes_out, task.response_ns.count], [ROUNDS] * 3, name)
     check("127.0.0.1:" in task.name, f"{name} is called {task.name!r}")
     life = task.running_ns + task.scheduled_ns + task.blocked_ns + task.idle_ns
@@ -34,13 +40,13 @@ def check_running(report, truth):
     """Not of the last in the batch, whose running lasts until the next wait."""
     for connection in truth.connections[:2]:
         task = one(report.tasks, kind="descriptor", descriptor=connection.descriptor)
-        check_near(task.running_ns, connection.running_ns, "running")
-        check_near(task.max_poll_ns, connection.longest_ns, "longest")
+        check_near(report, task.running_ns, connection.running_ns, "running")
+        check_near(report, task.max_poll_ns, connection.longest_ns, "longest")
 
 
-def test_states_in_a_loop_of_poll(t):
-    """The same of a loop of poll, in which nothing is registered."""
-    run = t.run(["tasks", "poll"])
+def check_poll_loop(t, call):
+    """The same of a loop in which nothing is registered."""
+    run = t.run(["tasks", call])
     report = t.report(t.trace())
     for truth in run.truth.connections:
         check_connection(report, truth, run.truth.rounds)
@@ -48,9 +54,24 @@ def test_states_in_a_loop_of_poll(t):
     check_equal(one(report.loops, kind="poll").turns, run.truth.rounds, "turns")
 
 
-def test_states_of_connections(t):
-    """States, answers and parents of the tasks of an epoll loop."""
-    run = t.run(["tasks"])
+def test_states_in_a_loop_of_poll(t):
+    check_poll_loop(t, "poll")
+
+
+def test_states_in_a_loop_of_ppoll(t):
+    check_poll_loop(t, "ppoll")
+
+
+def test_states_in_a_loop_of_select(t):
+    check_poll_loop(t, "select")
+
+
+def test_states_in_a_loop_of_pselect(t):
+    check_poll_loop(t, "pselect")
+
+
+def check_epoll_loop(t, *mode):
+    run = t.run(["tasks", *mode])
     report = t.report(t.trace())
     listener = one(report.tasks, what="listener", descriptor=run.truth.listener)
     check_equal(listener.accepts, 3, "accepts")
@@ -60,3 +81,15 @@ def test_states_of_connections(t):
     check_running(report, run.truth)
     check_equal(one(report.loops).response_ns.count, 3 * run.truth.rounds, "answers")
 
+
+def test_states_of_connections(t):
+    """States, answers and parents of the tasks of an epoll loop."""
+    check_epoll_loop(t)
+
+
+def test_edge_triggered(t):
+    check_epoll_loop(t, "edge")
+
+
+def test_one_shot(t):
+    check_epoll_loop(t, "oneshot")

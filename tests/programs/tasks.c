@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Three connections of one listener: one computes 5 ms a request, one waits 6 ms for a lock, one
 // answers at once. The program measures what each waited in the batch, ran, was blocked and took to
-// answer, and prints it. `tasks poll` does the same with poll in place of epoll.
+// answer, and prints it. `tasks poll` does the same with poll in place of epoll; so do ppoll,
+// select and pselect; `edge` and `oneshot` are epoll with EPOLLET and EPOLLONESHOT.
 #include "program.h"
 
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 
 enum { CONNECTIONS = 3, ROUNDS = 30, COMPUTES = 0, LOCKS = 1, COMPUTE_MS = 5, HOLD_MS = 6 };
@@ -67,19 +69,43 @@ static NOINLINE void handle(connection_t *one, int round) {
   if (end - asked > one->answer_max_ns) one->answer_max_ns = end - asked;
 }
 
+static const char *mode = "epoll";
+static bool is_mode(const char *name) { return !strcmp(mode, name); }
+
 static void turn_epoll(int round) {
   struct epoll_event ready[8];
   int count = epoll_wait(epoll, ready, 8, -1);
   returned_ns = now_ns();
   REQUIRE(count == CONNECTIONS);
   for (int i = 0; i < count; i++) handle(ready[i].data.ptr, round);
+  for (int i = 0; i < count && is_mode("oneshot"); i++) {
+    const connection_t *one = ready[i].data.ptr;
+    ready[i].events = EPOLLIN | EPOLLONESHOT;
+    REQUIRE(epoll_ctl(epoll, EPOLL_CTL_MOD, one->descriptor, &ready[i]) == 0);
+  }
 }
 
-static void turn_poll(int round) {
+static int wait_poll(void) {
   struct pollfd asked[CONNECTIONS];
   for (int i = 0; i < CONNECTIONS; i++)
     asked[i] = (struct pollfd){.fd = connections[i].descriptor, .events = POLLIN};
-  int count = poll(asked, CONNECTIONS, -1);
+  return is_mode("poll") ? poll(asked, CONNECTIONS, -1) : ppoll(asked, CONNECTIONS, NULL, NULL);
+}
+
+static int wait_select(void) {
+  fd_set readable;
+  int highest = 0;
+  FD_ZERO(&readable);
+  for (int i = 0; i < CONNECTIONS; i++) {
+    FD_SET(connections[i].descriptor, &readable);
+    if (connections[i].descriptor > highest) highest = connections[i].descriptor;
+  }
+  return is_mode("select") ? select(highest + 1, &readable, NULL, NULL, NULL)
+                           : pselect(highest + 1, &readable, NULL, NULL, NULL, NULL);
+}
+
+static void turn_poll(int round) {
+  int count = is_mode("poll") || is_mode("ppoll") ? wait_poll() : wait_select();
   returned_ns = now_ns();
   REQUIRE(count == CONNECTIONS);
   for (int i = 0; i < CONNECTIONS; i++) handle(&connections[i], round);
@@ -100,6 +126,7 @@ static void begin(void) {
     REQUIRE(connect(one->client, (struct sockaddr *)&address, sizeof address) == 0);
     REQUIRE((one->descriptor = accept(listener, NULL, NULL)) >= 0);
     event.data.ptr = one;
+    event.events = EPOLLIN | (is_mode("edge") ? EPOLLET : is_mode("oneshot") ? EPOLLONESHOT : 0);
     REQUIRE(epoll_ctl(epoll, EPOLL_CTL_ADD, one->descriptor, &event) == 0);
   }
 }
@@ -140,8 +167,9 @@ static void print_truth(int rounds) {
 }
 
 int main(int argc, char **argv) {
-  bool polls = argc > 1 && !strcmp(argv[1], "poll");
   pthread_t holder;
+  if (argc > 1) mode = argv[1];
+  bool polls = strstr(mode, "poll") == mode || strstr(mode, "ppoll") || strstr(mode, "select");
   begin();
   REQUIRE_0(pthread_create(&holder, NULL, holder_main, NULL));
   ask_all();

@@ -364,6 +364,20 @@ START_TEST(poll_again_and_again_is_a_loop_from_its_second_wait) {
 }
 END_TEST
 
+START_TEST(who_polls_one_descriptor_keeps_nobody_waiting) {
+  for (uint64_t at = 1; at <= 3; ++at) {
+    feed_at(&feed, 100 * at * MS);
+    feed_event(&feed, 1, TRACE_POLL, 70, trace_zigzag(1), 1, 1000, trace_zigzag(-1));
+    feed_at(&feed, 100 * at * MS);
+    feed_event(&feed, 1, TRACE_READY_DESCRIPTOR, 0, EPOLLIN, 21, 0, 0);
+  }
+  feed_end(&feed);
+  const loop_t *polls = loops_get(models_loops(feed.models), 1);
+  ck_assert_uint_gt(polls->turn_ns.max, 90 * MS);
+  ck_assert_uint_eq(polls->stall_count, 0);
+}
+END_TEST
+
 START_TEST(one_wait_in_poll_is_no_loop) {
   poll_at(10 * MS, 1 * MS, 70, (int[]){21}, 1);
   poll_at(90 * MS, 1 * MS, 71, (int[]){21}, 1);
@@ -534,6 +548,7 @@ Suite *models_loops_suite(void) {
                           answer_time_is_from_first_bytes_in_to_first_bytes_out,
                           wake_up_is_from_the_write_to_the_return_of_the_wait,
                           wake_up_seen_before_the_write_returned,
+                          who_polls_one_descriptor_keeps_nobody_waiting,
                           what_was_read_without_a_wait_wakes_nobody_later,
                           turn_of_poll_ends_with_its_last_descriptor,
                           kinds_follow_from_the_calls_that_made_them};
