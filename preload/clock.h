@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <x86intrin.h>
 
-extern bool clock_is_tsc;
+extern bool clock_is_tsc __attribute__((visibility("hidden")));
 
 // Decides which clock it is. Called once, in the constructor, before any other.
 void clock_choose(void);

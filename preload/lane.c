@@ -123,7 +123,7 @@ static bool lane_drop_oldest(lane_t *lane) {
   const size_t length = trace_record_parse(from, (size_t)(lane->data_end - from), &record);
   if (length == 0) return false;
   if (record.kind != 0) lane_count_lost(lane, record.kind);
-  if (record.kind == TRACE_STACK) lane->stacks_stale = true;
+  if (record.kind == TRACE_STACK) stacks_forget(lane->stacks);
   atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
   return true;
 }
@@ -235,7 +235,7 @@ static void lane_define_stack(void *arg, uint32_t number, const uint64_t *frames
   if (count > TRACE_PAYLOAD_MAX - 1) count = TRACE_PAYLOAD_MAX - 1, truncated = true;
   uint64_t *to = lane_payload_begin(lane, TRACE_STACK, count + 1);
   if (!to) {
-    lane->stacks_stale = true;
+    stacks_forget(lane->stacks);
     return;
   }
   to[0] = truncated ? TRACE_STACK_TRUNCATED : 0;
@@ -257,16 +257,6 @@ static void lane_define_module(void *arg, const trace_module_t *module, const ui
 
 stacks_sink_t lane_sink(lane_t *lane) {
   return (stacks_sink_t){lane, lane_define_stack, lane_define_module};
-}
-
-uint32_t lane_stack_take(lane_t *lane, const stacks_origin_t *origin) {
-  if (unlikely(!lane->stacks)) return 0;
-  if (unlikely(lane->stacks_stale)) {
-    stacks_forget(lane->stacks);
-    lane->stacks_stale = false;
-  }
-  const stacks_sink_t sink = lane_sink(lane);
-  return stacks_number(lane->stacks, origin, &sink);
 }
 
 // ---- pending -------------------------------------------------------------------------------

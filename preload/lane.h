@@ -45,6 +45,7 @@ typedef struct lane {
   uintptr_t pend_cfa;  // CFA of the hook that called lane_pend; 0: no call is pending
   uintptr_t heap_cfa;  // CFA of the hook whose real call is inside the allocator; 0: none
   stacks_t *stacks;    // NULL: no memory for stacks
+  stacks_sink_t sink;  // where their definitions go: into this lane
   uint32_t index;      // of the ring
   uint32_t tid;
   uint64_t handle;                     // pthread_self()
@@ -52,11 +53,11 @@ typedef struct lane {
   uint32_t beat;                       // of the session, when the last anchor was taken
   uint64_t timed_lock;                 // the lock whose hold is being timed from end to end
   uint64_t contended[LANE_CONTENDED];  // locks that somebody waited for: their holds are all timed
-  bool stacks_stale;                 // a definition was dropped: numbers given out so far are void
-  uint32_t known_sites[LANE_SITES];  // lock and call site, hashed: their stack was taken already
+  uint32_t known_sites[LANE_SITES];    // lock and call site, hashed: their stack was taken already
 } lane_t;
 
-extern __thread lane_t *lane_current __attribute__((tls_model("initial-exec")));
+extern __thread lane_t *lane_current
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 // The slow half of lane_enter: claims a ring, tells a nested call from a stale guard, ends a wait
 // that a cancellation or longjmp left behind.
@@ -73,7 +74,6 @@ void lane_record_text(lane_t *lane, unsigned kind, uint32_t stack, uint64_t id, 
                       size_t length);
 void lane_record_long(lane_t *lane, unsigned kind, uint32_t stack, uint64_t arg, int count,
                       uint64_t a, uint64_t b, uint64_t c);
-uint32_t lane_stack_take(lane_t *lane, const stacks_origin_t *origin);
 
 // Enters the record path. `kind` is what is counted as lost where a nested call is passed through.
 static inline lane_t *lane_enter(const stacks_origin_t *origin, unsigned kind) {
@@ -115,6 +115,10 @@ static inline void lane_leave_heap(lane_t *lane) {
 static inline void lane_end_heap(lane_t *lane) {
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   lane->heap_cfa = 0;
+}
+
+static inline uint32_t lane_stack_take(lane_t *lane, const stacks_origin_t *origin) {
+  return stacks_number(lane->stacks, origin, &lane->sink);
 }
 
 // The number of the caller's stack; 0 where stacks are off or cannot be taken.
@@ -182,7 +186,7 @@ static inline __attribute__((always_inline)) void lane_record(lane_t *lane, unsi
 // Whether the next record has to be an anchor: one in LANE_ANCHOR, and the first after each beat of
 // the writer (5 ms while there is work), so that the time of an unstamped record is known to the
 // shorter of the two.
-static inline bool lane_needs_anchor(lane_t *lane) {
+static inline __attribute__((always_inline)) bool lane_needs_anchor(lane_t *lane) {
   const uint32_t beat = atomic_load_explicit(&recorder_session->beat, memory_order_relaxed);
   if (likely(lane->untimed_left > 0 && beat == lane->beat)) {
     lane->untimed_left--;
@@ -216,7 +220,8 @@ static inline void lane_note_contended(lane_t *lane, uint64_t lock) {
   lane->contended[lock >> 3 & (LANE_CONTENDED - 1)] = lock;
 }
 
-static inline void lane_record_acquire(lane_t *lane, uint32_t stack, uint32_t bits, uint64_t lock) {
+static inline __attribute__((always_inline)) void
+lane_record_acquire(lane_t *lane, uint32_t stack, uint32_t bits, uint64_t lock) {
   const bool anchor = lane_needs_anchor(lane);
   if (unlikely(anchor)) lane->timed_lock = lock;
   if (unlikely(anchor || lane_is_contended(lane, lock)))
@@ -226,7 +231,8 @@ static inline void lane_record_acquire(lane_t *lane, uint32_t stack, uint32_t bi
 }
 
 // `waiters`: the lock word says that somebody waits now.
-static inline void lane_record_release(lane_t *lane, uint32_t bits, uint64_t lock, bool waiters) {
+static inline __attribute__((always_inline)) void lane_record_release(lane_t *lane, uint32_t bits,
+                                                                      uint64_t lock, bool waiters) {
   const bool anchor = lane_needs_anchor(lane);
   if (unlikely(waiters)) lane_note_contended(lane, lock);
   if (unlikely(anchor || lane->timed_lock == lock || lane_is_contended(lane, lock))) {

@@ -90,6 +90,7 @@ static void lanes_attach(uint32_t index) {
   lane->heap_cfa = 0;
   lane->tid = (uint32_t)system_call(SYS_gettid);
   lane->handle = (uint64_t)pthread_self();
+  lane->sink = lane_sink(lane);
   lane->ring = ring;
   lanes_give_stacks(lane);
 }

@@ -15,6 +15,8 @@
 // Families of hooks that can be switched off as a whole. A hook of a family that is off jumps to
 // the real function and does nothing else. Of the heap all may be kept, or a sample.
 enum { RECORDER_HEAP_OFF = 0, RECORDER_HEAP_ALL = 1, RECORDER_HEAP_SAMPLED = 2 };
+// None of this is exported, so no access goes through the GOT.
+#pragma GCC visibility push(hidden)
 typedef struct {
   uint8_t heap;  // RECORDER_HEAP_*
   bool lock;
@@ -33,6 +35,8 @@ extern uint64_t recorder_heap_distance;    // mean distance of samples, bytes (f
 
 // Where the code of the allocator behind malloc is, if it is not libc's; size 0 if it is.
 extern uint64_t recorder_allocator_start, recorder_allocator_size;
+
+#pragma GCC visibility pop
 
 // Index of this process in recorder_session->processes. Registers a forked child the first time
 // it is called there. -1: no place was left, or recording is off. Signal-safe, no syscalls but

@@ -20,18 +20,26 @@ enum {
   MEMO_WAYS = 4,
   MEMO_TAG_BITS = 24,
   MEMO_WORDS = 16384,
+  MEMO_STRIDE = 4,
+  MEMO_NEEDS_RBP = 1 << 15,
 };
+// The walk ended outside of all modules, where one may have been loaded since: such a number has
+// to be looked at each time. Numbers never have so many evictions.
+#define MEMO_OUTSIDE UINT32_MAX
 
-// What an entry begins with; values of the trail follow, then its offsets.
+// What an entry begins with; values of the trail follow, then its offsets. Both are filled up to
+// whole MEMO_STRIDEs with the last word, which is compared again: a loop without a rest.
 typedef struct {
   uint64_t ip, cfa, rbp;  // of the origin
-  uint32_t evictions;     // of numbers, when `number` was last seen to stand
+  uint32_t evictions;     // of numbers, when `number` was last seen to stand, or MEMO_OUTSIDE
   uint16_t number;
-  uint16_t count : 14, needs_rbp : 1, outside : 1;
-  uint64_t hash;  // of the stack
+  uint16_t count;  // of words, with MEMO_NEEDS_RBP
+  uint64_t hash;   // of the stack
 } memo_entry_t;
 _Static_assert(sizeof(memo_entry_t) == 40, "whole words, none of them padding");
 _Static_assert(STACKS_NUMBERS <= UINT16_MAX, "a number fits");
+_Static_assert((int)TRAIL_MAX < (int)MEMO_NEEDS_RBP, "a count fits");
+_Static_assert(MEMO_STRIDE == 4, "trail_stands compares four at a time");
 
 // All-zero is a valid state.
 typedef struct {
@@ -40,13 +48,63 @@ typedef struct {
   uint64_t log[MEMO_WORDS];
 } memo_t;
 
-// The number of the stack that ends in `origin` if it is a stack met before whose number stands,
-// else 0.
-uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin, numbers_t *numbers);
 // Keeps the stack that was just walked, where its trail tells all.
 void memo_keep(memo_t *memo, const stacks_origin_t *origin, const walk_t *walk, uint32_t number,
                uint64_t hash, uint32_t evictions);
 
 static inline void memo_forget(memo_t *memo) { memo->end += MEMO_WORDS + 1; }
+
+// ---- finding: the hot path -----------------------------------------------------------------
+
+static inline uint64_t origin_mix(const stacks_origin_t *origin) {
+  return (origin->ip + origin->cfa * UINT64_C(0xd6e8feb86659fd93)) * UINT64_C(0x9e3779b97f4a7c15);
+}
+static inline uint64_t *origin_set(memo_t *memo, uint64_t mixed) {
+  return memo->ways[mixed >> (64 - MEMO_SET_BITS)];
+}
+static inline uint64_t *entry_values(memo_entry_t *entry) { return (uint64_t *)(entry + 1); }
+static inline uint32_t entry_count(const memo_entry_t *entry) {
+  return entry->count & (MEMO_NEEDS_RBP - 1);
+}
+
+// Innermost first, and no further than to the first difference: each word is known to be memory
+// of the stack only because those before it are the same.
+static inline __attribute__((always_inline, no_sanitize("address"))) bool
+trail_stands(memo_entry_t *entry, uint32_t count, uint64_t cfa) {
+  const uint64_t *values = entry_values(entry), *end = values + count;
+  const uint32_t *offsets = (const uint32_t *)end;
+  for (; values < end; values += MEMO_STRIDE, offsets += MEMO_STRIDE)
+    if (memory_peek(cfa + offsets[0], 8) != values[0] ||
+        memory_peek(cfa + offsets[1], 8) != values[1] ||
+        memory_peek(cfa + offsets[2], 8) != values[2] ||
+        memory_peek(cfa + offsets[3], 8) != values[3])
+      return false;
+  return true;
+}
+
+// The entry of a way if its stack is the one that ends in `origin`, else NULL. An entry that is
+// alive and has that origin and those words is the right one, whatever its tag.
+static inline __attribute__((always_inline)) memo_entry_t *
+memo_entry(memo_t *memo, uint64_t way, const stacks_origin_t *origin) {
+  const uint64_t position = way >> MEMO_TAG_BITS;
+  if (memo->end - position > MEMO_WORDS) return NULL;
+  memo_entry_t *entry = (memo_entry_t *)&memo->log[position % MEMO_WORDS];
+  if (entry->ip != origin->ip || entry->cfa != origin->cfa) return NULL;
+  if (entry->count & MEMO_NEEDS_RBP && entry->rbp != origin->rbp) return NULL;
+  return trail_stands(entry, entry_count(entry), origin->cfa) ? entry : NULL;
+}
+
+// The number of the stack that ends in `origin` if it is the last that was found in its set and
+// nothing has happened to it, else 0: what a call mostly needs, and little enough for the registers
+// that a function need not save.
+static inline __attribute__((always_inline)) uint32_t
+memo_find_first(memo_t *memo, const stacks_origin_t *origin, const numbers_t *numbers) {
+  const memo_entry_t *entry = memo_entry(memo, *origin_set(memo, origin_mix(origin)), origin);
+  return likely(entry && entry->evictions == numbers->evictions) ? entry->number : 0;
+}
+
+// The number of the stack that ends in `origin` if it is a stack met before whose number stands,
+// else 0.
+uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin, const numbers_t *numbers);
 
 #endif

@@ -56,7 +56,7 @@ uint32_t numbers_reserve(numbers_t *numbers) {
   if (numbers->count < STACKS_NUMBERS) return numbers->count + 1;
   uint32_t number = numbers->victim + 1, bits = numbers->bits;
   numbers->victim = number % STACKS_NUMBERS;
-  numbers->evictions++;
+  numbers->evictions = (numbers->evictions + 1) % UINT32_MAX;  // never MEMO_OUTSIDE
   uint64_t hash = numbers->hashes[number - 1];
   if (!hash || !bits) {
     numbers->hashes[number - 1] = 0;
@@ -87,6 +87,6 @@ void numbers_give(numbers_t *numbers, uint32_t number, uint64_t hash) {
 void numbers_forget(numbers_t *numbers) {
   numbers->bits = 0;
   fence();
-  numbers->evictions++;
+  numbers->evictions = (numbers->evictions + 1) % UINT32_MAX;  // never MEMO_OUTSIDE
   numbers->count = numbers->victim = 0;
 }

@@ -58,7 +58,7 @@ typedef struct {
 // Words are zero where there is nothing.
 extern _Atomic uint64_t rules_words[RULES_WORDS];
 // Greater after every dlclose. Its low RULES_GENERATION_BITS are never all 0, so no key is 0.
-extern _Atomic uint64_t rules_generation;
+extern _Atomic uint64_t rules_generation __attribute__((visibility("hidden")));
 
 // The multiplier is odd, so the product has all 47 bits of the address, mixed: the top ones choose
 // the line, the others stay in the word.

@@ -65,7 +65,9 @@ static void stacks_renew(stacks_t *stacks, uint64_t generation) {
   stacks->generation = generation;
 }
 
-void stacks_forget(stacks_t *stacks) { stacks->generation = 0; }
+void stacks_forget(stacks_t *stacks) {
+  if (stacks) stacks->generation = 0;
+}
 
 void stacks_modules_changed(void) { rules_forget(); }
 
@@ -83,8 +85,8 @@ static uint32_t stack_walk(stacks_t *stacks, const stacks_origin_t *origin, uint
   return 0;
 }
 
-static __attribute__((noinline)) uint32_t
-number_walked(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
+static uint32_t number_walked(stacks_t *stacks, const stacks_origin_t *origin,
+                              const stacks_sink_t *sink) {
   uint64_t hash;
   if (!stacks_ready()) return 0;
   uint32_t number = stack_walk(stacks, origin, &hash);
@@ -93,14 +95,22 @@ number_walked(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink
   return number;
 }
 
-uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
-  if (unlikely(!stacks)) return 0;
+static __attribute__((noinline)) uint32_t
+number_sought(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
+  if (!stacks) return 0;
   uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_relaxed);
-  if (likely(stacks->generation == generation)) {
-    uint32_t number = memo_find(&stacks->memo, origin, &stacks->numbers);
+  uint32_t number = 0;
+  if (stacks->generation == generation) number = memo_find(&stacks->memo, origin, &stacks->numbers);
+  return number ? number : number_walked(stacks, origin, sink);
+}
+
+uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
+  uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_relaxed);
+  if (likely(stacks && stacks->generation == generation)) {
+    uint32_t number = memo_find_first(&stacks->memo, origin, &stacks->numbers);
     if (likely(number)) return number;
   }
-  return number_walked(stacks, origin, sink);
+  return number_sought(stacks, origin, sink);
 }
 
 // ---- announcing ----------------------------------------------------------------------------

@@ -42,7 +42,7 @@ typedef struct stacks stacks_t;
 #define STACKS_MEMORY ((size_t)288 * 1024)
 
 // Where definitions go. Called by stacks_number, in its thread, with nothing held; may not call
-// back into stacks. What is passed lives until the function returns.
+// back into stacks, but for stacks_forget. What is passed lives until the function returns.
 typedef struct {
   void *arg;
   // Before a number is returned for the first time, and again where it now means another stack.
@@ -67,7 +67,8 @@ typedef struct {
 // harmless.
 uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink);
 
-// The lane goes to another process or trace: its numbers and modules are void.
+// The lane goes to another process or trace, or a definition got lost: its numbers and modules are
+// void from the next stacks_number on. May be called by a sink; NULL is no lane.
 void stacks_forget(stacks_t *stacks);
 
 // Tells `sink` (define_module only) of all modules now loaded, and makes stacks ready.
