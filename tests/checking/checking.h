@@ -12,10 +12,9 @@
 // that are not EQUAL are what the two unwinders are known to do otherwise.
 #define CHECKING_CLASS_TABLE(CLASS)                                                                \
   CLASS(EQUAL, "equal", "the recorder's stack is libunwind's, frame for frame")                    \
-  CLASS(                                                                                           \
-      NO_RULES, "no-rules",                                                                        \
-      "code without unwind information (a JIT): the recorder ends there and marks the stack, as "  \
-      "libgcc ends; libunwind follows frame pointers, if they are any")                            \
+  CLASS(NO_RULES, "no-rules",                                                                      \
+        "code without unwind information (a JIT): the recorder ends and marks the stack, as "      \
+        "libgcc ends; libunwind follows frame pointers, if they are any")                          \
   CLASS(STALE, "stale-cache",                                                                      \
         "libunwind used rules of a module that had gone; its cache flushed, it agrees")            \
   CLASS(UNWIND_ALONE, "libunwind-alone",                                                           \

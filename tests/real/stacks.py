@@ -32,7 +32,7 @@ class Checked:
     def read(self):
         """{class: stacks}, and the examples of what was not equal."""
         with open(f"{self.t.source}/tests/checking/checking.h") as file:
-            names = re.findall(r'^  CLASS\(\w+,[\s\\]*"([\w-]+)"', file.read(), re.M)
+            names = re.findall(r'^ +CLASS\([\s\\]*\w+,[\s\\]*"([\w-]+)"', file.read(), re.M)
         with open(self.path, "rb") as file:
             data = file.read()
         values = struct.unpack_from(f"<{COUNTERS}Q", data)
