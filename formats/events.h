@@ -159,7 +159,7 @@ typedef enum {
         "one of the events that the epoll-wait before returned")                                   \
   EVENT(84, READ, "read", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                         \
         WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")),                                    \
-        "read from a descriptor that is, or was, in an epoll set")                                 \
+        "read from a descriptor that is, or was, in a loop, or was accepted from one that is")     \
   EVENT(85, WRITE, "write", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                       \
         WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")), "written to such a descriptor")    \
   EVENT(86, ACCEPT, "accept", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "listener"),                      \

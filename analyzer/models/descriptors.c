@@ -116,6 +116,11 @@ void descriptors_accepted(descriptors_t *descriptors, int32_t descriptor, uint32
   begin(descriptors, descriptor, DESCRIPTOR_CONNECTION)->parent = listener;
 }
 
+void descriptors_note_task(descriptors_t *descriptors, int32_t descriptor) {
+  descriptor_t *one = address_map_get(&descriptors->open, key_of(descriptor));
+  if (one) one->was_task = true;
+}
+
 bool descriptors_step(descriptors_t *descriptors, const reader_event_t *event, int32_t *changed) {
   *changed = (int32_t)event->arg;
   switch (event->kind) {

@@ -33,6 +33,7 @@ typedef struct {
   descriptor_kind_t kind;
   uint32_t parent;  // id of the listener's task that accepted it, 0: none known
   int32_t other;    // the other end of a pipe or pair, itself for an eventfd; -1: none
+  bool was_task;    // since it was opened
   char *name;       // addresses or path, NULL: not recorded
 } descriptor_t;
 
@@ -46,6 +47,8 @@ const descriptor_t *descriptors_get(const descriptors_t *descriptors, int32_t de
 bool descriptors_step(descriptors_t *descriptors, const reader_event_t *event, int32_t *changed);
 // A connection was accepted from the listener whose task that is (0: it has none).
 void descriptors_accepted(descriptors_t *descriptors, int32_t descriptor, uint32_t listener);
+// It is a task now. Does nothing where nothing is known of it.
+void descriptors_note_task(descriptors_t *descriptors, int32_t descriptor);
 // The number means something else from now on.
 void descriptors_forget(descriptors_t *descriptors, int32_t descriptor);
 

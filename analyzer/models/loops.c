@@ -208,7 +208,7 @@ static void step_close(loops_t *loops, const reader_event_t *event) {
   task_t *task = tasks_live(loops->tasks, descriptor);
   if (task) {
     loop_t *loop = loops->items[task->loop - 1];
-    if (loop->registered) --loop->registered;
+    if (loop->registered && !task->adopted) --loop->registered;
     clear_token(loops, task->loop, task->token, task->id);
   }
   bool last = task && is_last_of_poll(loops, event->thread, task);
@@ -262,9 +262,9 @@ static void account_share(loops_t *loops, const turn_t *turn, turn_share_t *shar
   uint64_t length = share->until - share->start;
   uint64_t blocked = turn_share_blocked(turn, share);
   if (blocked > length) blocked = length;
-  task->scheduled_ns += share->start - turn->from;
-  if (share->start - turn->from > task->max_scheduled_ns)
-    task->max_scheduled_ns = share->start - turn->from;
+  uint64_t waited = share->unasked ? 0 : share->start - turn->from;
+  task->scheduled_ns += waited;
+  if (waited > task->max_scheduled_ns) task->max_scheduled_ns = waited;
   task->running_ns += length - blocked;
   task->blocked_ns += blocked;
   if (length > task->max_poll_ns) task->max_poll_ns = length;
@@ -281,7 +281,7 @@ void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
   histogram_add(&loop->turn_ns, until - turn->from);
   for (uint32_t at = 0; at < turn->share_count; ++at) {
     turn_share_t *share = &turn->shares[at];
-    histogram_add(&loop->lag_ns, share->start - turn->from);
+    if (!share->unasked) histogram_add(&loop->lag_ns, share->start - turn->from);
     loop->lags_estimated += !share->known;
     account_share(loops, turn, share);
     if (loops->watcher->calls)
@@ -476,8 +476,23 @@ static void step_pending(loops_t *loops, const reader_event_t *event) {
     block_begin(thread, event);
 }
 
+// A connection that its loop serves before it asks for it: it has a share of the turn without
+// having waited for one.
+static task_t *adopt_connection(loops_t *loops, const reader_event_t *event, uint64_t from) {
+  turn_t *turn = &loops_thread(loops, event->thread)->turn;
+  if (!turn->active || event->kind == TRACE_ACCEPT) return NULL;
+  if (from < turn->from) from = turn->from;
+  task_t *task = tasks_adopt(loops->tasks, (int32_t)event->arg, turn->loop, from);
+  if (!task) return NULL;
+  ARRAY_RESERVE(turn->shares, turn->share_capacity, turn->share_count + 1);
+  turn->shares[turn->share_count++] =
+      (turn_share_t){.task = task->id, .known = true, .unasked = true, .start = from};
+  return task;
+}
+
 static void step_call(loops_t *loops, const reader_event_t *event, uint64_t from) {
   const task_t *task = tasks_live(loops->tasks, (int32_t)event->arg);
+  if (!task) task = adopt_connection(loops, event, from);
   note_handling(loops, event, (int32_t)event->arg, from);
   const descriptor_t *known = tasks_descriptor(loops->tasks, (int32_t)event->arg);
   if (known && event->kind == TRACE_READ) note_read(loops, event, known->kind, from);

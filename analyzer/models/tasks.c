@@ -102,12 +102,25 @@ task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64
   task_t *task = tasks_live(tasks, descriptor);
   if (!task) {
     task = begin_task(tasks, descriptor);
+    task->created_ns = time;
+    descriptors_note_task(tasks->descriptors, descriptor);
+  }
+  if (!task->registrations || task->adopted) {
     task->loop = loop;
     task->token = token;
     task->site = stack;
-    task->created_ns = time;
   }
-  ++task->registrations;
+  if (!task->adopted) ++task->registrations;
+  task->adopted = false;
+  return task;
+}
+
+task_t *tasks_adopt(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t time) {
+  const descriptor_t *known = descriptors_get(tasks->descriptors, descriptor);
+  if (!known || known->kind != DESCRIPTOR_CONNECTION || !known->parent || known->was_task)
+    return NULL;
+  task_t *task = tasks_register(tasks, descriptor, loop, 0, 0, time);
+  task->adopted = true;
   return task;
 }
 
@@ -145,9 +158,11 @@ static void count_bytes(int64_t result, uint64_t *calls, uint64_t *bytes) {
 }
 
 static void note_accept(tasks_t *tasks, task_t *listener, int64_t result) {
-  if (listener) ++listener->accepts;
   if (result < 0) return;
-  if (listener) listener->kind = DESCRIPTOR_LISTENER;
+  if (listener) {
+    ++listener->accepts;
+    listener->kind = DESCRIPTOR_LISTENER;
+  }
   descriptors_accepted(tasks->descriptors, (int32_t)result, listener ? listener->id : 0);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Descriptor tasks: a descriptor registered in an epoll instance, from ADD to DEL or close, or one
-// that a poll or select loop found ready, from then to its close. (A thread is a task too: its
-// figures are in threads.h.)
+// that a poll or select loop found ready, from then to its close, or an accepted connection that a
+// loop serves without either. (A thread is a task too: its figures are in threads.h.)
 //
 //   running + scheduled + blocked + idle = ended_ns - created_ns
 //
@@ -54,6 +54,7 @@ typedef struct {
   // Private: epoll instances that hold it; whether an error was seen; where it stands in the batch
   // of which thread's turn.
   uint32_t registrations;
+  bool adopted;                 // the one registration is none: tasks_adopt
   bool failed, asked;           // asked: bytes came, no answer yet
   uint64_t asked_ns, woken_ns;  // since when; written to at the other end, not seen yet (0: none)
   uint32_t woken_by;            // thread that did
@@ -79,6 +80,9 @@ task_t *tasks_find(tasks_t *tasks, uint32_t id);  // live or kept; NULL: dropped
 // One registration more; makes the task with the first.
 task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t token,
                        uint32_t stack, uint64_t time);
+// A connection of a known listener that a loop serves before it registers it, or without: a task
+// from the first call on it in a turn. NULL: it is no such connection.
+task_t *tasks_adopt(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t time);
 // One registration less, or `closed`: all of them. Ends the task when none is left.
 void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time);
 // A READ, WRITE or ACCEPT event. The time from request to answer where it ends one, else 0.

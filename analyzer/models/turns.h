@@ -13,7 +13,8 @@ enum { TURN_SPANS_MAX = 65536 };
 // One event of the batch: its task (0: token not known) and when its handling began.
 typedef struct {
   uint32_t task;
-  bool known;  // `start` is a call that was seen, not interpolated
+  bool known;    // `start` is a call that was seen, not interpolated
+  bool unasked;  // no event of the batch: the loop served it nevertheless
   uint64_t start, until;
 } turn_share_t;
 

@@ -23,6 +23,8 @@ static void accept_end(hook_wait_t *wait, const stacks_origin_t *origin, int lis
   if (connection >= 0 && process_is_recorded()) {
     descriptor_add(&descriptor_known, connection);
     descriptor_add(&descriptor_named, connection);
+    // haproxy reads before it asks epoll, which for a short connection may be never.
+    if (descriptor_is_watched(listener)) descriptor_watch(connection);
     description_record(lane, connection, NULL, 0);
   }
   lane_leave(lane);

@@ -224,6 +224,36 @@ START_TEST(accepted_descriptor_has_its_listener_as_parent) {
 }
 END_TEST
 
+// As haproxy does: it reads at once, and asks the loop only where there is nothing yet.
+START_TEST(connection_that_is_served_before_it_is_registered_is_a_task) {
+  control(EPOLL_CTL_ADD, LISTENER, 100, 44);
+  turn(10 * MS, 0, (uint64_t[]){100}, 1);
+  feed_event(&feed, 1, TRACE_ACCEPT, 45, LISTENER, trace_zigzag(8), 10, 0);
+  feed_event(&feed, 1, TRACE_ACCEPT, 45, LISTENER, trace_zigzag(9), 10, 0);
+  feed_event(&feed, 1, TRACE_ACCEPT, 45, LISTENER, trace_zigzag(-EAGAIN), 10, 0);
+  read_from(12 * MS, 9, 5, 0);
+  feed_at(&feed, 14 * MS);
+  feed_event(&feed, 1, TRACE_WRITE, 0, 9, trace_zigzag(5), 0, 0);
+  control(EPOLL_CTL_ADD, 9, 109, 46);
+  turn(20 * MS, 5 * MS, (uint64_t[]){109}, 1);
+  control(EPOLL_CTL_DEL, 9, 0, 0);
+  read_from(21 * MS, 9, 5, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(task(LISTENER)->accepts, 2);
+  const task_t *served = task(9);
+  ck_assert_uint_eq(served->parent, task(LISTENER)->id);
+  ck_assert_uint_eq(served->created_ns, 12 * MS);
+  ck_assert_uint_eq(served->site, 46);
+  ck_assert_uint_eq(served->polls, 1);
+  ck_assert_uint_eq(served->responses, 1);
+  ck_assert_uint_le(served->max_scheduled_ns, 1000);  // of its second turn
+  ck_assert_uint_eq(served->running_ns, 3 * MS);      // from its read to the next wait
+  ck_assert_int_eq(served->state, TASK_STATE_COMPLETED);
+  expect_sum(served);
+  ck_assert_uint_eq(tasks_count(models_tasks(feed.models)), 5);  // one with 9, none with 8
+}
+END_TEST
+
 START_TEST(closed_descriptor_and_its_number_used_again_are_two_tasks) {
   turn(10 * MS, 0, (uint64_t[]){101}, 1);
   read_from(11 * MS, ONE, -ECONNRESET, 0);
@@ -534,6 +564,7 @@ Suite *models_loops_suite(void) {
                           blocking_call_in_a_turn_is_counted_by_site,
                           handler_that_never_returns_is_a_stall,
                           accepted_descriptor_has_its_listener_as_parent,
+                          connection_that_is_served_before_it_is_registered_is_a_task,
                           closed_descriptor_and_its_number_used_again_are_two_tasks,
                           removed_descriptor_is_completed,
                           changed_token_still_means_the_task,
