@@ -6,10 +6,11 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libzstd-dev libdw-dev
   libjansson-dev uthash-dev libxxhash-dev libiberty-dev libunwind-dev check)
 packages_test=(clang libclang-rt-14-dev clang-tidy clang-format valgrind strace heaptrack gdb git
   make binutils libc6-dbg procps python3 perl zstd man-db redis-server redis-tools nginx-light
-  memcached wrk rocksdb-tools sqlite3 pigz libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
-  libeatmydata1)
+  memcached haproxy nodejs wrk mariadb-server sysbench postgresql rocksdb-tools sqlite3 pigz
+  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 libeatmydata1)
 # Services that come with the packages above. Tests start their own.
-packages_services=(redis-server.service nginx.service memcached.service)
+packages_services=(redis-server.service nginx.service memcached.service haproxy.service
+  mariadb.service postgresql.service)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
@@ -44,7 +45,7 @@ services_disable() {
   local service
   for service in "${packages_services[@]}"; do
     case " $* " in
-      *" ${service%.service} "* | *" ${service%.service}-light "*)
+      *" ${service%.service} "* | *" ${service%.service}-light "* | *" ${service%.service}-server "*)
         as_root systemctl disable --quiet "$service" 2>/dev/null || true ;;
     esac
   done

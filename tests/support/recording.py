@@ -191,8 +191,8 @@ class Test:
                           f"expected {status}; stderr {shorten(result.stderr, 900)}")
         return result
 
-    def report(self, *traces, arguments=()):
-        return parse(self.analyze("--format", "json", *arguments, *traces).stdout)
+    def report(self, *traces, arguments=(), status=0):
+        return parse(self.analyze("--format", "json", *arguments, *traces, status=status).stdout)
 
     def text(self, *traces, arguments=()):
         return self.analyze(*arguments, *traces).stdout
