@@ -3,7 +3,7 @@
 // with -z initfirst), so that what other constructors do is seen.
 #include "formats/sampling.h"
 #include "preload/clock.h"
-#include "preload/hooks/hooks.h"
+#include "preload/hooks/descriptor.h"
 #include "preload/hooks/operators.h"
 #include "preload/lanes.h"
 #include "preload/life.h"
@@ -149,6 +149,7 @@ static void start_recording(char *const arguments[]) {
   start_main_lane();
   start_allocator();
   operators_start();
+  descriptor_start();
   on_exit(at_exit, NULL);  // the first to be registered: the last to run
   start_families();
 }

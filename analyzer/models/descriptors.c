@@ -98,6 +98,24 @@ static void opened(descriptors_t *descriptors, const reader_event_t *event) {
   }
 }
 
+// What a name says of a descriptor whose making was not seen, such as one inherited.
+static const struct {
+  const char *text;
+  descriptor_kind_t kind;
+} name_kinds[] = {
+    {"-listener ", DESCRIPTOR_LISTENER}, {"eventfd", DESCRIPTOR_WAKE_UP},
+    {"timerfd", DESCRIPTOR_TIMER},       {"signalfd", DESCRIPTOR_SIGNAL},
+    {"inotify", DESCRIPTOR_WATCH},       {"pipe", DESCRIPTOR_PIPE},
+};
+
+static descriptor_kind_t kind_of_name(const char *name) {
+  for (size_t at = 0; at < sizeof name_kinds / sizeof *name_kinds; at++) {
+    const char *found = strstr(name, name_kinds[at].text);
+    if (found && found < name + strcspn(name, " ") + 1) return name_kinds[at].kind;
+  }
+  return DESCRIPTOR_UNKNOWN;
+}
+
 static bool named(descriptors_t *descriptors, const reader_event_t *event, int32_t *changed) {
   uint64_t id;
   const char *text;
@@ -109,6 +127,7 @@ static bool named(descriptors_t *descriptors, const reader_event_t *event, int32
   descriptor_t *one = known(descriptors, *changed);
   free(one->name);
   one->name = length ? strndup(text, length) : NULL;
+  if (one->name && one->kind == DESCRIPTOR_UNKNOWN) one->kind = kind_of_name(one->name);
   return true;
 }
 

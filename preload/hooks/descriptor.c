@@ -2,12 +2,21 @@
 // Where descriptors come from, and where they go. A vfork child has its own: what it opens and
 // closes is not recorded, and changes nothing of what is known here.
 #include "preload/hooks/descriptor.h"
+#include "preload/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/mman.h>
 
-descriptor_set_t descriptor_watched, descriptor_known, descriptor_named;
+descriptor_set_t descriptor_watched, descriptor_known;
+// In pages of its own.
+__attribute__((aligned(4096))) descriptor_set_t descriptor_named;
+_Static_assert(sizeof descriptor_named % 4096 == 0, "nothing else is wiped with it");
+
+void descriptor_start(void) {
+  system_call(SYS_madvise, &descriptor_named, sizeof descriptor_named, MADV_WIPEONFORK);
+}
 
 // ---- beginnings ----------------------------------------------------------------------------
 

@@ -49,6 +49,10 @@ static inline void descriptor_unwatch(int descriptor) {
   descriptor_remove(&descriptor_watched, descriptor);
 }
 
+// A forked child begins with no name recorded. Called once, before anything is recorded; without it
+// (before Linux 4.14) what a child has inherited has no name in its trace.
+void descriptor_start(void);
+
 // A descriptor came to be; `other` as DESCRIPTOR_OPEN has it, -1: none. Nothing for a negative one.
 // `errno` untouched.
 void descriptor_opened(const stacks_origin_t *origin, int descriptor, unsigned what, int other);
