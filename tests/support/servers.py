@@ -89,6 +89,7 @@ worker_processes {workers};
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
+{main}
 events {{ worker_connections 256; }}
 http {{
   access_log {folder}/access.log;
@@ -98,21 +99,24 @@ http {{
     listen 127.0.0.1:{port};
     location / {{ root {folder}/www; }}
     location /status {{ stub_status; access_log off; }}
+    {locations}
   }}
 }}
 """
 
 
 class Nginx:
-    """nginx on a loopback port, recorded or not; `prefix` goes before the command."""
+    """nginx on a loopback port, recorded or not; `prefix` goes before the command, `main` and
+    `locations` into its configuration."""
 
-    def __init__(self, t, env=None, recorded=True, prefix=(), workers=1):
+    def __init__(self, t, env=None, recorded=True, prefix=(), workers=1, main="", locations=""):
         self.t, self.port = t, free_port()
         os.makedirs(f"{t.folder}/www", exist_ok=True)
         with open(f"{t.folder}/www/index.html", "w") as file:
             file.write("<p>hello</p>\n" * 20)
         with open(f"{t.folder}/nginx.conf", "w") as file:
-            file.write(NGINX_CONF.format(folder=t.folder, port=self.port, workers=workers))
+            file.write(NGINX_CONF.format(folder=t.folder, port=self.port, workers=workers, main=main,
+                                         locations=locations))
         os.chmod(t.folder, 0o777)  # the worker has given up root, and must make its trace here
         self.process = t.start([*prefix, t.command("nginx"), "-c", f"{t.folder}/nginx.conf", "-p",
                                 t.folder, "-e", f"{t.folder}/error.log"], env=env, recorded=recorded)
