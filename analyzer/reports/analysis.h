@@ -28,6 +28,7 @@ typedef struct analysis {
   warnings_t *warnings;
   names_t *names;
   uint32_t found;  // set of 1 << fail_on_kind_t
+  uint32_t grave;  // of those, what the verdict names and whose sections come first
 } analysis_t;
 
 // Sees every event on its way to the models. May be NULL.
@@ -43,6 +44,12 @@ void analysis_close(analysis_t *analysis);
 // C++ library's, for what it sets up at start), or the inner ones are those of a function that
 // keeps blocks for itself. False for what libc allocates and hands over (strdup, getline).
 bool analysis_stack_is_runtime(const analysis_t *analysis, uint32_t stack);
+// What the program itself left at exit: not the loader's blocks, nor libc's own.
+typedef struct {
+  uint64_t blocks, bytes;
+  const heap_site_t *worst;  // with the most bytes, NULL where there is none
+} analysis_left_t;
+analysis_left_t analysis_left(const analysis_t *analysis);
 // The findings' warnings, then those of the symbols, of which there are the more the more has been
 // resolved: a report asks for them last.
 typedef struct {

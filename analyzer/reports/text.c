@@ -81,7 +81,7 @@ void text_report(const text_t *text) {
   for (int found = 1; found >= 0; found--)
     for (size_t i = 0; i < count; i++)
       if (text->options->sections & section_table[i].section &&
-          !!(section_table[i].kinds & text->analysis->found) == found)
+          !!(section_table[i].kinds & text->analysis->grave) == found)
         section_table[i].print(text);
   if (text->options->sections & OPTIONS_SECTION_SUMMARY)
     siblings_print(text->page, text->analysis, text->options->top);

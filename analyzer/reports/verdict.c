@@ -183,21 +183,17 @@ static void contention_write(FILE *stream, const analysis_t *analysis) {
   ranking_free(&ranking);
 }
 
-static void leak_write(FILE *stream, const analysis_t *analysis) {
-  const heap_t *heap = models_heap(analysis->models);
-  uint64_t blocks = 0, bytes = 0;
-  const heap_site_t *worst = NULL;
-  for (uint32_t stack = 0; stack < heap_site_limit(heap); stack++) {
-    const heap_site_t *site = heap_site(heap, stack);
-    if (!site || !site->live_blocks || analysis_stack_is_runtime(analysis, stack)) continue;
-    blocks += site->live_blocks;
-    bytes += site->live_bytes;
-    if (!worst || site->live_bytes > worst->live_bytes) worst = site;
-  }
-  fprintf(stream, "leak: %s in %s block%s left at exit", quantity_bytes(bytes, QUANTITY),
-          quantity_count(blocks, QUANTITY), quantity_plural(blocks));
-  const char *from = worst ? names_site(analysis->names, worst->stack) : "";
+static void left_write(FILE *stream, const analysis_t *analysis) {
+  analysis_left_t left = analysis_left(analysis);
+  fprintf(stream, "%s in %s block%s left at exit", quantity_bytes(left.bytes, QUANTITY),
+          quantity_count(left.blocks, QUANTITY), quantity_plural(left.blocks));
+  const char *from = left.worst ? names_site(analysis->names, left.worst->stack) : "";
   if (*from) fprintf(stream, ", most from %s", from);
+}
+
+static void leak_write(FILE *stream, const analysis_t *analysis) {
+  fputs("leak: ", stream);
+  left_write(stream, analysis);
 }
 
 // Nothing is claimed of what was not recorded.
@@ -214,7 +210,11 @@ static void nothing_write(FILE *stream, const analysis_t *analysis) {
     gap = ", ";
   }
   if (models_family_count(models, TRACE_FAMILY_HEAP) && fail_on_leaks_known(models)) {
-    fprintf(stream, "%sno leak", gap);
+    fputs(gap, stream);
+    if (analysis->found >> FAIL_ON_LEAK & 1)
+      left_write(stream, analysis);
+    else
+      fputs("no leak", stream);
     gap = ", ";
   }
   if (gap[0] == ' ') fputs(" no locks, event loops or heap were recorded to the end", stream);
@@ -283,7 +283,7 @@ static void also_write(FILE *stream, const analysis_t *analysis, fail_on_kind_t 
   if (possible) gap = ", ";
   if (hazards) fprintf(stream, "%s%zu hazard%s", gap, hazards, quantity_plural(hazards));
   if (hazards) gap = ", ";
-  uint32_t rest = analysis->found & ~(1u << first);
+  uint32_t rest = analysis->grave & ~(1u << first);
   if (first == FAIL_ON_DEADLOCK) rest &= ~(1u << FAIL_ON_CONTENTION);  // the same waits
   for (int kind = 0; kind < FAIL_ON_COUNT; kind++)
     if (brief[kind] && rest >> kind & 1) {
@@ -298,7 +298,7 @@ void verdict_write(FILE *stream, const analysis_t *analysis) {
                                            FAIL_ON_HAZARD,   FAIL_ON_LEAK,
                                            FAIL_ON_LOST};
   for (size_t i = 0; i < sizeof gravest / sizeof *gravest; i++)
-    if (analysis->found >> gravest[i] & 1) {
+    if (analysis->grave >> gravest[i] & 1) {
       kind_write(stream, analysis, gravest[i]);
       also_write(stream, analysis, gravest[i]);
       return;

@@ -77,6 +77,15 @@ def test_fail_on(t):
         check(len(result.stdout) > 100, f"no report with --fail-on {kinds}")
 
 
+def test_slight_leak(t):
+    """A forgotten string is not the verdict of a large program, but --fail-on finds it."""
+    trace = record(t, "slight_leak")
+    verdict = t.text(trace).splitlines()[2]
+    check(verdict.startswith("Verdict: nothing wrong was found") and
+          "40 B in 1 block left at exit, most from name_copy" in verdict, verdict)
+    t.analyze("--fail-on", "leak", trace, status=1)
+
+
 def test_fail_on_actual(t):
     process = t.start("self_lock", env={"INSPECT_OUTPUT": "hang.zst"})
     t.wait_for_line(process, "hanging")
