@@ -155,6 +155,11 @@ static bool take_all(options_t *options, const char *value, const complaint_t *c
   (void)value, (void)complaint;
   return options->all = true;
 }
+static bool take_all_processes(options_t *options, const char *value,
+                               const complaint_t *complaint) {
+  (void)value, (void)complaint;
+  return options->all_processes = true;
+}
 static bool take_strict_order(options_t *options, const char *value, const complaint_t *complaint) {
   (void)value, (void)complaint;
   return options->strict_order = true;
@@ -216,6 +221,10 @@ static const option_t option_table[] = {
      "running, live, peak, bytes, allocations, temporary,\n"
      "name or id"},
     {"--all", NULL, FOR_REPORT, take_all, "findings that were ruled out, too, with the reason"},
+    {"--all-processes", NULL, FOR_REPORT, take_all_processes,
+     "the other traces of the same run that lie beside it\n"
+     "(children, earlier images), too, and what is between\n"
+     "the processes"},
     {"--strict-order", NULL, FOR_REPORT, take_strict_order,
      "report any two orders of locks, even where they\n"
      "cannot meet (as lockdep and ThreadSanitizer do)"},
@@ -233,7 +242,6 @@ static const option_t option_table[] = {
     {"--help", NULL, FOR_ALL, take_help, "print this"},
     {"--version", NULL, FOR_ALL, take_version, "print the version"},
     {"--where", "EXPR", FOR_REPORT, NULL, NULL},
-    {"--all-processes", NULL, FOR_REPORT, NULL, NULL},
 };
 
 typedef struct {

@@ -77,6 +77,7 @@ typedef struct {
   size_t top;                 // rows a section; SIZE_MAX for --top 0
   options_sort_t sort;
   bool all;                  // findings that were ruled out, too
+  bool all_processes;        // the traces of the same run beside each are read as well
   bool strict_order;         // any two orders of locks are reported
   const char *suppressions;  // --suppressions, NULL without
   bool events;               // events.csv, too

@@ -129,7 +129,7 @@ typedef enum {
         WORDS(WORD(ADDRESS, "word")), "the program's own futex wake")                              \
   EVENT(46, LOCK_SHARED_AT, "lock-shared-at", FACT, BARE, ARG(COUNT, "device"),                    \
         WORDS(WORD(ADDRESS, "object"), WORD(COUNT, "inode"), WORD(COUNT, "offset")),               \
-        "a process-shared lock: the file and place behind its address")                            \
+        "a process-shared lock: the file and place behind its address (all 0: not known)")         \
   EVENT(64, ALLOCATE, "allocate", HEAP, STACK, ARG(SIZE, "size"), WORDS(WORD(ADDRESS, "block")),   \
         "a block was given; logged after the call")                                                \
   EVENT(65, FREE, "free", HEAP, BARE, ARG(NONE, ""), WORDS(WORD(ADDRESS, "block")),                \
@@ -270,7 +270,8 @@ enum {
 // What a thread is in the middle of: PENDING.what and trace_ring.pending.
 enum {
   TRACE_PENDING_NONE = 0,
-  TRACE_PENDING_LOCK = 1,       // object: lock, second: LOCK bits
+  TRACE_PENDING_LOCK = 1,       // object: lock, second: LOCK bits, from bit 32 on the owner's tid
+                                // if the lock says it
   TRACE_PENDING_CONDITION = 2,  // object: condition, second: mutex
   TRACE_PENDING_JOIN = 3,       // object: handle of the thread
   TRACE_PENDING_EPOLL = 4,      // object: epoll descriptor
@@ -285,6 +286,7 @@ enum {
   TRACE_PENDING_SYNC = 13,     // object: descriptor
   TRACE_PENDING_RESOLVE = 14,
 };
+enum { TRACE_PENDING_OWNER_SHIFT = 32 };
 
 // DESCRIPTOR_OPEN.what
 enum {

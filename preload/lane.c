@@ -51,7 +51,8 @@ static void lane_end_abandoned(lane_t *lane) {
     lane_record(lane, TRACE_LOCK_ACQUIRE, stack, TRACE_LOCK_MUTEX | TRACE_LOCK_BY_CONDITION, now, 1,
                 second, 0, 0);
   } else if (what == TRACE_PENDING_LOCK) {
-    lane_record(lane, TRACE_LOCK_FAIL, stack, second, now, 3, object, now - since, result);
+    lane_record(lane, TRACE_LOCK_FAIL, stack, (uint32_t)second, now, 3, object, now - since,
+                result);
   }
 }
 
@@ -257,6 +258,26 @@ static void lane_define_module(void *arg, const trace_module_t *module, const ui
 
 stacks_sink_t lane_sink(lane_t *lane) {
   return (stacks_sink_t){lane, lane_define_stack, lane_define_module};
+}
+
+// ---- process-shared locks --------------------------------------------------------------------
+
+static uint64_t *lane_shared_place(lane_t *lane, uint64_t object) {
+  return &lane->shared[object >> 3 & (LANE_SHARED - 1)];
+}
+
+void lane_note_shared(lane_t *lane, uint64_t object) {
+  uint64_t *known = lane_shared_place(lane, object);
+  if (*known == object) return;
+  *known = object;
+  lane_write(lane, TRACE_LOCK_SHARED_AT, 0, 0, true, clock_ticks(), 3, object, 0, 0);
+  // The writer has to look into this stretch.
+  atomic_store_explicit(&lane->ring->last_fact, lane->head, memory_order_relaxed);
+}
+
+void lane_note_shared_anew(lane_t *lane, uint64_t object) {
+  *lane_shared_place(lane, object) = 0;
+  lane_note_shared(lane, object);
 }
 
 // ---- pending -------------------------------------------------------------------------------

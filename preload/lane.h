@@ -31,7 +31,7 @@
 #include "preload/recorder.h"
 #include "preload/stacks/stacks.h"
 
-enum { LANE_SITES = 256, LANE_CONTENDED = 32, LANE_ANCHOR = 64 };
+enum { LANE_SITES = 256, LANE_CONTENDED = 32, LANE_SHARED = 32, LANE_ANCHOR = 64 };
 
 // Private to the owning thread, in memory that reads as zeros after fork (MADV_WIPEONFORK): a
 // forked child finds ring == NULL and claims a ring of its own.
@@ -54,6 +54,7 @@ typedef struct lane {
   uint64_t timed_lock;                 // the lock whose hold is being timed from end to end
   uint64_t contended[LANE_CONTENDED];  // locks that somebody waited for: their holds are all timed
   uint32_t known_sites[LANE_SITES];    // lock and call site, hashed: their stack was taken already
+  uint64_t shared[LANE_SHARED];        // process-shared locks whose place was asked for
 } lane_t;
 
 extern __thread lane_t *lane_current
@@ -74,6 +75,12 @@ void lane_record_text(lane_t *lane, unsigned kind, uint32_t stack, uint64_t id, 
                       size_t length);
 void lane_record_long(lane_t *lane, unsigned kind, uint32_t stack, uint64_t arg, int count,
                       uint64_t a, uint64_t b, uint64_t c);
+// Notes that the process-shared lock at `object` is met: a LOCK_SHARED_AT, in which the writer
+// fills in the file and place behind the address. Once for each lock, as long as the lane remembers
+// it.
+void lane_note_shared(lane_t *lane, uint64_t object) __attribute__((cold));
+// The same of one that is initialised: what is behind the address may be another file than before.
+void lane_note_shared_anew(lane_t *lane, uint64_t object);
 
 // Enters the record path. `kind` is what is counted as lost where a nested call is passed through.
 static inline lane_t *lane_enter(const stacks_origin_t *origin, unsigned kind) {
@@ -223,6 +230,7 @@ static inline void lane_note_contended(lane_t *lane, uint64_t lock) {
 static inline __attribute__((always_inline)) void
 lane_record_acquire(lane_t *lane, uint32_t stack, uint32_t bits, uint64_t lock) {
   const bool anchor = lane_needs_anchor(lane);
+  if (unlikely(bits & TRACE_LOCK_PROCESS_SHARED)) lane_note_shared(lane, lock);
   if (unlikely(anchor)) lane->timed_lock = lock;
   if (unlikely(anchor || lane_is_contended(lane, lock)))
     lane_write(lane, TRACE_LOCK_ACQUIRE, stack, bits, true, clock_ticks(), 1, lock, 0, 0);
@@ -234,6 +242,7 @@ lane_record_acquire(lane_t *lane, uint32_t stack, uint32_t bits, uint64_t lock) 
 static inline __attribute__((always_inline)) void lane_record_release(lane_t *lane, uint32_t bits,
                                                                       uint64_t lock, bool waiters) {
   const bool anchor = lane_needs_anchor(lane);
+  if (unlikely(bits & TRACE_LOCK_PROCESS_SHARED)) lane_note_shared(lane, lock);
   if (unlikely(waiters)) lane_note_contended(lane, lock);
   if (unlikely(anchor || lane->timed_lock == lock || lane_is_contended(lane, lock))) {
     if (lane->timed_lock == lock) lane->timed_lock = 0;

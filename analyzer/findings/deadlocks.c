@@ -114,14 +114,37 @@ static void free_item(deadlock_t *item) {
   free(item->schedule);
 }
 
-void deadlocks_suppress(deadlocks_t *deadlocks, size_t index) {
+static void take_out(deadlocks_t *deadlocks, size_t index) {
   free_item(&deadlocks->items[index]);
   --deadlocks->count;
   for (size_t at = index; at < deadlocks->count; ++at) {
     deadlocks->items[at] = deadlocks->items[at + 1];
     deadlocks->items[at].id = (uint32_t)at + 1;
   }
+}
+
+void deadlocks_suppress(deadlocks_t *deadlocks, size_t index) {
+  take_out(deadlocks, index);
   ++deadlocks->suppressed;
+}
+
+static bool is_joint(const deadlock_t *deadlock, const reader_t *reader) {
+  uint32_t part = reader_part_of_thread(reader, deadlock->legs[0].thread);
+  for (uint32_t leg = 1; leg < deadlock->leg_count; ++leg)
+    if (reader_part_of_thread(reader, deadlock->legs[leg].thread) != part) return true;
+  return deadlock->ended_thread && reader_part_of_thread(reader, deadlock->ended_thread) != part;
+}
+
+void deadlocks_keep_joint(deadlocks_t *deadlocks, const reader_t *reader) {
+  deadlocks->handed_over = 0;
+  for (size_t at = deadlocks->count; at-- > 0;) {
+    const deadlock_t *deadlock = &deadlocks->items[at];
+    if (!is_joint(deadlock, reader))
+      take_out(deadlocks, at);
+    else
+      deadlocks->handed_over +=
+          deadlock->verdict == DEADLOCK_BENIGN && deadlock->reason == DEADLOCK_REASON_HANDED_OVER;
+  }
 }
 
 void deadlocks_free(deadlocks_t *deadlocks) {

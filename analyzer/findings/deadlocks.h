@@ -41,6 +41,8 @@ const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
   REASON(SELF, "the thread waits for a lock that it holds itself")                                 \
   REASON(JOIN_CYCLE, "a thread is joined by one that holds what it waits for")                     \
   REASON(HOLDER_ENDED, "the thread that held the lock has ended without releasing it")             \
+  REASON(INHERITED, "a thread of the parent held the lock at the fork; in the child there is "     \
+                    "nobody to release it")                                                        \
   REASON(OPPOSITE_ORDER, "threads take the same locks in different order")                         \
   REASON(WRITER_BETWEEN, "readers take the same locks in different order, and wait for writers "   \
                          "that come between")                                                      \
@@ -123,7 +125,8 @@ typedef struct {
                           // HAZARD one leg
   uint32_t gate;          // lock id that keeps a BENIGN one from happening (GATE), else 0
   uint64_t condition;     // HAZARD: address of the condition
-  uint32_t ended_thread;  // ORPHAN: the holder that has ended
+  uint32_t ended_thread;  // ORPHAN: the holder that has ended, 0: not recorded
+  uint32_t ended_tid;     // its tid, where the lock itself said it
   uint64_t merged;        // cycles of the same locks' class and call sites in this one, >= 1
   deadlock_bystander_t *bystanders;
   uint32_t bystander_count;
@@ -150,6 +153,8 @@ enum {
 deadlocks_t *deadlocks_find(const models_t *models, bool strict_order);
 // Takes the finding out of the list, and counts it as suppressed.
 void deadlocks_suppress(deadlocks_t *deadlocks, size_t index);
+// Takes out what concerns only one of the processes that were read as one.
+void deadlocks_keep_joint(deadlocks_t *deadlocks, const reader_t *reader);
 void deadlocks_free(deadlocks_t *deadlocks);
 // How many of a verdict there are.
 size_t deadlocks_count(const deadlocks_t *deadlocks, deadlock_verdict_t verdict);

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+// So long must others have gone on before a process whose record has stopped is taken for gone:
+// what ends all of them at once does not end them at one moment.
+#define PROCESS_GONE_NS UINT64_C(1000000000)
+
 // `from` waits for `to`; for `lock`, or for its end where that is 0.
 typedef struct {
   uint32_t from, to;
@@ -95,10 +99,12 @@ static void report_self(wait_graph_t *graph, uint32_t thread, const lock_t *lock
   mark_stuck(graph, thread);
 }
 
-static void report_orphan(wait_graph_t *graph, uint32_t thread, const lock_holder_t *holder) {
-  deadlock_t *found = add_actual(graph, DEADLOCK_KIND_ORPHAN, DEADLOCK_REASON_HOLDER_ENDED, 1);
+static void report_orphan(wait_graph_t *graph, uint32_t thread, const lock_holder_t *holder,
+                          uint32_t tid, deadlock_reason_t reason) {
+  deadlock_t *found = add_actual(graph, DEADLOCK_KIND_ORPHAN, reason, 1);
   fill_wait(graph, &found->legs[0], thread);
   found->ended_thread = holder->thread;
+  found->ended_tid = tid;
   found->legs[0].holds_stack = holder->stack;
   deadlock_note_held(graph->search, &found->legs[0]);
   mark_stuck(graph, thread);
@@ -115,6 +121,20 @@ static bool hangs_on_itself(const lock_t *lock, lock_mode_t held, lock_mode_t wa
   return true;
 }
 
+// The record of its process stopped while it was at work, and the others went on without it.
+static bool process_is_gone(const wait_graph_t *graph, uint32_t thread) {
+  const reader_t *reader = models_reader(graph->search->models);
+  if (!reader || reader_part_count(reader) == 1) return false;
+  const thread_account_t *account = threads_get(graph->threads, thread);
+  const reader_t *part = reader_part(reader, reader_part_of_thread(reader, thread));
+  return !reader_summary(part)->running && account->pending.what == TRACE_PENDING_NONE &&
+         account->last_event_ns + PROCESS_GONE_NS < models_end_ns(graph->search->models);
+}
+
+static bool holder_is_gone(const wait_graph_t *graph, uint32_t thread) {
+  return threads_get(graph->threads, thread)->ended || process_is_gone(graph, thread);
+}
+
 static void wait_for_holder(wait_graph_t *graph, uint32_t thread, const lock_t *lock,
                             const lock_holder_t *holder, lock_mode_t mode) {
   const thread_pending_t *pending = pending_of(graph, thread);
@@ -122,8 +142,9 @@ static void wait_for_holder(wait_graph_t *graph, uint32_t thread, const lock_t *
   if (holder->thread == thread) {
     if (holder->since_ns <= pending->since_ns && hangs_on_itself(lock, mode, wanted_mode(pending)))
       report_self(graph, thread, lock, holder, mode);
-  } else if (threads_get(graph->threads, holder->thread)->ended) {
-    if (!(lock->bits & TRACE_LOCK_ROBUST)) report_orphan(graph, thread, holder);
+  } else if (holder_is_gone(graph, holder->thread)) {
+    if (!(lock->bits & TRACE_LOCK_ROBUST))
+      report_orphan(graph, thread, holder, 0, DEADLOCK_REASON_HOLDER_ENDED);
   } else {
     add_edge(graph, &(wait_edge_t){.from = thread,
                                    .to = holder->thread,
@@ -131,6 +152,31 @@ static void wait_for_holder(wait_graph_t *graph, uint32_t thread, const lock_t *
                                    .mode = mode,
                                    .stack = holder->stack});
   }
+}
+
+static uint32_t thread_by_tid(const wait_graph_t *graph, uint32_t tid) {
+  const reader_t *reader = models_reader(graph->search->models);
+  uint32_t found = 0;
+  for (uint32_t thread = 1; reader && thread < graph->limit; ++thread)
+    if (reader_thread(reader, thread)->tid == tid) found = thread;
+  return found;
+}
+
+// Nobody was seen to take the lock, which names its owner: it was taken before the record began. A
+// forked child may have it from a thread that it does not have.
+static void wait_for_named(wait_graph_t *graph, uint32_t thread, const lock_t *lock) {
+  const reader_t *reader = models_reader(graph->search->models);
+  uint32_t tid = (uint32_t)(pending_of(graph, thread)->second >> TRACE_PENDING_OWNER_SHIFT);
+  if (!tid || !reader) return;
+  lock_holder_t holder = {.thread = thread_by_tid(graph, tid)};
+  uint32_t part = reader_part_of_thread(reader, thread);
+  bool shared = lock->bits & TRACE_LOCK_PROCESS_SHARED;
+  bool own = holder.thread && reader_part_of_thread(reader, holder.thread) == part;
+  if (own || (holder.thread && shared))
+    wait_for_holder(graph, thread, lock, &holder, LOCK_MODE_EXCLUSIVE);
+  else if (!shared && !(lock->bits & TRACE_LOCK_ROBUST) &&
+           reader_summary(reader_part(reader, part))->parent)
+    report_orphan(graph, thread, &holder, tid, DEADLOCK_REASON_INHERITED);
 }
 
 // Where writers go before readers, a reader waits for the writers that wait.
@@ -146,6 +192,7 @@ static void wait_for_writers(wait_graph_t *graph, uint32_t thread, const lock_t 
 }
 
 static void wait_for_lock(wait_graph_t *graph, uint32_t thread, const lock_t *lock) {
+  if (!lock_is_held(lock)) wait_for_named(graph, thread, lock);
   wait_for_holder(graph, thread, lock, &lock->owner, LOCK_MODE_EXCLUSIVE);
   if (wanted_mode(pending_of(graph, thread)) == LOCK_MODE_SHARED) {
     wait_for_writers(graph, thread, lock);

@@ -43,6 +43,7 @@ locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *
   locks->wakers = wakers;
   locks->limit = 1;
   locks->sweep_at = FIRST_SWEEP;
+  locks->place_keys = (address_map_t)ADDRESS_MAP(lock_place_t);
   lock_handovers_open(locks);
   return locks;
 }
@@ -57,6 +58,7 @@ static void free_lock(lock_t *lock) {
   lock_history_free(lock);
   free(lock->readers);
   free(lock->displaced);
+  free(lock->aliases);
   free(lock);
 }
 
@@ -73,6 +75,8 @@ void locks_close(locks_t *locks) {
   address_map_clear(&locks->by_page);
   address_map_clear(&locks->generations);
   address_map_clear(&locks->classes);
+  address_map_clear(&locks->place_keys);
+  address_map_clear(&locks->places);
   lock_handovers_free(locks);
   address_map_clear(&locks->pipes);
   free(locks->held);
@@ -111,6 +115,7 @@ static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t 
     lock->block = (heap_block_t){0};
   *(lock_t **)address_map_put(&locks->by_id, lock->id) = lock;
   *(lock_t **)address_map_put(&locks->by_address, address) = lock;
+  lock_place_take(locks, lock);
   lock_t **page = address_map_put(&locks->by_page, page_of(address));
   lock->next_in_page = *page;
   return *page = lock;
@@ -118,6 +123,7 @@ static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t 
 
 lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address, uint32_t bits) {
   lock_t *lock = find_lock(locks, address);
+  if (!lock) lock = lock_place_find(locks, address);
   if (!lock) lock = begin_lock(locks, event, address, bits);
   if (bits) lock->bits = made_bits(bits);
   if (!lock->first_stack) lock->first_stack = event->stack;
@@ -143,6 +149,7 @@ uint64_t lock_class(const lock_t *lock) {
 }
 
 static void unlink_lock(locks_t *locks, lock_t *lock) {
+  lock_place_leave(locks, lock);
   address_map_remove(&locks->by_address, lock->address, NULL);
   lock_t **link = address_map_get(&locks->by_page, page_of(lock->address));
   if (*link == lock && !lock->next_in_page) {
@@ -200,7 +207,7 @@ static void sweep_kept(locks_t *locks) {
   locks->sweep_at = still * 2 > FIRST_SWEEP ? still * 2 : FIRST_SWEEP;
 }
 
-static void end_lock(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time) {
+void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time) {
   lock->end = end;
   if (time > lock->last_ns) lock->last_ns = time;
   ++*(uint64_t *)address_map_put(&locks->generations, lock->address);
@@ -222,7 +229,8 @@ static void retire_in_page(locks_t *locks, uint64_t page, uint64_t start, uint64
   lock_t **head = address_map_get(&locks->by_page, page);
   for (lock_t *lock = head ? *head : NULL, *next; lock; lock = next) {
     next = lock->next_in_page;
-    if (lock->address - start < size) end_lock(locks, lock, end, time);
+    if (lock->alias_count) continue;  // it goes on at another address
+    if (lock->address - start < size) lock_end(locks, lock, end, time);
   }
 }
 
@@ -268,7 +276,7 @@ void locks_check_modules(locks_t *locks) {
       break;
     }
   for (size_t at = 0; at < found; ++at)
-    end_lock(locks, gone[at], LOCK_END_UNLOADED, gone[at]->last_ns);
+    lock_end(locks, gone[at], LOCK_END_UNLOADED, gone[at]->last_ns);
   free(gone);
 }
 
@@ -296,24 +304,29 @@ static void end_thread_stack(locks_t *locks, const reader_event_t *event) {
     gone[found++] = *lock;
   }
   for (size_t at = 0; at < found; ++at)
-    end_lock(locks, gone[at], LOCK_END_THREAD_ENDED, event->time);
+    lock_end(locks, gone[at], LOCK_END_THREAD_ENDED, event->time);
   free(gone);
 }
 
 // ---- events ------------------------------------------------------------------------------------
 
-static void step_init(locks_t *locks, const reader_event_t *event) {
+// What lived where something is initialised now. A named semaphore that is opened once more, maybe
+// at another address, is the one it was.
+static void end_former(locks_t *locks, const reader_event_t *event) {
   lock_t *old = find_lock(locks, event->words[0]);
-  if (old && (old->acquisitions || old->failed || old->init_stack))
-    end_lock(locks, old, LOCK_END_INITIALISED, event->time);
+  if (!old || !(old->acquisitions || old->failed || old->init_stack)) return;
+  if (event->kind == TRACE_SEMAPHORE_INIT && old->alias_count) return;
+  lock_end(locks, old, LOCK_END_INITIALISED, event->time);
+}
+
+static void step_init(locks_t *locks, const reader_event_t *event) {
+  end_former(locks, event);
   lock_touch(locks, event, event->words[0], (uint32_t)event->arg)->init_stack = event->stack;
 }
 
 // One that begins with 1 may be a lock, until somebody posts it who has not waited for it.
 static void step_semaphore(locks_t *locks, const reader_event_t *event) {
-  lock_t *old = find_lock(locks, event->words[0]);
-  if (old && (old->acquisitions || old->failed || old->init_stack))
-    end_lock(locks, old, LOCK_END_INITIALISED, event->time);
+  end_former(locks, event);
   lock_t *lock = lock_touch(locks, event, event->words[0], (uint32_t)event->words[1]);
   lock->init_stack = event->stack;
   lock->owned = event->arg == 1;
@@ -331,7 +344,7 @@ static bool is_handover(locks_t *locks, lock_t *lock, uint32_t thread, bool post
 
 static void step_destroy(locks_t *locks, const reader_event_t *event) {
   lock_t *lock = find_lock(locks, event->words[0]);
-  if (lock) end_lock(locks, lock, LOCK_END_DESTROYED, event->time);
+  if (lock) lock_end(locks, lock, LOCK_END_DESTROYED, event->time);
 }
 
 // The call that ended just now waited until the event's time.
@@ -426,6 +439,9 @@ void locks_step(locks_t *locks, const reader_event_t *event) {
     break;
   case TRACE_SEMAPHORE_INIT:
     step_semaphore(locks, event);
+    break;
+  case TRACE_LOCK_SHARED_AT:
+    lock_place_step(locks, event);
     break;
   case TRACE_THREAD_END:
     end_thread_stack(locks, event);

@@ -49,11 +49,16 @@ typedef struct lock {
   uint32_t init_stack;   // where initialised, 0 not seen
   uint32_t first_stack;  // first call on it that has a stack
   uint32_t first_thread;
-  bool shared_by_threads;      // touched by more than one thread
-  bool owned;                  // whoever acquires it releases it: all locks, and semaphores as long
-                               // as they begin with 1 and are posted by who waited for them
-  uint64_t writers;            // rwlocks: requests to write
-  heap_block_t block;          // the heap block it was first seen in; size 0: none
+  bool shared_by_threads;  // touched by more than one thread
+  bool owned;              // whoever acquires it releases it: all locks, and semaphores as long
+                           // as they begin with 1 and are posted by who waited for them
+  uint64_t writers;        // rwlocks: requests to write
+  heap_block_t block;      // the heap block it was first seen in; size 0: none
+  // Process-shared: inode and offset of what is mapped at its address; inode 0: not known.
+  // `aliases` are further addresses it was met at.
+  uint64_t inode, offset;
+  uint64_t *aliases;
+  uint32_t alias_count, alias_capacity;
   uint64_t acquisitions;       // successful; recursive re-acquires included
   uint64_t contended;          // of these, after waiting (condition re-acquires not counted)
   uint64_t failed;             // busy, timed out, refused
@@ -79,6 +84,7 @@ typedef struct lock {
   struct lock_history *history;
   struct lock *next_in_page;
   uint32_t references;
+  uint64_t place;  // key of inode and offset, 0: none
 } lock_t;
 
 // True where somebody held it when the trace ended.

@@ -24,6 +24,11 @@ typedef struct {
   uint32_t count, capacity;
 } held_locks_t;
 
+// What the address of a process-shared lock stands for.
+typedef struct {
+  uint64_t key, inode, offset;
+} lock_place_t;
+
 struct locks {
   const reader_t *reader;
   const heap_t *heap;
@@ -47,12 +52,28 @@ struct locks {
   condition_hazard_t *hazards;
   uint32_t hazard_count, hazard_capacity;
   uint32_t modules_seen_unloaded;
-  address_map_t handovers;  // address or descriptor -> what was last handed over there
-  address_map_t pipes;      // descriptor -> other end + 1
+  address_map_t place_keys;  // address of a process-shared lock -> lock_place_t
+  address_map_t places;      // key -> lock_t * that lives there
+  address_map_t handovers;   // address or descriptor -> what was last handed over there
+  address_map_t pipes;       // descriptor -> other end + 1
 };
 
 // The living lock at the event's object, begun now if there was none; the call is noted in it.
 lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address, uint32_t bits);
+
+// Retires the lock: what is met at its address later is another one.
+void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time);
+
+// ---- process-shared locks ----
+// LOCK_SHARED_AT: what lives at the address is the lock of that file and place, whatever the
+// address it is met at.
+void lock_place_step(locks_t *locks, const reader_event_t *event);
+// The lock of the place behind `address`, which it is known by from now on; NULL: none yet.
+lock_t *lock_place_find(locks_t *locks, uint64_t address);
+// A lock begins at its address: it is the one of the place behind it.
+void lock_place_take(locks_t *locks, lock_t *lock);
+// It ends: at none of its addresses is it any more.
+void lock_place_leave(locks_t *locks, lock_t *lock);
 
 // ---- holders ----
 // True for what belongs to whoever acquired it (no barriers, bare futexes, counting semaphores).

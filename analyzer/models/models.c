@@ -21,7 +21,12 @@ struct models {
   loops_t *loops;
   uint64_t kinds[TRACE_KIND_LIMIT];
   uint64_t steps, end_ns;
-  address_map_t creations;  // handle -> order_message_t of its creation, until the thread starts
+  // Handle -> order_message_t of its creation, until the thread starts; a process that is forked
+  // goes by its pid above all handles.
+  address_map_t creations;
+  // Of several traces: loops are numbered by descriptors, which are each process's own.
+  bool joined;
+  address_map_t mains;  // pid -> its first thread
 };
 
 static void note_wakeup(void *context, const wakeup_t *wakeup) {
@@ -34,6 +39,7 @@ models_t *models_open(const reader_t *reader) {
   double stall_ms = reader ? reader_summary(reader)->stall_ms : DEFAULT_STALL_MS;
   if (!(stall_ms > 0)) stall_ms = DEFAULT_STALL_MS;
   models->reader = reader;
+  models->joined = reader && reader_part_count(reader) > 1;
   models->threads = threads_open(reader);
   models->heap = heap_open(reader ? reader_summary(reader)->sampling_bytes : 0);
   models->order = thread_order_open();
@@ -57,6 +63,7 @@ void models_close(models_t *models) {
        (message = address_map_next(&models->creations, &position, &handle));)
     order_message_drop(message);
   address_map_clear(&models->creations);
+  address_map_clear(&models->mains);
   loops_close(models->loops);
   locks_close(models->locks);
   critical_path_close(models->path);
@@ -68,24 +75,45 @@ void models_close(models_t *models) {
   free(models);
 }
 
+// `created` 0: it has not started yet, and is known by `key` when it does.
+static void note_message(models_t *models, uint32_t created, uint64_t key,
+                         order_message_t *message) {
+  if (created && !thread_order_has_begun(models->order, created)) {
+    thread_order_begin(models->order, created, message);
+    return;
+  }
+  order_message_t *waiting = address_map_put(&models->creations, key);
+  order_message_drop(waiting);
+  *waiting = *message;
+}
+
 // A creation that returned: its thread may have started, even ended, before or come later.
 static void note_creation(models_t *models, const reader_event_t *event) {
   uint64_t handle = event->words[0];
   if (event->arg || !handle) return;
   order_message_t message = thread_order_send(models->order, event->thread);
-  uint32_t created = threads_by_handle(models->threads, handle, false);
-  if (created && !thread_order_has_begun(models->order, created)) {
-    thread_order_begin(models->order, created, &message);
-    return;
-  }
-  order_message_t *waiting = address_map_put(&models->creations, handle);
-  order_message_drop(waiting);
-  *waiting = message;
+  note_message(models, threads_by_handle(models->threads, handle, false), handle, &message);
+}
+
+static uint64_t pid_key(uint64_t pid) { return UINT64_C(1) << 63 | pid; }
+
+// Everything before a fork comes before everything in the child, whose record stands beside.
+static void note_fork(models_t *models, const reader_event_t *event) {
+  int64_t child = trace_unzigzag(event->arg);
+  if (!models->joined || child <= 0) return;
+  const uint64_t *main_thread = address_map_get(&models->mains, (uint64_t)child);
+  order_message_t message = thread_order_send(models->order, event->thread);
+  note_message(models, main_thread ? (uint32_t)*main_thread : 0, pid_key((uint64_t)child),
+               &message);
 }
 
 static void note_start(models_t *models, const reader_event_t *event) {
   order_message_t message;
   if (address_map_remove(&models->creations, event->words[0], &message))
+    thread_order_begin(models->order, event->thread, &message);
+  if (!models->joined || !reader_thread(models->reader, event->thread)->main) return;
+  *(uint64_t *)address_map_put(&models->mains, event->arg) = event->thread;
+  if (address_map_remove(&models->creations, pid_key(event->arg), &message))
     thread_order_begin(models->order, event->thread, &message);
 }
 
@@ -95,6 +123,17 @@ static void note_join(models_t *models, const reader_event_t *event) {
   order_message_t message = thread_order_send(models->order, joined);
   thread_order_receive(models->order, event->thread, &message, ORDER_ALWAYS);
   order_message_drop(&message);
+}
+
+static void step_loops(models_t *models, const reader_event_t *event) {
+  if (!models->joined) loops_step(models->loops, event);
+}
+
+// What a thread does with its time, and who woke it.
+static void step_work(models_t *models, const reader_event_t *event) {
+  if (models->joined) return;
+  wakers_step(models->wakers, event);
+  loops_step(models->loops, event);
 }
 
 static void step_heap(models_t *models, const reader_event_t *event) {
@@ -121,8 +160,7 @@ static void step_thread(models_t *models, const reader_event_t *event) {
   default:
     break;
   }
-  wakers_step(models->wakers, event);
-  loops_step(models->loops, event);
+  step_work(models, event);
 }
 
 void models_step(models_t *models, const reader_event_t *event) {
@@ -134,13 +172,12 @@ void models_step(models_t *models, const reader_event_t *event) {
   switch (trace_event_kinds[event->kind].family) {
   case TRACE_FAMILY_HEAP:
     step_heap(models, event);
-    if (event->stack) loops_step(models->loops, event);
+    if (event->stack) step_loops(models, event);
     break;
   case TRACE_FAMILY_LOCK:
     critical_path_step(models->path, event);
     locks_step(models->locks, event);
-    wakers_step(models->wakers, event);
-    loops_step(models->loops, event);
+    step_work(models, event);
     break;
   case TRACE_FAMILY_THREAD:
     step_thread(models, event);
@@ -148,13 +185,13 @@ void models_step(models_t *models, const reader_event_t *event) {
   case TRACE_FAMILY_FACT:
     heap_step(models->heap, event, NULL);
     locks_step(models->locks, event);
-    if (event->kind == TRACE_PENDING) loops_step(models->loops, event);
+    if (event->kind == TRACE_PENDING) step_loops(models, event);
     break;
   default:
+    if (event->kind == TRACE_FORK) note_fork(models, event);
     critical_path_step(models->path, event);
     lock_descriptor_step(models->locks, event);
-    wakers_step(models->wakers, event);
-    loops_step(models->loops, event);
+    step_work(models, event);
     break;
   }
 }

@@ -2,6 +2,7 @@
 // The lanes of a trace merged in order of time.
 #include "analyzer/reading/reader.h"
 
+#include "analyzer/reading/places.h"
 #include "analyzer/reading/state.h"
 
 #include <inttypes.h>
@@ -134,6 +135,8 @@ static void event_fill(reader_t *reader, reading_lane_t *lane, reader_event_t *e
   event->payload = record->payload;
   for (unsigned mask = reader->ticks_words[record->kind], i = 0; mask; mask >>= 1, i++)
     if (mask & 1) event->words[i] = reading_clock_duration(&reader->clock, record->words[i]);
+  if (record->kind == TRACE_LOCK_SHARED_AT && !event->words[1] && reader->summary.running)
+    reading_place_fill(event, reader->summary.pid);
   if (record->kind == TRACE_PENDING)
     event->words[2] = reading_clock_time(&reader->clock, record->words[2]);
 }
@@ -193,6 +196,7 @@ static reading_lane_t *lane_choose(reader_t *reader) {
 }
 
 int reader_next(reader_t *reader, reader_event_t *event) {
+  if (reader->join) return reading_join_next(reader->join, event);
   reading_lane_t *lane = lane_choose(reader);
   if (!lane) {
     reader_finish(reader);
@@ -246,7 +250,30 @@ reader_t *reader_open(const char *path, const reader_options_t *options, char *e
   return reader;
 }
 
+reader_t *reader_join(reader_t *const *readers, uint32_t count) {
+  reader_t *reader = memory_new(1, sizeof *reader);
+  uint64_t starts[READER_PARTS_MAX];
+  for (uint32_t i = 0; i < count; i++) starts[i] = readers[i]->clock.start_ns;
+  reader->join = reading_join_open(readers, starts, count);
+  return reader;
+}
+
+uint32_t reader_part_count(const reader_t *reader) {
+  return reader->join ? reading_join_part_count(reader->join) : 1;
+}
+const reader_t *reader_part(const reader_t *reader, uint32_t part) {
+  return reader->join ? reading_join_part(reader->join, part) : reader;
+}
+uint32_t reader_part_of_thread(const reader_t *reader, uint32_t thread) {
+  return reader->join ? reading_join_part_of(reader->join, thread) : 0;
+}
+
 void reader_close(reader_t *reader) {
+  if (reader->join) {
+    reading_join_close(reader->join);
+    free(reader);
+    return;
+  }
   for (uint32_t number = 0; number <= TRACE_RINGS_MAX; number++) {
     if (!reader->lanes[number]) continue;
     reading_lanes_free(reader->lanes[number]);
@@ -268,20 +295,31 @@ void reader_close(reader_t *reader) {
 
 // ---- facts -----------------------------------------------------------------------------------
 
-const reader_summary_t *reader_summary(const reader_t *reader) { return &reader->summary; }
+const reader_summary_t *reader_summary(const reader_t *reader) {
+  return reader->join ? reading_join_summary(reader->join) : &reader->summary;
+}
 
 const reader_stack_t *reader_stack(const reader_t *reader, uint32_t stack) {
+  if (reader->join) return reading_join_stack(reader->join, stack);
   return &reader->stacks.stacks[stack < reader->stacks.count ? stack : 0];
 }
-size_t reader_stack_count(const reader_t *reader) { return reader->stacks.count; }
+size_t reader_stack_count(const reader_t *reader) {
+  return reader->join ? reading_join_stack_count(reader->join) : reader->stacks.count;
+}
 
 const reader_thread_t *reader_thread(const reader_t *reader, uint32_t thread) {
+  if (reader->join) return reading_join_thread(reader->join, thread);
   return &reader->threads.threads[thread < reader->threads.count ? thread : 0];
 }
-size_t reader_thread_count(const reader_t *reader) { return reader->threads.count; }
+size_t reader_thread_count(const reader_t *reader) {
+  return reader->join ? reading_join_thread_count(reader->join) : reader->threads.count;
+}
 
-size_t reader_module_count(const reader_t *reader) { return reader->modules.count; }
+size_t reader_module_count(const reader_t *reader) {
+  return reader->join ? reading_join_module_count(reader->join) : reader->modules.count;
+}
 const reader_module_t *reader_module(const reader_t *reader, size_t index) {
+  if (reader->join) return reading_join_module(reader->join, index);
   return index < reader->modules.count ? &reader->modules.modules[index] : NULL;
 }
 

@@ -99,10 +99,28 @@ typedef struct {
   bool facts;     // facts are given out as events, too (dump)
 } reader_options_t;
 
+// A reader of several traces as one (see reader_join): the number of the process stands above these
+// bits of an address, a descriptor and a lane.
+enum {
+  READER_PART_SHIFT = 48,
+  READER_PART_DESCRIPTORS = 24,
+  READER_PART_LANES = 16,
+  READER_PARTS_MAX = 127,
+};
+
 // Opens `path`. NULL on failure, with "FILE: offset N: what is wrong" in `error` (`size` bytes).
 // `options` may be NULL.
 reader_t *reader_open(const char *path, const reader_options_t *options, char *error, size_t size);
 void reader_close(reader_t *reader);
+
+// Reads `count` traces (1 <= count <= READER_PARTS_MAX) of one host, just opened, as one: in order
+// of time, with threads, stacks and addresses told apart. Takes the readers over. Properties and
+// warnings are those of the parts.
+reader_t *reader_join(reader_t *const *readers, uint32_t count);
+// How many traces it reads, each of them, and the one that a thread is of.
+uint32_t reader_part_count(const reader_t *reader);
+const reader_t *reader_part(const reader_t *reader, uint32_t part);
+uint32_t reader_part_of_thread(const reader_t *reader, uint32_t thread);
 
 // The next event in time order. Facts that the reader itself keeps (stacks, modules, clocks,
 // properties, lane, overhead, end) are not given out; the others are, LOST and PENDING among them.

@@ -4,6 +4,7 @@
 #define ANALYZER_READING_STATE_H
 
 #include "analyzer/reading/clock.h"
+#include "analyzer/reading/join.h"
 #include "analyzer/reading/lanes.h"
 #include "analyzer/reading/reader.h"
 #include "analyzer/reading/threads.h"
@@ -12,6 +13,7 @@
 #define READING_RECOVERED_KEY "recovered"
 
 struct reader {
+  reading_join_t *join;  // NULL: it reads one trace itself, else all else is empty
   reader_options_t options;
   reader_summary_t summary;
   memory_lines_t properties, warnings, arguments;

@@ -55,6 +55,37 @@ bool analysis_open(analysis_t *analysis, const char *path, const analysis_settin
   return true;
 }
 
+static bool readers_open(reader_t **readers, const char *const *paths, uint32_t count, char *error,
+                         size_t size) {
+  for (uint32_t i = 0; i < count; i++) {
+    readers[i] = reader_open(paths[i], NULL, error, size);
+    if (readers[i]) continue;
+    while (i-- > 0) reader_close(readers[i]);
+    return false;
+  }
+  return true;
+}
+
+bool analysis_open_joined(analysis_t *analysis, const char *const *paths, uint32_t count,
+                          const analysis_settings_t *settings, char *error, size_t size) {
+  reader_t *readers[READER_PARTS_MAX];
+  *analysis = (analysis_t){.path = paths[0]};
+  if (!readers_open(readers, paths, count, error, size)) return false;
+  analysis->reader = reader_join(readers, count);
+  analysis->models = models_open(analysis->reader);
+  events_read(analysis, NULL, NULL);
+  models_finish(analysis->models);
+  analysis->symbols = symbols_open(analysis->reader);
+  analysis->names = names_open(analysis->models, analysis->symbols);
+  analysis->deadlocks = deadlocks_find(analysis->models, settings->strict_order);
+  deadlocks_keep_joint(analysis->deadlocks, analysis->reader);
+  if (settings->suppressions) suppressions_apply(settings->suppressions, analysis);
+  const uint32_t kinds =
+      1u << FAIL_ON_DEADLOCK | 1u << FAIL_ON_POTENTIAL_DEADLOCK | 1u << FAIL_ON_HAZARD;
+  analysis->found = kinds & fail_on_found(analysis->models, analysis->deadlocks, NULL, NULL);
+  return true;
+}
+
 void analysis_close(analysis_t *analysis) {
   if (analysis->warnings) warnings_free(analysis->warnings);
   if (analysis->deadlocks) deadlocks_free(analysis->deadlocks);

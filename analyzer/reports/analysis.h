@@ -38,6 +38,10 @@ typedef void analysis_watch_t(void *context, const reader_t *reader, const reade
 // `error`; close either way.
 bool analysis_open(analysis_t *analysis, const char *path, const analysis_settings_t *settings,
                    analysis_watch_t *watch, void *context, char *error, size_t size);
+// The same traces read once more as one, for what is between their processes: threads, locks and
+// deadlocks of two or more of them. No warnings, loops or tasks.
+bool analysis_open_joined(analysis_t *analysis, const char *const *paths, uint32_t count,
+                          const analysis_settings_t *settings, char *error, size_t size);
 void analysis_close(analysis_t *analysis);
 
 // True where a block allocated there is the loader's or libc's own: all frames are theirs (or the

@@ -133,3 +133,13 @@ json_t *json_report(const analysis_t *analysis, const options_t *options) {
     json_object_set_new(report, "warnings", json_warnings(analysis));
   return report;
 }
+
+json_t *json_joined(const analysis_t *analysis, const options_t *options) {
+  json_t *joined = json_object(), *processes = json_array();
+  for (uint32_t i = 0; i < reader_part_count(analysis->reader); i++)
+    json_array_append_new(processes,
+                          json_number(reader_summary(reader_part(analysis->reader, i))->pid));
+  json_object_set_new(joined, "processes", processes);
+  json_object_set_new(joined, "deadlocks", json_deadlocks(analysis, options->all));
+  return joined;
+}

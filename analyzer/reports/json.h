@@ -11,6 +11,9 @@
 // The report of one trace. The caller owns it.
 json_t *json_report(const analysis_t *analysis, const options_t *options);
 
+// What is between the processes of a joined analysis. The caller owns it.
+json_t *json_joined(const analysis_t *analysis, const options_t *options);
+
 // ---- its parts, one file each ------------------------------------------------------------------
 json_t *json_trace(const analysis_t *analysis);
 json_t *json_coverage(const analysis_t *analysis);

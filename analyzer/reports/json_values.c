@@ -62,9 +62,14 @@ json_t *json_stack(const analysis_t *analysis, uint32_t stack) {
 
 json_t *json_thread(const analysis_t *analysis, uint32_t thread) {
   if (!thread || thread >= reader_thread_count(analysis->reader)) return json_null();
-  return json_pack("{s:o, s:o, s:o}", "id", json_number(thread), "tid",
-                   json_number(reader_thread(analysis->reader, thread)->tid), "name",
-                   json_text(names_thread(analysis->names, thread)));
+  json_t *value = json_pack("{s:o, s:o, s:o}", "id", json_number(thread), "tid",
+                            json_number(reader_thread(analysis->reader, thread)->tid), "name",
+                            json_text(names_thread(analysis->names, thread)));
+  uint32_t part = reader_part_of_thread(analysis->reader, thread);
+  if (reader_part_count(analysis->reader) > 1)
+    json_object_set_new(value, "pid",
+                        json_number(reader_summary(reader_part(analysis->reader, part))->pid));
+  return value;
 }
 
 json_t *json_timeline(const timeline_t *timeline) {

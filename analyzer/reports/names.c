@@ -130,6 +130,11 @@ static const char *path_tail(const char *path) {
   return slashes < 2 && path[0] == '/' ? path + 1 : tail;
 }
 
+static const char *path_base(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
 const char *names_frame_text(names_t *names, const symbols_frame_t *frame) {
   const char *module = frame->module ? frame->module : "[unknown]";
   const char *function = frame->function;
@@ -201,6 +206,9 @@ const char *names_lock(names_t *names, uint32_t id) {
     name = block_name(names, lock_kind_name(lock->bits), lock->address, &lock->block);
   else if ((name = symbols_variable(names->symbols, lock->address)))
     name = names_keep(names, "%s", name);
+  else if (lock->inode)
+    name = names_keep(names, "%s at +%" PRIu64 " in shared memory %" PRIu64,
+                      lock_kind_name(lock->bits), lock->offset, lock->inode);
   else
     name = names_address(names, lock_kind_name(lock->bits), lock->address);
   return names->locks[id] = name;
@@ -253,9 +261,18 @@ const char *names_thread_label(names_t *names, uint32_t thread) {
   if (!thread || thread >= threads_limit(models_threads(names->models)) ||
       thread >= reader_thread_count(names->reader))
     return "a thread";
-  if (!names->labels[thread])
-    names->labels[thread] = names_keep(names, "%s (%u)", names_thread(names, thread),
-                                       reader_thread(names->reader, thread)->tid);
+  if (names->labels[thread]) return names->labels[thread];
+  uint32_t tid = reader_thread(names->reader, thread)->tid;
+  const reader_t *part = reader_part(names->reader, reader_part_of_thread(names->reader, thread));
+  const reader_summary_t *process = part == names->reader ? NULL : reader_summary(part);
+  const char *name = names_thread(names, thread);
+  if (!process)
+    names->labels[thread] = names_keep(names, "%s (%u)", name, tid);
+  else if (tid == process->pid)
+    names->labels[thread] = names_keep(names, "%s (%s %u)", name, path_base(process->program), tid);
+  else
+    names->labels[thread] =
+        names_keep(names, "%s (%u of %s %u)", name, tid, path_base(process->program), process->pid);
   return names->labels[thread];
 }
 

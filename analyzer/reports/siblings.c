@@ -171,3 +171,26 @@ void siblings_print(const page_t *page, const analysis_t *analysis, size_t top) 
   free(siblings.items);
   if (found > top) fprintf(page->stream, "  ... and %zu more (--top 0 for all)\n", found - top);
 }
+
+static char *path_beside(const char *path, const char *file) {
+  const char *slash = strrchr(path, '/');
+  size_t folder = slash ? (size_t)(slash - path) + 1 : 0, length = strlen(file);
+  char *beside = memory_new(folder + length + 1, 1);
+  memcpy(beside, path, folder);
+  memcpy(beside + folder, file, length);
+  return beside;
+}
+
+char **siblings_paths(const char *path, size_t *count) {
+  siblings_t siblings = folder_read(path);
+  char **paths = memory_new(siblings.count + 1, sizeof *paths);
+  family_mark(&siblings);
+  *count = 0;
+  for (size_t i = 0; i < siblings.count; i++) {
+    if (siblings.items[i].related) paths[(*count)++] = path_beside(path, siblings.items[i].file);
+    free(siblings.items[i].file);
+  }
+  free(siblings.items);
+  if (!*count) paths[(*count)++] = memory_text(path, strlen(path));
+  return paths;
+}

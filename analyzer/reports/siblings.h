@@ -10,4 +10,8 @@
 // nothing where there is none, and at most `top` of them.
 void siblings_print(const page_t *page, const analysis_t *analysis, size_t top);
 
+// The traces of the run that `path` is of, itself among them, in order of start: `*count` paths,
+// each and the list to be freed. At least `path` itself.
+char **siblings_paths(const char *path, size_t *count);
+
 #endif

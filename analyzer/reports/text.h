@@ -18,6 +18,9 @@ typedef struct {
 // Prints the whole report of one trace.
 void text_report(const text_t *text);
 
+// Prints what is between the processes of a joined analysis.
+void text_joined(const text_t *text);
+
 // ---- sections, one file each -------------------------------------------------------------------
 void text_summary(const text_t *text);
 void text_deadlocks(const text_t *text);

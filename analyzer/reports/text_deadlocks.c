@@ -6,8 +6,9 @@
 #include "analyzer/reports/verdict.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { BYSTANDERS_SHOWN = 5, SCHEDULE_COLUMN = 28, SCHEDULE_LEGS = 8 };
+enum { BYSTANDERS_SHOWN = 5, SCHEDULE_COLUMN = 28, SCHEDULE_COLUMN_MAX = 60, SCHEDULE_LEGS = 8 };
 
 static const char *mode_note(const text_t *text, uint32_t lock, lock_mode_t mode) {
   const lock_t *found = locks_get(models_locks(text->analysis->models), lock);
@@ -33,11 +34,10 @@ static void actual_leg(const text_t *text, const deadlock_t *deadlock, uint32_t 
   FILE *stream = text->page->stream;
   fprintf(stream, "     %s ", names_thread_label(names, leg->thread));
   wanted_print(text, leg, "waits for");
-  if (deadlock->kind == DEADLOCK_KIND_ORPHAN)
-    fprintf(stream, ", held by %s%s when it ended",
-            deadlock->ended_thread ? names_thread_label(names, deadlock->ended_thread) : "a thread",
-            "");
-  else if (leg->wants)
+  if (deadlock->kind == DEADLOCK_KIND_ORPHAN) {
+    fputs(", which ", stream);
+    verdict_former_holder(stream, text->analysis, deadlock);
+  } else if (leg->wants)
     fprintf(stream, ", held by %s",
             next->thread == leg->thread ? "itself" : names_thread_label(names, next->thread));
   uint64_t end = models_end_ns(text->analysis->models);
@@ -117,6 +117,19 @@ static void leg_stacks(const text_t *text, const deadlock_t *deadlock, const dea
     fprintf(stream, "       it also held %s\n", names_lock_unique(names, leg->also_holds[i]));
 }
 
+// What the first of two columns needs for the leg's lines.
+static int schedule_width(const text_t *text, const deadlock_leg_t *leg) {
+  names_t *names = text->analysis->names;
+  size_t lines[] = {page_columns(names_thread_label(names, leg->thread)),
+                    page_columns(names_lock_unique(names, leg->holds)) + strlen("takes "),
+                    page_columns(names_lock_unique(names, leg->wants)) +
+                        strlen("asks for : waits")};
+  size_t width = SCHEDULE_COLUMN;
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    if (lines[i] > width) width = lines[i];
+  return (int)(width < SCHEDULE_COLUMN_MAX ? width : SCHEDULE_COLUMN_MAX);
+}
+
 // The run that hangs, a column for each thread; where there are many, a line names its thread.
 static void schedule_print(const text_t *text, const deadlock_t *deadlock) {
   FILE *stream = text->page->stream;
@@ -125,15 +138,16 @@ static void schedule_print(const text_t *text, const deadlock_t *deadlock) {
   if (!deadlock->schedule || deadlock->leg_count > SCHEDULE_LEGS) return;
   fprintf(stream, "\n     so it hangs:\n");
   uint32_t first = deadlock->schedule[0].leg;
+  int width = columns ? schedule_width(text, &deadlock->legs[first]) : 0;
   if (columns)
-    fprintf(stream, "       %-*s  %s\n", SCHEDULE_COLUMN,
+    fprintf(stream, "       %-*s  %s\n", width,
             names_thread_label(names, deadlock->legs[first].thread),
             names_thread_label(names, deadlock->legs[1 - first].thread));
   for (uint32_t i = 0; i < deadlock->leg_count * 2; i++) {
     const deadlock_step_t *step = &deadlock->schedule[i];
     const deadlock_leg_t *leg = &deadlock->legs[step->leg];
     if (columns)
-      fprintf(stream, "       %*s", step->leg == first ? 0 : SCHEDULE_COLUMN + 2, "");
+      fprintf(stream, "       %*s", step->leg == first ? 0 : width + 2, "");
     else
       fprintf(stream, "       %s ", names_thread_label(names, leg->thread));
     fprintf(stream, "%s %s%s\n", step->asks ? "asks for" : "takes",

@@ -80,6 +80,13 @@ void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *
                     "is joined");
     return;
   case DEADLOCK_KIND_ORPHAN:
+    if (deadlock->reason == DEADLOCK_REASON_INHERITED) {
+      fprintf(stream,
+              "between fork and exec call only what is safe in signal handlers, or take %s in "
+              "handlers of pthread_atfork",
+              lock);
+      return;
+    }
     fprintf(stream,
             "release %s on every way out of the thread that took it (return, "
             "pthread_exit, cancellation, exception), or make it robust",
@@ -110,6 +117,17 @@ static size_t deadlock_count(const analysis_t *analysis, unsigned verdicts) {
   return count;
 }
 
+void verdict_former_holder(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  bool inherited = deadlock->reason == DEADLOCK_REASON_INHERITED;
+  if (deadlock->ended_thread)
+    fputs(names_thread_label(analysis->names, deadlock->ended_thread), stream);
+  else if (deadlock->ended_tid)
+    fprintf(stream, "thread %u of the parent process", deadlock->ended_tid);
+  else
+    fputs("a thread", stream);
+  fputs(inherited ? " held at the fork" : " held when it ended", stream);
+}
+
 static void actual_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *leg = &deadlock->legs[0];
   names_t *names = analysis->names;
@@ -117,9 +135,7 @@ static void actual_write(FILE *stream, const analysis_t *analysis, const deadloc
   verdict_threads(stream, analysis, deadlock);
   if (deadlock->kind == DEADLOCK_KIND_ORPHAN) {
     fprintf(stream, " waits for %s, which ", names_lock_unique(names, leg->wants));
-    fprintf(stream, "%s held when it ended",
-            deadlock->ended_thread ? names_thread_label(names, deadlock->ended_thread)
-                                   : "a thread");
+    verdict_former_holder(stream, analysis, deadlock);
   } else if (deadlock->leg_count == 1) {
     fprintf(stream, " waits for %s, which it holds itself", names_lock_unique(names, leg->wants));
   } else {
@@ -304,4 +320,11 @@ void verdict_write(FILE *stream, const analysis_t *analysis) {
       return;
     }
   nothing_write(stream, analysis);
+}
+
+void verdict_write_joined(FILE *stream, const analysis_t *analysis) {
+  if (analysis->found)
+    verdict_write(stream, analysis);
+  else
+    fputs("no deadlock and no doubtful order of the locks that they share was found", stream);
 }

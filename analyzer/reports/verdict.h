@@ -10,12 +10,16 @@
 // The third line of the report, without its first word: the gravest finding with its names, then
 // what else there is. Writes to `stream`, no newline.
 void verdict_write(FILE *stream, const analysis_t *analysis);
+// The same of processes that were read as one: a deadlock, or that there is none between them.
+void verdict_write_joined(FILE *stream, const analysis_t *analysis);
 // "account_a -> account_b -> account_a": locks, or threads where there are none.
 void verdict_cycle(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 // The name of the i-th member of the cycle.
 const char *verdict_cycle_member(const analysis_t *analysis, const deadlock_t *deadlock, size_t i);
 // "transfer-out (4712) and transfer-back (4713)".
 void verdict_threads(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
+// ORPHAN: "quitter (12) held when it ended".
+void verdict_former_holder(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 // What would mend it.
 void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 

@@ -2,8 +2,21 @@
 // The records that the hooks of all kinds of locks make.
 #include "preload/hooks/lock.h"
 
+uint64_t lock_owner_bits(uint32_t bits, uintptr_t object) {
+  const int *owner;
+  if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_MUTEX)
+    owner = &((const pthread_mutex_t *)object)->__data.__owner;
+  else if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK)
+    owner = &((const pthread_rwlock_t *)object)->__data.__cur_writer;
+  else
+    return 0;
+  return (uint64_t)(uint32_t)__atomic_load_n(owner, __ATOMIC_RELAXED) << TRACE_PENDING_OWNER_SHIFT;
+}
+
 void lock_request_begin(lock_request_t *request, lane_t *lane, const stacks_origin_t *origin) {
-  hook_wait_begin(&request->wait, lane, origin, TRACE_PENDING_LOCK, request->object, request->bits);
+  if (request->bits & TRACE_LOCK_PROCESS_SHARED) lane_note_shared(lane, request->object);
+  hook_wait_begin(&request->wait, lane, origin, TRACE_PENDING_LOCK, request->object,
+                  request->bits | lock_owner_bits(request->bits, request->object));
 }
 
 void lock_request_end(lock_request_t *request, const stacks_origin_t *origin, int error) {
@@ -37,6 +50,7 @@ void lock_failed(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uin
 
 void lock_initialised(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
                       uintptr_t object) {
+  if (bits & TRACE_LOCK_PROCESS_SHARED) lane_note_shared_anew(lane, object);
   lane_record1(lane, TRACE_LOCK_INIT, lane_stack_lock(lane, origin, 0), bits, object);
   lane_leave(lane);
 }

@@ -15,6 +15,8 @@ typedef struct {
   hook_wait_t wait;
 } lock_request_t;
 
+// Who has the lock, as it says itself, above its bits: for TRACE_PENDING_LOCK.
+uint64_t lock_owner_bits(uint32_t bits, uintptr_t object);
 // Announces a request that could not be granted at once, and leaves the lane.
 void lock_request_begin(lock_request_t *request, lane_t *lane, const stacks_origin_t *origin);
 // The call has returned: `error` is 0 where the lock is the thread's now.

@@ -9,13 +9,13 @@
 // A release, or a destruction, that fails is followed by a lock-fail of the same mutex without a
 // wait: it did not take place.
 #include "preload/hooks/mutex.h"
-#include "preload/hooks/hooks.h"
+#include "preload/hooks/lock.h"
 
 #include <errno.h>
 #include <sys/single_threaded.h>
 
-static inline void lock_failed(lane_t *lane, const stacks_origin_t *origin,
-                               const pthread_mutex_t *mutex, uint32_t bits, int result) {
+static inline void mutex_failed(lane_t *lane, const stacks_origin_t *origin,
+                                const pthread_mutex_t *mutex, uint32_t bits, int result) {
   lane_record3(lane, TRACE_LOCK_FAIL, lane_stack(lane, origin), bits, (uintptr_t)mutex, 0,
                trace_zigzag(-result));
 }
@@ -69,7 +69,9 @@ static HOOK_BODY void request_begin(request_t *request, lane_t *lane,
   pthread_mutex_t *mutex = request->mutex;
   const uint32_t bits = request->bits;
   request->waits = has_plain_trylock(bits) || is_held(lane, mutex, bits);
-  hook_wait_begin(&request->wait, lane, origin, TRACE_PENDING_LOCK, (uintptr_t)mutex, bits);
+  if (bits & TRACE_LOCK_PROCESS_SHARED) lane_note_shared(lane, (uintptr_t)mutex);
+  hook_wait_begin(&request->wait, lane, origin, TRACE_PENDING_LOCK, (uintptr_t)mutex,
+                  bits | lock_owner_bits(bits, (uintptr_t)mutex));
 }
 
 static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *origin, int result) {
@@ -127,7 +129,7 @@ HOOK(lock, int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex)) {
     lane_record_acquire(lane, lane_stack_lock(lane, &origin, (uintptr_t)mutex), bits,
                         (uintptr_t)mutex);
   else
-    lock_failed(lane, &origin, mutex, bits, result);
+    mutex_failed(lane, &origin, mutex, bits, result);
   lane_leave(lane);
   return result;
 }
@@ -147,7 +149,7 @@ HOOK(lock, int, pthread_mutex_unlock, (pthread_mutex_t * mutex), (mutex)) {
   const uint32_t bits = mutex_bits(mutex);
   lane_record_release(lane, bits, (uintptr_t)mutex, has_waiters(mutex, bits));
   const int result = real_pthread_mutex_unlock(mutex);
-  if (unlikely(result != 0)) lock_failed(lane, &origin, mutex, bits, result);
+  if (unlikely(result != 0)) mutex_failed(lane, &origin, mutex, bits, result);
   lane_leave(lane);
   return result;
 }
@@ -160,9 +162,7 @@ HOOK(lock, int, pthread_mutex_init,
   const int result = real_pthread_mutex_init(mutex, attributes);
   lane_t *lane = result == 0 ? lane_enter(&origin, TRACE_LOCK_INIT) : NULL;
   if (!lane) return result;
-  lane_record1(lane, TRACE_LOCK_INIT, lane_stack_lock(lane, &origin, 0), mutex_bits(mutex),
-               (uintptr_t)mutex);
-  lane_leave(lane);
+  lock_initialised(lane, &origin, mutex_bits(mutex), (uintptr_t)mutex);
   return result;
 }
 
@@ -173,7 +173,7 @@ HOOK(lock, int, pthread_mutex_destroy, (pthread_mutex_t * mutex), (mutex)) {
   const uint32_t bits = mutex_bits(mutex);
   lane_record1(lane, TRACE_LOCK_DESTROY, lane_stack(lane, &origin), bits, (uintptr_t)mutex);
   const int result = real_pthread_mutex_destroy(mutex);
-  if (result != 0) lock_failed(lane, &origin, mutex, bits, result);
+  if (result != 0) mutex_failed(lane, &origin, mutex, bits, result);
   lane_leave(lane);
   return result;
 }

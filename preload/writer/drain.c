@@ -2,6 +2,8 @@
 // Draining: the words between tail and head become blocks, then tail moves.
 #include "preload/writer/drain.h"
 
+#include "preload/writer/places.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -37,9 +39,19 @@ static bool is_redefinition(const trace_record_t *record, drain_state_t *state) 
   return false;
 }
 
+// The recorder only says that it met the lock: what is behind its address is looked up here, for it
+// takes system calls. Once the process has gone nothing can be told any more.
+static void fill_place(uint64_t *words, const trace_record_t *record, uint32_t pid) {
+  place_t place;
+  if (record->words[1] || !place_find(pid, record->words[0], &place)) return;
+  words[0] = trace_header(record->kind, record->timed, record->stack, place.device);
+  words[2] = place.inode;
+  words[3] = place.offset;
+}
+
 // Parts records into facts and events, in order, up to a stack number that gets another meaning
 // for events behind it. Returns the words it went over.
-static size_t take_apart(const uint64_t *words, size_t count, drain_state_t *state,
+static size_t take_apart(const uint64_t *words, size_t count, uint32_t pid, drain_state_t *state,
                          const stream_memory_t *memory, size_t *facts, size_t *events) {
   trace_record_t record;
   *facts = *events = 0;
@@ -51,6 +63,7 @@ static size_t take_apart(const uint64_t *words, size_t count, drain_state_t *sta
     uint64_t *to = fact ? memory->facts + *facts : memory->events + *events;
     if (record.kind) {
       memcpy(to, words + at, length * sizeof *words);
+      if (record.kind == TRACE_LOCK_SHARED_AT) fill_place(to, &record, pid);
       *(fact ? facts : events) += length;
     }
     at += length;
@@ -85,7 +98,8 @@ static void drain_span(stream_t *stream, const uint64_t *words, uint64_t from, u
   }
   while (from < to) {
     size_t facts, events;
-    const size_t over = take_apart(words, (size_t)(to - from), state, memory, &facts, &events);
+    const size_t over =
+        take_apart(words, (size_t)(to - from), stream->pid, state, memory, &facts, &events);
     const trace_block_t definitions = {.lane = lane, .from = from, .to = from};
     if (facts > 0) append(stream, memory->facts, facts, definitions, memory);
     block.from = from;
