@@ -20,9 +20,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 recorder_families_t recorder_families;
 trace_session_t *recorder_session;
@@ -47,22 +50,50 @@ static bool start_path(session_files_t *files) {
                        clock_realtime());
 }
 
-// Starts the writer: a child without an exit signal, which no wait() of the program sees. Signals
-// are blocked around it, so that it is born with all of them blocked.
+// Whether orphans below this process become its children: it is the first of its pid namespace, or
+// asked for them before its exec.
+static bool start_collects_orphans(void) {
+  int collects = 0;
+  system_call(SYS_prctl, PR_GET_CHILD_SUBREAPER, &collects);
+  return collects || system_call(SYS_getpid) == 1;
+}
+
+// A child without an exit signal: only a wait with __WALL or __WCLONE sees it.
+static long start_child(session_files_t *files) {
+  const long child = system_call(SYS_clone, 0, 0, 0, 0, 0);
+  if (child == 0) writer_run(files);
+  return child;
+}
+
+// A grandchild, which no wait of the program sees: the child between ends at once, and the orphan
+// goes to init. That child runs as one of vfork, in this memory and on this stack while we wait.
+static __attribute__((noinline)) long start_grandchild(session_files_t *files) {
+  static volatile long grandchild;
+  grandchild = -EAGAIN;
+  const long between = system_call(SYS_clone, CLONE_VM | CLONE_VFORK, 0, 0, 0, 0);
+  if (between == 0) {
+    grandchild = start_child(files);
+    for (;;) system_call(SYS_exit_group, 0);
+  }
+  if (system_failed(between)) return between;
+  system_call(SYS_wait4, between, NULL, __WALL, NULL);
+  return grandchild;
+}
+
+// Starts the writer. Signals are blocked around it, so that it is born with all of them blocked.
 static bool start_writer(session_files_t *files) {
   const uint64_t all = ~UINT64_C(0);
   uint64_t before;
   system_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-  const long child = system_call(SYS_clone, 0, 0, 0, 0, 0);
-  if (child == 0) writer_run(files);
+  const long writer = start_collects_orphans() ? start_child(files) : start_grandchild(files);
   system_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
-  if (system_failed(child)) {
+  if (system_failed(writer)) {
     atomic_store(&files->session->writer_life, FUTEX_OWNER_DIED);
     writer_write_facts_only(files);
     message_say(1, "the writer could not be started: only the newest events are kept", -1);
     return false;
   }
-  atomic_store(&files->session->writer_pid, (uint32_t)child);
+  atomic_store(&files->session->writer_pid, (uint32_t)writer);
   return true;
 }
 

@@ -4,6 +4,7 @@ import os
 import stat
 import time
 
+from support.beside import as_native
 from support.outcome import check, check_equal
 
 
@@ -14,6 +15,11 @@ def test_view_of_itself(t):
     check_equal(recorded.stdout, native.stdout, "what the program sees")
     check_equal(recorded.stderr, "", "stderr")
     check_equal(recorded.truth.threads, 1, "threads")
+
+
+def test_any_child(t):
+    """A wait for any child sees the program's own and no other, __WALL and __WCLONE included."""
+    as_native(t, "any_child")
 
 
 def test_closed_standard_descriptors(t):
