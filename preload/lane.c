@@ -33,6 +33,16 @@ static bool lane_is_nested(uintptr_t cfa, uintptr_t outer) {
   return cfa < outer || lane_on_signal_stack();
 }
 
+// Whether the pending call was left by a longjmp, though we look deeper in the stack: its return
+// address no longer stands where it was. The stack may be gone, so the kernel looks: a requeue of
+// nobody only compares a word (futex(2)).
+static bool lane_pend_was_left(const lane_t *lane) {
+  const uintptr_t slot = lane->pend_cfa - sizeof(void *);
+  const long result = system_call(SYS_futex, slot, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 0,
+                                  slot, (uint32_t)lane->pend_ip);
+  return result == -EAGAIN || result == -EFAULT;
+}
+
 // A wait that was left without coming back: a cancellation in a condition wait has taken the mutex
 // again before the program's clean-up handlers ran.
 static void lane_end_abandoned(lane_t *lane) {
@@ -83,7 +93,8 @@ lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
   }
   lane->guard = origin->cfa;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  if (lane->pend_cfa && !lane_is_nested(origin->cfa, lane->pend_cfa)) lane_end_abandoned(lane);
+  if (lane->pend_cfa && (!lane_is_nested(origin->cfa, lane->pend_cfa) || lane_pend_was_left(lane)))
+    lane_end_abandoned(lane);
   return lane;
 }
 
@@ -300,6 +311,7 @@ lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t w
       .second = atomic_load_explicit(&ring->pending_second, memory_order_relaxed),
       .since = atomic_load_explicit(&ring->pending_since, memory_order_relaxed),
       .cfa = lane->pend_cfa,
+      .ip = lane->pend_ip,
   };
   atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_release);
   atomic_store_explicit(&ring->pending_stack, pend_stack(lane, origin, what), memory_order_relaxed);
@@ -309,6 +321,7 @@ lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t w
   // Last, and with release: whoever sees `what` sees the rest.
   atomic_store_explicit(&ring->pending_what, what, memory_order_release);
   lane->pend_cfa = origin->cfa;
+  lane->pend_ip = origin->ip;
   return outer;
 }
 
@@ -316,6 +329,7 @@ void lane_unpend(lane_t *lane, const lane_pending_t *outer) {
   trace_ring_t *ring = lane->ring;
   atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_release);
   lane->pend_cfa = outer->cfa;
+  lane->pend_ip = outer->ip;
   if (likely(outer->what == TRACE_PENDING_NONE)) return;
   atomic_store_explicit(&ring->pending_stack, outer->stack, memory_order_relaxed);
   atomic_store_explicit(&ring->pending_object, outer->object, memory_order_relaxed);

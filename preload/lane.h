@@ -43,6 +43,7 @@ typedef struct lane {
   uint64_t head;       // position of next; what ring->head will be told
   uintptr_t guard;     // CFA of the hook that is inside; 0: none
   uintptr_t pend_cfa;  // CFA of the hook that called lane_pend; 0: no call is pending
+  uintptr_t pend_ip;   // where that hook returns to
   uintptr_t heap_cfa;  // CFA of the hook whose real call is inside the allocator; 0: none
   stacks_t *stacks;    // NULL: no memory for stacks
   stacks_sink_t sink;  // where their definitions go: into this lane
@@ -268,7 +269,7 @@ static inline __attribute__((always_inline)) void lane_record_release(lane_t *la
 typedef struct {
   uint32_t what, stack;
   uint64_t object, second, since;
-  uintptr_t cfa;
+  uintptr_t cfa, ip;
 } lane_pending_t;
 lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t what,
                          uint64_t object, uint64_t second);
