@@ -10,6 +10,8 @@
 enum {
   GRANULE = 16,      // blocks of malloc begin at multiples of it
   LARGE = 64 << 10,  // from this size on a block is also in the table of large ones
+  EARLY_PLACES = 1024,
+  EARLY_NS = 10 * 1000 * 1000,  // twice the time between two anchors of a thread
 };
 
 // What stands at an address. `owed` frees of earlier blocks there are still to be read: another
@@ -29,6 +31,13 @@ typedef struct {
   entry_t moved;
 } heap_thread_t;
 
+// A free of a block that is not there: of one from before the record, or of one that another thread
+// has just been given and handed over, whose allocation is read a little later.
+typedef struct {
+  uint64_t address, time;  // address 0: none
+  uint32_t thread;
+} early_free_t;
+
 struct heap {
   heap_totals_t totals;
   address_map_t blocks;  // address -> entry_t
@@ -37,7 +46,8 @@ struct heap {
   uint32_t site_limit, site_capacity;
   heap_thread_t *threads;
   uint32_t thread_capacity;
-  uint64_t peak_number;  // how often the heap had a new peak
+  uint64_t peak_number;              // how often the heap had a new peak
+  early_free_t early[EARLY_PLACES];  // the newest, by address
 };
 
 heap_t *heap_open(uint64_t distance) {
@@ -219,6 +229,26 @@ static bool end_reused(heap_t *heap, uint64_t address, uint64_t time, heap_block
   return true;
 }
 
+static inline early_free_t *early_place(heap_t *heap, uint64_t address) {
+  return &heap->early[address / GRANULE % EARLY_PLACES];
+}
+
+static void note_early_free(heap_t *heap, const reader_event_t *event, uint64_t address) {
+  if (!address || heap->totals.distance) return;
+  ++heap->totals.unknown_frees;
+  *early_place(heap, address) = (early_free_t){address, event->time, event->thread};
+}
+
+// Whether the free of the block just given has been read already. A thread's own events are in
+// order; after a loss the allocation that the free was of may be missing.
+static inline bool was_freed_early(heap_t *heap, const reader_event_t *event, uint64_t address) {
+  early_free_t *early = early_place(heap, address);
+  if (early->address != address || early->thread == event->thread || heap->totals.lost)
+    return false;
+  early->address = 0;
+  return event->time - early->time <= EARLY_NS;
+}
+
 static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t address,
                       heap_block_t *gone) {
   bool reused = end_reused(heap, address, event->time, gone);
@@ -228,7 +258,12 @@ static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t addres
   count_block(heap, site_of(heap, event->stack), event->arg);
   add_live(heap, event->stack, event->arg, event->time);
   thread_of(heap, event->thread)->last_block = address;
-  return reused;
+  if (!was_freed_early(heap, event, address)) return reused;
+  --heap->totals.unknown_frees;
+  take_block(heap, address, &entry);
+  end_block(heap, &entry, event->time);
+  describe(gone, address, &entry);
+  return true;
 }
 
 // Freed by the heap call that follows its allocation in the same thread.
@@ -258,7 +293,7 @@ static bool step_free(heap_t *heap, const reader_event_t *event, heap_block_t *g
   entry_t entry;
   if (free_was_owed(heap, event, address)) return false;
   if (!take_block(heap, address, &entry)) {
-    if (address && !heap->totals.distance) ++heap->totals.unknown_frees;
+    note_early_free(heap, event, address);
     thread_of(heap, event->thread)->last_block = 0;
     return false;
   }
@@ -316,8 +351,8 @@ static bool step_reallocate(heap_t *heap, const reader_event_t *event, heap_bloc
     note_temporary(heap, event, old, entry.stack);
     end_block(heap, &entry, event->time);
     ended = describe_moved(&entry, old, block, size, gone);
-  } else if (old && known == OLD_UNKNOWN) {
-    ++heap->totals.unknown_frees;
+  } else if (known == OLD_UNKNOWN) {
+    note_early_free(heap, event, old);
   }
   if (!block) return ended;
   if (old) ++heap->totals.reallocations;

@@ -169,6 +169,21 @@ START_TEST(reuse_read_before_the_free_is_not_counted_twice) {
 }
 END_TEST
 
+START_TEST(free_read_before_the_allocation_of_another_thread) {
+  feed_release_block(&feed, 2, P);  // thread 1 has handed P over, but that is read next
+  feed_allocate(&feed, 1, P, 100, 5);
+  feed_release_block(&feed, 2, Q);
+  feed_allocate(&feed, 2, Q, 30, 7);  // the same thread: the first Q was another block
+  feed_release_block(&feed, 2, R);
+  feed_at(&feed, feed.now + 50000000);
+  feed_allocate(&feed, 1, R, 30, 7);  // too late to be the same block
+  feed_end(&feed);
+  expect_live(2, 60);
+  ck_assert_uint_eq(site(5)->live_blocks, 0);
+  ck_assert_uint_eq(totals()->unknown_frees, 2);
+}
+END_TEST
+
 START_TEST(new_owner_frees_before_the_owed_free_is_read) {
   feed_allocate(&feed, 1, P, 100, 5);
   feed_allocate(&feed, 2, P, 30, 7);
@@ -242,6 +257,7 @@ Suite *models_heap_suite(void) {
                           realloc_in_flight_at_the_end_is_live,
                           old_place_of_a_moving_block_may_be_reused_before_the_result,
                           reuse_read_before_the_free_is_not_counted_twice,
+                          free_read_before_the_allocation_of_another_thread,
                           new_owner_frees_before_the_owed_free_is_read,
                           reallocation_read_after_the_reuse_of_its_old_block,
                           after_a_loss_no_free_is_owed,
