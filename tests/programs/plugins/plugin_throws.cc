@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plugin in C++: each round allocates in six ways, gives all of it back, and catches two
 // exceptions, one of them thrown by operator new.
+#include <chrono>
 #include <new>
 #include <stdexcept>
 
@@ -42,4 +43,17 @@ extern "C" int plugin_run(int rounds) {
     }
   }
   return caught;
+}
+
+// Nanoseconds that a throw and its catch take.
+extern "C" long plugin_throw_ns(int rounds) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < rounds; i++) {
+    try {
+      throw std::runtime_error("thrown");
+    } catch (const std::exception &) {
+    }
+  }
+  const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
+  return rounds > 0 ? static_cast<long>(took.count() / rounds) : 0;
 }
