@@ -103,7 +103,7 @@ class MariaDB(Database):
             ["mariadbd", "--no-defaults", *self.user, f"--datadir={self.data}", "--skip-networking",
              f"--socket={self.socket}", f"--pid-file={self.folder}/pid",
              "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0",
-             f"--log-error={self.folder}/log"], **self.options())
+             f"--log-error={self.folder}/log.err"], **self.options())
         wait_for_socket(self.socket, 60)
 
     def query(self, text):
