@@ -8,6 +8,9 @@ packages_test=(clang libclang-rt-14-dev clang-tidy clang-format valgrind strace 
   make binutils libc6-dbg procps python3 perl zstd man-db redis-server redis-tools nginx-light
   memcached haproxy nodejs wrk mariadb-server sysbench postgresql rocksdb-tools sqlite3 pigz
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 libeatmydata1)
+# For `tools/check --long` only: large, and no test of the short check has use for them.
+packages_long=(libpython3.11-testsuite openssl xz-utils bzip2)
+command -v npm >/dev/null || packages_long+=(npm)
 # Services that come with the packages above. Tests start their own.
 packages_services=(redis-server.service nginx.service memcached.service haproxy.service
   mariadb.service postgresql.service)
