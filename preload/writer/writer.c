@@ -294,6 +294,22 @@ static int end_kind(const trace_process_t *process) {
   return atomic_load(&process->exit_known) ? TRACE_END_EXIT : TRACE_END_DIED;
 }
 
+// Everything is in the traces: the rings have done their work.
+static void rings_remove(void) {
+  system_call(SYS_unlinkat, AT_FDCWD, writer->files.rings_path, 0);
+}
+
+// The first process of a pid namespace takes every other with it when it ends, this one included:
+// what is to be done then has to be done before.
+static bool ends_with(uint32_t slot) {
+  if (atomic_load(&writer->session->processes[slot].pid) != 1) return false;
+  for (uint32_t i = 0; i < TRACE_PROCESSES_MAX; i++) {
+    const uint32_t state = atomic_load(&writer->session->processes[i].state);
+    if (i != slot && state != TRACE_PROCESS_FREE && state != TRACE_PROCESS_ENDED) return false;
+  }
+  return true;
+}
+
 static void answer_finish(uint32_t slot) {
   trace_process_t *process = &writer->session->processes[slot];
   const uint32_t wanted = atomic_load_explicit(&process->finish_wanted, memory_order_acquire);
@@ -303,6 +319,7 @@ static void answer_finish(uint32_t slot) {
   process_note_pending(slot);
   process_note_unrecorded(slot);
   stream_finish(writer->streams[slot], end_kind(process), false, &writer->memory);
+  if (ends_with(slot)) rings_remove();
   atomic_store_explicit(&process->finish_done, wanted, memory_order_release);
   system_call(SYS_futex, &process->finish_done, FUTEX_WAKE, INT32_MAX);
 }
@@ -404,8 +421,7 @@ _Noreturn void writer_run(session_files_t *files) {
       lingers++;
     writer_sleep(bell);
   }
-  // Everything is in the traces: the rings have done their work.
-  system_call(SYS_unlinkat, AT_FDCWD, files->rings_path, 0);
+  rings_remove();
   for (;;) system_call(SYS_exit_group, 0);
 }
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """However a process ends, all that its threads recorded is in the trace, and it ends as it would."""
+import os
 import signal
 
 from support.expect import one, sites_sum
-from support.outcome import check, check_between, check_equal
+from support.outcome import Skip, check, check_between, check_equal
 
 # how -> (exit status, the trace says how it ended and lacks nothing)
 ENDINGS = {
@@ -52,6 +53,20 @@ def define(how):
 
 for ending in ENDINGS:
     define(ending)
+
+
+def test_first_of_a_namespace(t):
+    """The kernel ends the writer together with a program that is the first of its pid namespace, as in
+    a container: the trace is complete all the same, and no rings stay."""
+    command = [t.command("unshare"), "--pid", "--fork", *([] if os.geteuid() == 0 else ["-Ur"])]
+    if t.run_native([*command, "true"], status=None).status:
+        raise Skip("no pid namespaces here")
+    t.run([*command, t.program("ends"), "exit"], status=7, env={"INSPECT_OUTPUT": "%e.zst"})
+    t.settle()
+    report = t.report(t.trace("ends.zst"))
+    check_equal(report.trace.pid, 1, "its pid")
+    check(report.trace.complete, "complete")
+    check_nothing_missing(report)
 
 
 def test_exec(t):

@@ -93,6 +93,12 @@ def test_python_processes(t):
     check_equal(sum(info.forked for info in infos), 4, "forked processes")
 
 
+def test_strace(t):
+    """strace waits for any child at all, the recorder's writer included if it were one."""
+    script = "strace -f -o s -e trace=execve sh -c 'true; /bin/true; exit 3'; echo $?; grep -c execve s; rm s"
+    compare(t, ["sh", "-c", script])
+
+
 def test_find_and_xargs(t):
     infos = compare(t, ["sh", "-c", "find /usr/include -name '*.h' | xargs -P 4 -n 200 "
                                     "grep -l pthread_mutex_t | sort | md5sum"])
