@@ -18,6 +18,7 @@ enum {
   // A kind checks its chunks for room once in so many records, not at every value.
   ROOM = 32,
   CHUNK_SIZE = 1024,
+  PREFETCH_AHEAD = 192,  // words
   CHUNK_ROOM = ROOM * VARINT_MAX + VARINT_SLACK,
   // Words of the longest record without a payload: header, arg, words, stamp.
   FIXED_MAX = 1 + 1 + TRACE_WORDS_MAX + 1,
@@ -57,6 +58,7 @@ _Static_assert(sizeof(kind_state_t) == 256, "found by a shift");
 typedef struct {
   uint32_t room[TRACE_KIND_LIMIT];  // records until kind_make_room is due; 0 at first, and always
   // for kinds with a payload
+  uint32_t counted[TRACE_KIND_LIMIT];  // records of the kind, with those that there is room for
   bool opened[TRACE_KIND_LIMIT];
   uint64_t last_address[TRACE_FAMILY_COUNT];
   uint64_t zero;
@@ -102,9 +104,13 @@ size_t trace_block_bound(size_t words) {
   return HEAD_MAX + columns_possible() * ENTRY_MAX + words * VARINT_MAX + VARINT_SLACK;
 }
 
+static encoder_t *encoder_in(void *scratch) {
+  return (encoder_t *)((uint8_t *)scratch + (-(uintptr_t)scratch & 63));
+}
+
 static encoder_t *encoder_start(void *scratch, size_t words) {
-  uint8_t *memory = (uint8_t *)scratch + (-(uintptr_t)scratch & 63);
-  encoder_t *encoder = (encoder_t *)memory;
+  encoder_t *encoder = encoder_in(scratch);
+  uint8_t *memory = (uint8_t *)encoder;
   memset(encoder, 0, offsetof(encoder_t, states));
   memory += align_up(sizeof(encoder_t));
   encoder->kinds = encoder->kinds_start = memory;
@@ -236,12 +242,14 @@ record_put_rare(encoder_t *encoder, const uint64_t *words, const uint64_t *end) 
   if (kind != 0 && !kind_make_room(encoder, kind)) return NULL;
   if (kind != 0 && !trace_event_kinds[kind].has_payload) {
     encoder->room[kind] = ROOM;
+    encoder->counted[kind] += ROOM;
     return words;
   }
   trace_record_t record;
   size_t length = trace_record_parse(words, (size_t)(end - words), &record);
   if (length == 0) return NULL;
   if (kind == 0) return words + length;
+  encoder->counted[kind]++;
   kind_state_t *state = &encoder->states[kind];
   if (state->has_stack) column_put(state, COLUMN_STACK, record.stack);
   column_put(state, COLUMN_ARG, record.arg);
@@ -272,6 +280,8 @@ static const uint64_t *records_put(encoder_t *encoder, const uint64_t *words, co
                                    const uint64_t *end) {
   uint8_t *kinds = encoder->kinds;
   while (words < until) {
+    // The words were written on another processor: each line is a long way off.
+    __builtin_prefetch(words + PREFETCH_AHEAD);
     uint64_t header = *words;
     unsigned kind = trace_header_kind(header);
     if (unlikely(encoder->room[kind] == 0)) {
@@ -304,6 +314,12 @@ static bool words_encode(encoder_t *encoder, const uint64_t *words, size_t count
   if (rest_count) memcpy(rest, words, rest_count * sizeof(*words));
   const uint64_t *rest_end = rest + rest_count;
   return records_put(encoder, rest, rest_end, rest_end) == rest_end;
+}
+
+void trace_block_counts(const void *scratch, uint32_t counts[TRACE_KIND_LIMIT]) {
+  const encoder_t *encoder = encoder_in((void *)(uintptr_t)scratch);
+  for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++)
+    counts[kind] = encoder->counted[kind] - encoder->room[kind];
 }
 
 // ---- columns to block ------------------------------------------------------------------------

@@ -49,6 +49,8 @@ size_t trace_block_bound(size_t words);
 // words are not whole valid records. Allocates nothing; touches nothing but its arguments.
 size_t trace_block_encode(const uint64_t *words, size_t count, void *scratch, uint8_t *out,
                           trace_block_t *block);
+// How many records of each kind the block had that was encoded last, well, with that scratch.
+void trace_block_counts(const void *scratch, uint32_t counts[TRACE_KIND_LIMIT]);
 
 // What is left of a column, and the value before that in it which differences are taken from.
 typedef struct {

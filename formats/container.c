@@ -11,7 +11,10 @@
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
-enum { ENTRIES_AT_FIRST = 512 };  // one page
+enum {
+  ENTRIES_AT_FIRST = 512,  // one page
+  PLAIN_FROM = 40,         // compressed so many times smaller, a block is very repetitive
+};
 
 static void *memory_map(size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -149,13 +152,23 @@ static int frame_write(trace_writer_t *writer, const void *frame, size_t size) {
   return error;
 }
 
+// Tables for the few bytes that a very repetitive block has left take longer than they save.
+static void literals_choose(trace_writer_t *writer) {
+  const bool plain = writer->last_content > (uint64_t)PLAIN_FROM * writer->last_compressed;
+  ZSTD_CCtx_setParameter(writer->context, ZSTD_c_literalCompressionMode,
+                         plain ? ZSTD_lcm_uncompressed : ZSTD_lcm_auto);
+}
+
 int trace_writer_append(trace_writer_t *writer, const trace_block_t *block, const uint8_t *content,
                         size_t size) {
   int error = entries_grow(writer);
   if (error) return error;
+  literals_choose(writer);
   size_t compressed = ZSTD_compress2(writer->context, writer->buffer + TRACE_BLOCK_HEADER_SIZE,
                                      writer->buffer_size - TRACE_BLOCK_HEADER_SIZE, content, size);
   if (ZSTD_isError(compressed)) return -EINVAL;
+  writer->last_content = size;
+  writer->last_compressed = compressed;
   trace_block_header_t header = {
       .magic = TRACE_BLOCK_MAGIC,
       .size = TRACE_BLOCK_HEADER_SIZE - TRACE_SKIPPABLE_HEADER,

@@ -49,7 +49,8 @@ typedef struct {
   size_t buffer_size, workspace_size;
   struct trace_seek_entry *entries;
   size_t entry_count, entry_capacity;
-  bool borrowed;  // context and buffer are another writer's
+  bool borrowed;                         // context and buffer are another writer's
+  size_t last_content, last_compressed;  // of the block before
   bool overhang;  // something stands behind `offset` that the next write must cut off
 } trace_writer_t;
 

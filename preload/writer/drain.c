@@ -11,22 +11,13 @@ static uint64_t *ring_data(trace_ring_t *ring) {
   return (uint64_t *)((uint8_t *)ring + TRACE_RING_HEADER);
 }
 
-// How many records of each kind a block has: its first column has a byte a record.
-static void count_kinds(const trace_block_t *block, const uint8_t *content, size_t size,
-                        uint32_t counts[TRACE_KIND_LIMIT]) {
-  static trace_block_cursor_t cursor;
-  memset(counts, 0, TRACE_KIND_LIMIT * sizeof *counts);
-  if (!trace_block_open(&cursor, block, content, size)) return;
-  for (uint64_t i = 0; i < cursor.records_left; i++) counts[cursor.kinds[i] & 0x7f]++;
-}
-
 static bool append(stream_t *stream, const uint64_t *words, size_t count, trace_block_t block,
                    const stream_memory_t *memory) {
   uint32_t counts[TRACE_KIND_LIMIT];
   const bool facts = block.from == block.to;
   const size_t size = trace_block_encode(words, count, memory->scratch, memory->content, &block);
   if (size == 0) return false;
-  if (!facts) count_kinds(&block, memory->content, size, counts);
+  if (!facts) trace_block_counts(memory->scratch, counts);
   return stream_append(stream, &block, memory->content, size, facts ? NULL : counts, memory);
 }
 
