@@ -75,7 +75,7 @@ static bool found_contention(const models_t *models) {
   if (least < CONTENTION_LEAST_NS) least = CONTENTION_LEAST_NS;
   for (uint32_t id = 1; id < locks_limit(locks); ++id) {
     const lock_t *lock = locks_get(locks, id);
-    if (lock && lock->wait_ns.total >= least) return true;
+    if (lock && lock_is_contention(lock) && lock->wait_ns.total >= least) return true;
   }
   return false;
 }

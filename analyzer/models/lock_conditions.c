@@ -68,6 +68,7 @@ static void check_hazard(locks_t *locks, uint32_t thread, uint64_t condition, ui
 static void step_wait(locks_t *locks, const reader_event_t *event) {
   condition_t *condition = condition_of(locks, event->words[0]);
   uint64_t wait = event->words[2];
+  locks->waited_with = (lock_t *)locks_at(locks, event->words[1]);
   ++condition->waits;
   if (event->arg && trace_unzigzag(event->arg) == -ETIMEDOUT) ++condition->timeouts;
   histogram_add(&condition->wait_ns, wait);
@@ -89,6 +90,22 @@ void lock_condition_step(locks_t *locks, const reader_event_t *event) {
     ++condition->signals;
 }
 
+void locks_condition_woken(locks_t *locks, const wakeup_t *wakeup) {
+  condition_t *condition = condition_of(locks, wakeup->object);
+  lock_t *mutex = locks->waited_with;
+  uint64_t held_by_others = 0, after = wakeup->until - wakeup->woke;
+  if (mutex && mutex->history)
+    held_by_others = lock_charge(locks, mutex, wakeup->woken, wakeup->woke, wakeup->until, true);
+  if (held_by_others) {
+    ++mutex->reacquires;
+    mutex->reacquire_ns += held_by_others;
+  }
+  histogram_add(&condition->signal_ns, wakeup->woke - wakeup->from);
+  histogram_add(&condition->mutex_ns, held_by_others);
+  condition->latency_ns += after - held_by_others;
+  site_table_add(&condition->signallers, 0, wakeup->stack, after);
+}
+
 void lock_condition_pending(locks_t *locks, uint32_t thread, const thread_pending_t *pending,
                             uint64_t end_ns) {
   if (!pending->object) return;
@@ -103,7 +120,10 @@ void lock_condition_pending(locks_t *locks, uint32_t thread, const thread_pendin
 void lock_conditions_free(locks_t *locks) {
   for (uint32_t at = 0; at < locks->condition_count; ++at) {
     histogram_clear(&locks->condition_list[at]->wait_ns);
+    histogram_clear(&locks->condition_list[at]->signal_ns);
+    histogram_clear(&locks->condition_list[at]->mutex_ns);
     site_table_clear(&locks->condition_list[at]->waiters);
+    site_table_clear(&locks->condition_list[at]->signallers);
     free(locks->condition_list[at]);
   }
   address_map_clear(&locks->conditions);

@@ -74,6 +74,7 @@ static void open_descriptor(locks_t *locks, const reader_event_t *event) {
 }
 
 void lock_descriptor_step(locks_t *locks, const reader_event_t *event) {
+  lock_blocking_step(locks, event);
   const uint64_t *other;
   switch (event->kind) {
   case TRACE_DESCRIPTOR_OPEN:

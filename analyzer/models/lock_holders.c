@@ -20,6 +20,11 @@ bool lock_has_owner(const lock_t *lock) {
   }
 }
 
+bool lock_is_contention(const lock_t *lock) {
+  bool semaphore = (lock->bits & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE;
+  return lock_has_owner(lock) && (!semaphore || lock->holds);
+}
+
 held_locks_t *lock_held_by(locks_t *locks, uint32_t thread) {
   ARRAY_RESERVE(locks->held, locks->held_capacity, thread + 1);
   return &locks->held[thread];
@@ -133,8 +138,11 @@ static void end_hold(const locks_t *locks, lock_t *lock, const held_lock_t *held
   ++lock->holds;
   if (lock->contended)
     critical_path_hold(locks->path, thread, lock->id, held->since_ns, event->time);
-  if (held->timed && event->timed)
-    histogram_add(&lock->hold_ns, event->time > held->since_ns ? event->time - held->since_ns : 0);
+  if (held->timed && event->timed) {
+    uint64_t hold = event->time > held->since_ns ? event->time - held->since_ns : 0;
+    histogram_add(&lock->hold_ns, hold);
+    histogram_add(&lock_sites_at(&lock->sites, held->stack)->hold_ns, hold);
+  }
   lock_history_hold(lock, held, thread, event->time);
 }
 
@@ -217,6 +225,10 @@ void lock_forget_thread(locks_t *locks, uint32_t thread) {
   for (uint32_t at = 0; at < held->count; ++at)
     remove_from_lock(held->items[at].lock, thread, held->items[at].mode);
   held->count = 0;
+}
+
+held_lock_t *lock_find_held(const locks_t *locks, const lock_t *lock, uint32_t thread) {
+  return thread < locks->held_capacity ? find_held(&locks->held[thread], lock) : NULL;
 }
 
 bool lock_is_held_by(locks_t *locks, const lock_t *lock, uint32_t thread) {

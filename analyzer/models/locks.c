@@ -55,6 +55,9 @@ static void free_lock(lock_t *lock) {
   histogram_clear(&lock->hold_ns);
   site_table_clear(&lock->waiters);
   site_table_clear(&lock->holders);
+  site_table_clear(&lock->blamed);
+  lock_sites_clear(&lock->sites);
+  lock_blocks_clear(&lock->blocks);
   lock_history_free(lock);
   free(lock->readers);
   free(lock->displaced);
@@ -69,6 +72,7 @@ void locks_close(locks_t *locks) {
   for (lock_t **lock; (lock = address_map_next(&locks->by_id, &position, &id));) free_lock(*lock);
   for (uint32_t thread = 0; thread < locks->held_capacity; ++thread)
     free(locks->held[thread].items);
+  lock_charges_free(locks);
   lock_conditions_free(locks);
   address_map_clear(&locks->by_id);
   address_map_clear(&locks->by_address);
@@ -160,6 +164,16 @@ static void unlink_lock(locks_t *locks, lock_t *lock) {
   *link = lock->next_in_page;
 }
 
+static void merge_convoys(lock_convoys_t *into, const lock_convoys_t *from) {
+  into->count += from->count;
+  into->total_ns += from->total_ns;
+  into->handovers += from->handovers;
+  if (from->longest <= into->longest) return;
+  into->longest = from->longest;
+  into->longest_from = from->longest_from;
+  into->longest_until = from->longest_until;
+}
+
 static void merge_lock(lock_t *into, const lock_t *lock) {
   into->instances += lock->instances;
   into->acquisitions += lock->acquisitions;
@@ -175,6 +189,13 @@ static void merge_lock(lock_t *into, const lock_t *lock) {
   histogram_merge(&into->hold_ns, &lock->hold_ns);
   site_table_merge(&into->waiters, &lock->waiters);
   site_table_merge(&into->holders, &lock->holders);
+  site_table_merge(&into->blamed, &lock->blamed);
+  into->blamed_ns += lock->blamed_ns;
+  lock_sites_merge(&into->sites, &lock->sites);
+  lock_blocks_merge(&into->blocks, &lock->blocks);
+  into->reacquires += lock->reacquires;
+  into->reacquire_ns += lock->reacquire_ns;
+  merge_convoys(&into->convoys, &lock->convoys);
 }
 
 static bool is_named(const locks_t *locks, const lock_t *lock) {
@@ -213,6 +234,7 @@ void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time) {
   ++*(uint64_t *)address_map_put(&locks->generations, lock->address);
   unlink_lock(locks, lock);
   lock_drop_holders(locks, lock);
+  lock_end_convoy(lock);
   lock_history_free(lock);
   dependencies_retire(locks->dependencies, lock->id);
   if (!is_named(locks, lock)) {
@@ -348,19 +370,22 @@ static void step_destroy(locks_t *locks, const reader_event_t *event) {
 }
 
 // The call that ended just now waited until the event's time.
-static void note_wait(lock_t *lock, const reader_event_t *event) {
+static void note_wait(locks_t *locks, lock_t *lock, const reader_event_t *event) {
   uint64_t wait = event->words[1];
   uint64_t from = wait < event->time ? event->time - wait : 0;
-  lock_waited(lock, event->thread, event->stack, from, event->time);
+  lock_waited(locks, lock, event->thread, event->stack, from, event->time);
 }
 
 static void step_acquire(locks_t *locks, const reader_event_t *event) {
   uint32_t bits = (uint32_t)event->arg;
   lock_t *lock = lock_touch(locks, event, event->words[0], bits);
+  lock_site_t *site = lock_sites_at(&lock->sites, event->stack);
   ++lock->acquisitions;
+  ++site->acquisitions;
   if (event->kind == TRACE_LOCK_WAIT && !(bits & TRACE_LOCK_BY_CONDITION)) {
     ++lock->contended;
-    note_wait(lock, event);
+    ++site->contended;
+    note_wait(locks, lock, event);
     lock_woken(locks, lock, event);
   }
   if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK && !(bits & TRACE_LOCK_SHARED)) ++lock->writers;
@@ -385,7 +410,7 @@ static void step_fail(locks_t *locks, const reader_event_t *event) {
   lock_t *lock = lock_touch(locks, event, event->words[0], bits);
   ++lock->failed;
   if (bits & TRACE_LOCK_TRY) return;
-  if (failure_waited(event)) note_wait(lock, event);
+  if (failure_waited(event)) note_wait(locks, lock, event);
   if (lock_has_owner(lock))
     lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
 }
@@ -411,6 +436,7 @@ static bool names_nothing(const reader_event_t *event) {
 
 void locks_step(locks_t *locks, const reader_event_t *event) {
   if (names_nothing(event)) return;
+  lock_blocking_step(locks, event);
   switch (event->kind) {
   case TRACE_LOCK_INIT:
     step_init(locks, event);
@@ -467,7 +493,7 @@ static void finish_request(locks_t *locks, uint32_t thread, const thread_pending
   const held_locks_t *held = lock_held_by(locks, thread);
   for (uint32_t at = 0; at < held->count; ++at)
     if (held->items[at].lock == lock && held->items[at].since_ns >= pending->since_ns) return;
-  lock_waited(lock, thread, pending->stack, pending->since_ns, end_ns);
+  lock_waited(locks, lock, thread, pending->stack, pending->since_ns, end_ns);
   if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK && !(bits & TRACE_LOCK_SHARED)) ++lock->writers;
   if (lock_has_owner(lock))
     lock_requested(locks, lock, thread, pending->stack, bits, pending->since_ns, true);
@@ -479,6 +505,10 @@ static void sort_sites(locks_t *locks) {
   for (lock_t **lock; (lock = address_map_next(&locks->by_id, &position, &id));) {
     site_table_sort(&(*lock)->waiters);
     site_table_sort(&(*lock)->holders);
+    site_table_sort(&(*lock)->blamed);
+    lock_sites_sort(&(*lock)->sites);
+    lock_blocks_sort(&(*lock)->blocks);
+    lock_end_convoy(*lock);
   }
   for (uint32_t at = 0; at < locks->condition_count; ++at)
     site_table_sort(&locks->condition_list[at]->waiters);

@@ -11,6 +11,7 @@
 #include "analyzer/models/dependencies.h"
 #include "analyzer/models/heap.h"
 #include "analyzer/models/histogram.h"
+#include "analyzer/models/lock_sites.h"
 #include "analyzer/models/site_table.h"
 #include "analyzer/models/threads.h"
 #include "analyzer/models/wakers.h"
@@ -37,6 +38,16 @@ typedef struct lock_holder {
   bool timed;      // since_ns is exact
   uint64_t since_ns;
 } lock_holder_t;
+
+// Convoys: the lock goes from waiter to waiter, LOCK_CONVOY_HANDOVERS times or more, and each time
+// two others wait already when one gets it, so that the queue never drains (Blasgen, Gray, Mitoma
+// and Price, "The Convoy Phenomenon", 1979).
+enum { LOCK_CONVOY_HANDOVERS = 16 };
+typedef struct {
+  uint64_t count, total_ns;
+  uint64_t handovers;                             // in all of them
+  uint64_t longest, longest_from, longest_until;  // hand-overs of the longest one, and when
+} lock_convoys_t;
 
 typedef struct lock {
   uint32_t id;    // for locks_get and reports; 1, 2, ... in order of appearance
@@ -70,9 +81,17 @@ typedef struct lock {
   uint64_t holds;              // all outermost holds that ended; > hold_ns.count: estimated
   site_table_t waiters;        // by requesting site: waits and ns
   site_table_t holders;        // by the holder's acquire site: ns others waited for it meanwhile
-                               // (stack 0: hand-over, or a holder that was not seen)
-  lock_holder_t owner;         // exclusive holder; thread 0: none
-  lock_holder_t *readers;      // shared holders
+                               // (stack 0: hand-over, or a holder that was not seen); `kind`: id
+                               // of the other lock whose holder it waited for itself, 0: none
+  site_table_t blamed;         // by acquire site: ns that others waited, for this lock or for one
+                               // whose holder waited for it, because it was held from there
+  uint64_t blamed_ns;          // all of `blamed`; over all locks: wait_ns + reacquire_ns
+  lock_sites_t sites;          // by acquire site: how often, waits and holds
+  lock_blocks_t blocks;        // calls that blocked while it was held
+  uint64_t reacquires, reacquire_ns;  // after a condition's signal it was still held by others
+  lock_convoys_t convoys;
+  lock_holder_t owner;     // exclusive holder; thread 0: none
+  lock_holder_t *readers;  // shared holders
   uint32_t reader_count, reader_capacity;
   // Private. Exclusive holders whose release was not read before the next acquire; the last hold
   // that ended; recent holds and waits, once more than one thread came; the next lock in the page;
@@ -81,11 +100,18 @@ typedef struct lock {
   uint32_t displaced_count, displaced_capacity;
   lock_holder_t last_holder;
   uint64_t last_hold_until;
+  lock_blocked_t last_blocked;
   struct lock_history *history;
   struct lock *next_in_page;
   uint32_t references;
   uint64_t place;  // key of inode and offset, 0: none
+  bool charged_by_others;
 } lock_t;
+
+// True where waits for it are contention: it is held by whoever acquired it, and a semaphore has
+// been given back by who had taken it. Hand-overs (conditions, barriers, futexes, semaphores that
+// others post) are not.
+bool lock_is_contention(const lock_t *lock);
 
 // True where somebody held it when the trace ended.
 static inline bool lock_is_held(const lock_t *lock) {
@@ -131,11 +157,18 @@ uint64_t lock_class(const lock_t *lock);
 typedef struct {
   uint64_t address;
   uint64_t waits, signals, broadcasts, timeouts;
-  histogram_t wait_ns;
+  histogram_t wait_ns;      // from call to return
+  histogram_t signal_ns;    // of those that a signal ended: until the signal,
+  histogram_t mutex_ns;     // then while others held the mutex,
+  uint64_t latency_ns;      // then until the thread went on
+  site_table_t signallers;  // by signalling site: waits ended, ns from signal to return
   site_table_t waiters;
 } condition_t;
 uint32_t locks_condition_count(const locks_t *locks);
 const condition_t *locks_condition(const locks_t *locks, uint32_t index);  // 0 .. count - 1
+
+// A signal ended the wait whose COND_WAIT event was stepped last.
+void locks_condition_woken(locks_t *locks, const wakeup_t *wakeup);
 
 // A wait on a condition while another lock was held: unsound, although no cycle.
 typedef struct {

@@ -17,6 +17,7 @@ typedef struct {
   bool timed;
   uint32_t step;  // of its acquisition in the order of threads, + 1
   uint64_t since_ns;
+  lock_blocked_t blocked;
 } held_lock_t;
 
 typedef struct {
@@ -28,6 +29,17 @@ typedef struct {
 typedef struct {
   uint64_t key, inode, offset;
 } lock_place_t;
+
+// Whom a thread's newest waits were charged to, in order of time: a ring.
+enum { LOCK_CHARGES = 64 };
+typedef struct {
+  uint32_t lock, stack;
+  uint64_t from, until;
+} lock_charge_t;
+typedef struct {
+  lock_charge_t *items;
+  uint64_t count;
+} lock_charges_t;
 
 struct locks {
   const reader_t *reader;
@@ -45,6 +57,9 @@ struct locks {
   uint32_t kept_count, kept_capacity, sweep_at;
   held_locks_t *held;  // by thread
   uint32_t held_capacity;
+  lock_charges_t *charges;  // by thread
+  uint32_t charge_capacity;
+  lock_t *waited_with;       // the mutex of the COND_WAIT event that was stepped last, or NULL
   address_map_t conditions;  // address -> condition_t *
   condition_t **condition_list;
   uint32_t condition_count, condition_capacity;
@@ -79,6 +94,7 @@ void lock_place_leave(locks_t *locks, lock_t *lock);
 // True for what belongs to whoever acquired it (no barriers, bare futexes, counting semaphores).
 bool lock_has_owner(const lock_t *lock);
 held_locks_t *lock_held_by(locks_t *locks, uint32_t thread);
+held_lock_t *lock_find_held(const locks_t *locks, const lock_t *lock, uint32_t thread);
 bool lock_is_held_by(locks_t *locks, const lock_t *lock, uint32_t thread);
 void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event);
 void lock_released(locks_t *locks, lock_t *lock, const reader_event_t *event);
@@ -98,7 +114,19 @@ void lock_history_free(lock_t *lock);
 void lock_history_hold(lock_t *lock, const held_lock_t *held, uint32_t thread, uint64_t until);
 // A wait of `thread` at `stack` ended (or the trace did): counts it, and charges every nanosecond
 // of it to the site that held the lock then.
-void lock_waited(lock_t *lock, uint32_t thread, uint32_t stack, uint64_t from, uint64_t until);
+void lock_waited(locks_t *locks, lock_t *lock, uint32_t thread, uint32_t stack, uint64_t from,
+                 uint64_t until);
+// Notes which call of its holder's keeps a lock from others.
+void lock_blocking_step(locks_t *locks, const reader_event_t *event);
+// The convoy that the lock is in ends.
+void lock_end_convoy(lock_t *lock);
+
+// ---- blame ----
+// Charges a wait to those who held the lock; returns how much of it somebody is seen to have held.
+// `known_only`: the rest is not charged to the hand-over. The lock has a history.
+uint64_t lock_charge(locks_t *locks, lock_t *lock, uint32_t waiter, uint64_t from, uint64_t until,
+                     bool known_only);
+void lock_charges_free(locks_t *locks);
 // A LOCK_WAIT event, after lock_waited: tells the wakers whose release ended the wait.
 void lock_woken(locks_t *locks, const lock_t *lock, const reader_event_t *event);
 

@@ -31,6 +31,7 @@ struct models {
 
 static void note_wakeup(void *context, const wakeup_t *wakeup) {
   const models_t *models = context;
+  if (wakeup->how == WAKE_CONDITION) locks_condition_woken(models->locks, wakeup);
   critical_path_wake(models->path, wakeup);
 }
 
@@ -153,6 +154,7 @@ static void step_thread(models_t *models, const reader_event_t *event) {
     break;
   case TRACE_THREAD_JOIN:
     note_join(models, event);
+    locks_step(models->locks, event);
     break;
   case TRACE_THREAD_END:
     locks_step(models->locks, event);

@@ -122,6 +122,7 @@ json_t *json_report(const analysis_t *analysis, const options_t *options) {
   if (sections & OPTIONS_SECTION_LOCKS) {
     json_object_set_new(report, "locks", json_locks(analysis));
     json_object_set_new(report, "conditions", json_conditions(analysis));
+    json_object_set_new(report, "critical_path", json_critical_path(analysis));
   }
   if (sections & (OPTIONS_SECTION_TASKS | OPTIONS_SECTION_THREADS))
     json_object_set_new(report, "tasks", json_tasks(analysis));

@@ -21,6 +21,11 @@ json_t *json_warnings(const analysis_t *analysis);
 json_t *json_deadlocks(const analysis_t *analysis, bool all);
 json_t *json_locks(const analysis_t *analysis);
 json_t *json_conditions(const analysis_t *analysis);
+json_t *json_critical_path(const analysis_t *analysis);
+// Adds to a lock's object: blame, sites, what it was held across, convoys, share of the path.
+void json_lock_contention(const analysis_t *analysis, const lock_t *lock, json_t *value);
+// Sites that held a lock while others waited, "through": the lock they waited for themselves.
+json_t *json_holders(const analysis_t *analysis, const site_table_t *sites);
 json_t *json_tasks(const analysis_t *analysis);
 json_t *json_loops(const analysis_t *analysis);
 json_t *json_pools(const analysis_t *analysis);

@@ -157,7 +157,8 @@ static json_t *lock_value(const analysis_t *analysis, const lock_t *lock) {
   json_object_set_new(value, "hold_ns", hold_value(lock));
   json_object_set_new(value, "max_waiters", json_number(lock->max_waiters));
   json_object_set_new(value, "waiters_by_site", json_sites(analysis, &lock->waiters));
-  json_object_set_new(value, "holders_by_site", json_sites(analysis, &lock->holders));
+  json_object_set_new(value, "holders_by_site", json_holders(analysis, &lock->holders));
+  json_lock_contention(analysis, lock, value);
   json_object_set_new(value, "held_at_end", json_boolean(lock_is_held(lock)));
   json_object_set_new(value, "held_by", holders_value(analysis, lock));
   json_object_set_new(value, "instances", json_number(lock->instances));
@@ -192,6 +193,14 @@ json_t *json_conditions(const analysis_t *analysis) {
     json_object_set_new(value, "broadcasts", json_number(condition->broadcasts));
     json_object_set_new(value, "timeouts", json_number(condition->timeouts));
     json_object_set_new(value, "wait_ns", json_histogram(&condition->wait_ns));
+    wakers_condition_t wakes =
+        wakers_condition(models_wakers(analysis->models), condition->address);
+    json_object_set_new(value, "signal_wait_ns", json_histogram(&condition->signal_ns));
+    json_object_set_new(value, "mutex_wait_ns", json_histogram(&condition->mutex_ns));
+    json_object_set_new(value, "latency_ns", json_number(condition->latency_ns));
+    json_object_set_new(value, "signals_without_effect", json_number(wakes.signals_without_effect));
+    json_object_set_new(value, "waits_without_signal", json_number(wakes.waits_without_signal));
+    json_object_set_new(value, "signallers_by_site", json_sites(analysis, &condition->signallers));
     json_object_set_new(value, "waiters_by_site", json_sites(analysis, &condition->waiters));
     json_array_append_new(list, value);
   }

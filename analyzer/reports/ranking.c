@@ -52,9 +52,12 @@ static uint64_t id_key(uint32_t id) { return UINT32_MAX - id; }
 
 static void lock_key(const analysis_t *analysis, const lock_t *lock, options_sort_t sort,
                      row_t *row) {
-  row->first = lock->wait_ns.total;
+  row->first = lock_is_contention(lock) ? lock->blamed_ns : 0;
   row->second = lock->acquisitions;
   switch (sort) {
+  case OPTIONS_SORT_WAIT:
+    row->first = lock->wait_ns.total;
+    break;
   case OPTIONS_SORT_HOLD:
     row->first = lock->hold_ns.total;
     break;

@@ -188,14 +188,31 @@ static void stall_write(FILE *stream, const analysis_t *analysis) {
   if (*site) fprintf(stream, " at %s", site);
 }
 
+// The site that is charged most, "" where it is not known.
+static const char *holder_site(const analysis_t *analysis, const lock_t *lock, uint64_t *ns) {
+  const site_total_t *most = NULL;
+  for (uint32_t i = 0; i < lock->blamed.count; i++)
+    if (lock->blamed.items[i].stack && (!most || lock->blamed.items[i].total_ns > most->total_ns))
+      most = &lock->blamed.items[i];
+  *ns = most ? most->total_ns : 0;
+  return most ? names_site(analysis->names, most->stack) : "";
+}
+
+static void contention_of(FILE *stream, const analysis_t *analysis, const lock_t *lock) {
+  uint64_t ns;
+  const char *site = holder_site(analysis, lock, &ns);
+  fprintf(stream, "contention: threads waited %s because %s was held, at most %s at once",
+          quantity_time(lock->blamed_ns, QUANTITY), names_lock_unique(analysis->names, lock->id),
+          quantity_time(lock->wait_ns.max, QUANTITY));
+  if (*site)
+    fprintf(stream, ", %s of it by %s", quantity_share(ns, lock->blamed_ns, QUANTITY), site);
+}
+
 static void contention_write(FILE *stream, const analysis_t *analysis) {
   ranking_t ranking = ranking_locks(analysis, OPTIONS_SORT_DEFAULT);
   const lock_t *lock =
       ranking.count ? locks_get(models_locks(analysis->models), ranking.ids[0]) : NULL;
-  if (lock)
-    fprintf(stream, "contention: threads waited %s for %s, at most %s at once",
-            quantity_time(lock->wait_ns.total, QUANTITY), names_lock(analysis->names, lock->id),
-            quantity_time(lock->wait_ns.max, QUANTITY));
+  if (lock) contention_of(stream, analysis, lock);
   ranking_free(&ranking);
 }
 
