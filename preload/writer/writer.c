@@ -295,9 +295,7 @@ static int end_kind(const trace_process_t *process) {
 }
 
 // Everything is in the traces: the rings have done their work.
-static void rings_remove(void) {
-  system_call(SYS_unlinkat, AT_FDCWD, writer->files.rings_path, 0);
-}
+static void rings_remove(void) { system_call(SYS_unlinkat, AT_FDCWD, writer->files.rings_path, 0); }
 
 // The first process of a pid namespace takes every other with it when it ends, this one included:
 // what is to be done then has to be done before.
