@@ -39,6 +39,34 @@ int function_name_length(const char *function) {
   return length;
 }
 
+static bool ends_with(const char *text, size_t length, const char *tail) {
+  const size_t part = strlen(tail);
+  return length >= part && !memcmp(text + length - part, tail, part);
+}
+
+void function_name_short(char *into, size_t size, const char *function) {
+  static const char *const whole[] = {"(anonymous namespace)", "operator()", "operator<",
+                                      "operator->"};
+  static const char entry[] = "::_FUN";  // of a lambda that became a plain function
+  size_t length = 0;
+  int depth = 0;
+  for (const char *at = function; *at && length + 1 < size; at++) {
+    size_t copied = 1;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+      if (!strncmp(at, whole[i], strlen(whole[i]))) copied = strlen(whole[i]);
+    if (copied == 1 && (*at == ')' || *at == '>') && depth > 0)
+      depth--;
+    else if (copied == 1 && (*at == '(' || *at == '<') && at > function)
+      depth++;
+    else if (depth == 0)
+      for (size_t i = 0; i < copied && length + 1 < size; i++) into[length++] = at[i];
+    at += copied - 1;
+  }
+  for (const char *tail = " const"; ends_with(into, length, tail);) length -= strlen(tail);
+  if (ends_with(into, length, entry)) length -= strlen(entry);
+  into[length] = 0;
+}
+
 bool function_name_wraps_lock(const char *function) {
   static const char *const methods[] = {
       "::lock",     "::Lock",      "::unlock",  "::Unlock",    "::TryLock",    "::try_lock",

@@ -5,6 +5,7 @@
 #define ANALYZER_REPORTS_FUNCTION_NAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // zmalloc, g_malloc, ztrymalloc_usable, ngx_alloc, operator new, std::...: names that every block
 // would have. Not so alloc_session or leak_realloc, which say more than that they allocate.
@@ -14,5 +15,9 @@ bool function_name_wraps_lock(const char *function);
 // Bytes of the name without its list of parameters, which makes C++ names unreadable: up to the
 // last balanced pair of parentheses, if that stands at the end.
 int function_name_length(const char *function);
+// Writes the name without any of its lists of parameters and template arguments, for a name within
+// a sentence: node::Worker::StartThread(Arguments<Value> const&)::{lambda(void*)#1}::_FUN(void*)
+// gives node::Worker::StartThread::{lambda#1}. Cut off where `into` is full; terminated (size > 0).
+void function_name_short(char *into, size_t size, const char *function);
 
 #endif

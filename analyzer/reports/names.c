@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { THREAD_NAME_MAX = 80 };
+
 typedef struct {
   symbols_frame_t *frames;
   size_t count;
@@ -248,7 +250,9 @@ static const char *thread_name(names_t *names, uint32_t index) {
   if (thread->name[0]) return names_keep(names, "%s", thread->name);
   if (thread->main) return "main";
   if (!thread->routine) return "thread";
-  return names_keep(names, "%s", symbols_function(names->symbols, thread->routine));
+  char routine[THREAD_NAME_MAX];
+  function_name_short(routine, sizeof routine, symbols_function(names->symbols, thread->routine));
+  return names_keep(names, "%s", routine);
 }
 
 const char *names_thread(names_t *names, uint32_t thread) {

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct {
   const char *name, *shown;
@@ -28,6 +29,33 @@ START_TEST(parameters_are_not_shown) {
   char shown[80];
   snprintf(shown, sizeof shown, "%.*s", function_name_length(names[_i].name), names[_i].name);
   ck_assert_str_eq(shown, names[_i].shown);
+}
+END_TEST
+
+static const struct {
+  const char *name, *brief;
+} shortened[] = {
+    {"main", "main"},
+    {"server+0x1234", "server+0x1234"},
+    {"Class::method(int) const", "Class::method"},
+    {"w::StartThread(v8::Info<v8::Value> const&)::{lambda(void*)#1}::_FUN(void*)",
+     "w::StartThread::{lambda#1}"},
+    {"(anonymous namespace)::run(void (*)(int))", "(anonymous namespace)::run"},
+    {"Class::operator()(int) const", "Class::operator()"},
+    {"a::operator<(b<c> const&)", "a::operator<"},
+    {"Map<K, V<T>>::fill<int>(long)", "Map::fill"},
+    {"<lambda(int)>::_FUN(int)", "<lambda>"},
+    {"broken)", "broken)"},
+    {"open(", "open"},
+    {"", ""},
+};
+
+START_TEST(names_within_a_sentence_are_short) {
+  char brief[80], cut[4];
+  function_name_short(brief, sizeof brief, shortened[_i].name);
+  ck_assert_str_eq(brief, shortened[_i].brief);
+  function_name_short(cut, sizeof cut, shortened[_i].name);
+  ck_assert(strlen(cut) <= 3);
 }
 END_TEST
 
@@ -68,6 +96,8 @@ Suite *reports_function_name_suite(void) {
   Suite *suite = suite_create("reports_function_name");
   TCase *test_case = tcase_create("function_name");
   tcase_add_loop_test(test_case, parameters_are_not_shown, 0, (int)(sizeof names / sizeof *names));
+  tcase_add_loop_test(test_case, names_within_a_sentence_are_short, 0,
+                      (int)(sizeof shortened / sizeof *shortened));
   tcase_add_loop_test(test_case, wrappers_are_known_by_name, 0,
                       (int)(sizeof judged / sizeof *judged));
   suite_add_tcase(suite, test_case);
