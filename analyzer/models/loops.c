@@ -202,6 +202,14 @@ static bool is_last_of_poll(loops_t *loops, uint32_t thread, const task_t *task)
   return is_its;
 }
 
+// Who closes the instance that his turn came from will not wait there again.
+static void end_turn_of_closed(loops_t *loops, int32_t descriptor, const reader_event_t *event) {
+  const loop_t *loop = find_loop(loops, descriptor);
+  const turn_t *turn = &loops_thread(loops, event->thread)->turn;
+  if (loop && turn->active && turn->loop == loop->id)
+    loops_end_turn(loops, event->thread, event->time);
+}
+
 static void step_close(loops_t *loops, const reader_event_t *event) {
   int32_t descriptor = (int32_t)event->arg;
   note_handling(loops, event, descriptor, event->time);
@@ -215,6 +223,7 @@ static void step_close(loops_t *loops, const reader_event_t *event) {
   tasks_close_descriptor(loops->tasks, descriptor, event->time);
   if (last) loops_end_turn(loops, event->thread, event->time);
   pools_close_descriptor(loops->pools, descriptor);
+  end_turn_of_closed(loops, descriptor, event);
   end_loop(loops, descriptor, event->time);
 }
 

@@ -185,6 +185,11 @@ static void stall_write(FILE *stream, const analysis_t *analysis) {
   const char *site = names_site(analysis->names, worst->stack);
   fprintf(stream, ", longest %s in %s", quantity_time(worst->duration_ns, QUANTITY),
           names_thread_label(analysis->names, worst->thread));
+  const task_t *task =
+      worst->task ? tasks_by_id(models_tasks(analysis->models), worst->task) : NULL;
+  if (task) fprintf(stream, ", handling %s", names_descriptor(analysis->names, task));
+  if (worst->blocked_ns > worst->duration_ns / 2 && worst->blocked_kind < TRACE_KIND_LIMIT)
+    fprintf(stream, ", blocked in %s", trace_event_kinds[worst->blocked_kind].name);
   if (*site) fprintf(stream, " at %s", site);
 }
 

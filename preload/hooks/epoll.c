@@ -14,6 +14,7 @@
     const int epoll = real_##name arguments;                                                       \
     lane_t *lane = epoll >= 0 ? lane_enter(&origin, TRACE_EPOLL_CREATE) : NULL;                    \
     if (!lane) return epoll;                                                                       \
+    if (process_is_recorded()) descriptor_add(&descriptor_known, epoll);                           \
     lane_record0(lane, TRACE_EPOLL_CREATE, lane_stack_take(lane, &origin), (unsigned)epoll);       \
     lane_leave(lane);                                                                              \
     return epoll;                                                                                  \

@@ -312,6 +312,20 @@ START_TEST(epoll_closed_and_made_again_is_another_loop) {
 }
 END_TEST
 
+// As asyncio's loop.close(): what the thread does afterwards is no stall.
+START_TEST(turn_ends_when_its_thread_closes_the_epoll_instance) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  feed_at(&feed, 12 * MS);
+  feed_event(&feed, 1, TRACE_CLOSE, 0, EPOLL, 0, 0, 0);
+  feed_at(&feed, 90 * MS);
+  feed_event(&feed, 1, TRACE_THREAD_END, 0, 0, 0, 0, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->turns, 1);
+  ck_assert_uint_eq(loop()->busy_ns, 2 * MS);
+  ck_assert_uint_eq(loop()->stall_count, 0);
+}
+END_TEST
+
 START_TEST(task_the_trace_ends_in_is_running_and_later_ones_scheduled) {
   turn(10 * MS, 0, (uint64_t[]){101, 102, 103}, 3);
   read_from(11 * MS, ONE, 1, 0);
@@ -570,6 +584,7 @@ Suite *models_loops_suite(void) {
                           changed_token_still_means_the_task,
                           failed_registration_is_none,
                           epoll_closed_and_made_again_is_another_loop,
+                          turn_ends_when_its_thread_closes_the_epoll_instance,
                           task_the_trace_ends_in_is_running_and_later_ones_scheduled,
                           ended_tasks_beyond_the_limit_are_dropped_and_counted,
                           poll_again_and_again_is_a_loop_from_its_second_wait,
