@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking up the real functions.
 //
-// Nothing found is published before everything is: an allocator that starts up inside the look-up
-// would call hooks whose real function is not known yet.
+// An allocator may start up inside the look-up: to say that a function is missing the dynamic
+// linker allocates, and an allocator that stands before us may call any hook then (tcmalloc:
+// pthread_once). So what may be missing, the variants of free, is looked up last, one by one, when
+// all others are known; and of those nothing is published before everything is.
 #include "preload/real.h"
 
 #include "preload/bootstrap.h"
@@ -108,7 +110,9 @@ static const row_t rows[] = {
             REAL_VOID_TABLE(REAL)
 #undef REAL
 };
-enum { ROWS = sizeof rows / sizeof *rows };
+#define REAL(name, parameters, arguments) +1
+enum { ROWS = sizeof rows / sizeof *rows, ROWS_SURE = ROWS - (0 REAL_VOID_TABLE(REAL)) };
+#undef REAL
 
 static function_t find(const row_t *row) {
   void *found = NULL;
@@ -123,14 +127,19 @@ static function_t find(const row_t *row) {
 static __thread bool resolving __attribute__((tls_model("initial-exec")));
 static bool resolving_here(void) { return resolving; }
 
+static void resolve(int from, int to) {
+  static function_t found[ROWS];  // two threads here find the same
+  for (int i = from; i < to; i++) found[i] = find(&rows[i]);
+  for (int i = from; i < to; i++) memcpy(rows[i].pointer, &found[i], sizeof found[i]);
+}
+
 void real_resolve(void) {
   static _Atomic bool resolved;
-  static function_t found[ROWS];  // two threads here find the same
   if (resolved || resolving) return;
   const int error = errno;
   resolving = true;
-  for (int i = 0; i < ROWS; i++) found[i] = find(&rows[i]);
-  for (int i = 0; i < ROWS; i++) memcpy(rows[i].pointer, &found[i], sizeof found[i]);
+  resolve(0, ROWS_SURE);
+  for (int i = ROWS_SURE; i < ROWS; i++) resolve(i, i + 1);
   resolved = true;
   resolving = false;
   dlerror();  // what is missing is no error of the program's

@@ -13,9 +13,9 @@ def preload_orders(t, pattern):
     return (f"{found[0]}:{t.library}", f"{t.library}:{found[0]}")
 
 
-def test_jemalloc(t):
-    """In both orders the program runs as with jemalloc alone; with ours first, all is recorded."""
-    for number, order in enumerate(preload_orders(t, "/usr/lib/*/libjemalloc.so.2")):
+def check_in_both_orders(t, pattern):
+    """The program runs as with the other library alone; with ours first, all is recorded."""
+    for number, order in enumerate(preload_orders(t, pattern)):
         run = t.run("leaks", env={"LD_PRELOAD": order, "INSPECT_OUTPUT": f"j{number}.zst"})
         check_equal(run.stderr, "", f"stderr with {order}")
         t.settle()
@@ -26,10 +26,16 @@ def test_jemalloc(t):
             leaked = [leak for leak in report.memory.leaks if "main" in functions(leak.stack)]
             check_equal(sum(leak.blocks for leak in leaked), run.truth.blocks, "blocks")
             check_equal(sum(leak.bytes for leak in leaked), run.truth.bytes, "bytes")
-
-
-def test_threads_under_jemalloc(t):
-    for number, order in enumerate(preload_orders(t, "/usr/lib/*/libjemalloc.so.2")):
+    for number, order in enumerate(preload_orders(t, pattern)):
         run = t.run(["many_threads", "200"], limit=30,
                     env={"LD_PRELOAD": order, "INSPECT_OUTPUT": f"t{number}.zst"})
         check_equal((run.truth.threads, run.stderr), (200, ""), f"output with {order}")
+
+
+def define(name, file):
+    globals()["test_" + name] = lambda t: check_in_both_orders(t, f"/usr/lib/*/{file}")
+
+
+for library, file in (("jemalloc", "libjemalloc.so.2"), ("tcmalloc", "libtcmalloc_minimal.so.4"),
+                      ("mimalloc", "libmimalloc.so.2"), ("libeatmydata", "libeatmydata.so")):
+    define(library, file)

@@ -64,8 +64,8 @@ def test_07_locks_of_the_c_library(t):
 
 
 def test_08_allocators_that_lock(t):
-    """jemalloc takes mutexes inside malloc: in both orders, with threads."""
-    cases.other_preloads.test_threads_under_jemalloc(t)
+    """jemalloc takes mutexes inside malloc: in both orders, with threads; other_preloads has others."""
+    cases.other_preloads.test_jemalloc(t)
 
 
 KINDS = {"static_normal": set(), "static_recursive": {"recursive"},
