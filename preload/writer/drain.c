@@ -109,8 +109,8 @@ static void append_facts(stream_t *stream, uint32_t lane, uint64_t position, con
            memory);
 }
 
-static void report_lost(stream_t *stream, const trace_ring_t *ring, uint32_t lane,
-                        drain_state_t *state, const stream_memory_t *memory) {
+void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, drain_state_t *state,
+                  const stream_memory_t *memory) {
   const uint64_t total = atomic_load_explicit(&ring->lost_total, memory_order_relaxed);
   if (total == state->reported_total) return;
   uint64_t words[TRACE_KIND_LIMIT * 3];
@@ -153,7 +153,8 @@ uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_s
     // Only now may the owner write over them: their frame is in the file.
     atomic_store_explicit(&ring->tail, tail, memory_order_release);
   }
-  report_lost(stream, ring, lane, state, memory);
+  // What space is held for the last words of a stopped stream is not for these.
+  if (!stream->stopped) drain_losses(stream, ring, lane, state, memory);
   note_waits(stream, ring, state);
   return head - begin;
 }

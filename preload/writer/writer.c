@@ -232,6 +232,17 @@ static void process_note_scheduled(uint32_t slot) {
   }
 }
 
+// What its threads have dropped. A stopped stream is told only here, at its end.
+static void process_note_losses(uint32_t slot) {
+  for (uint32_t i = 0; i < writer_rings_ready(); i++) {
+    const trace_ring_t *ring = writer_ring(i);
+    const uint32_t state = atomic_load(&ring->state);
+    if ((state == TRACE_RING_OWNED || state == TRACE_RING_RELEASED) &&
+        atomic_load(&ring->process) == slot)
+      drain_losses(writer->streams[slot], ring, i + 1, &writer->rings[i], &writer->memory);
+  }
+}
+
 // What its threads are in the middle of, told once: as the process asks for its trace to be
 // completed, or when it is gone.
 static void process_note_pending(uint32_t slot) {
@@ -267,6 +278,7 @@ static void process_note_unrecorded(uint32_t slot) {
 static void process_end(uint32_t slot, int how) {
   stream_t *stream = writer->streams[slot];
   process_drain(slot, true);
+  process_note_losses(slot);
   process_note_pending(slot);
   for (uint32_t i = 0; i < writer_rings_ready(); i++) {
     trace_ring_t *ring = writer_ring(i);
@@ -314,6 +326,7 @@ static void answer_finish(uint32_t slot) {
   if (wanted == atomic_load(&process->finish_done)) return;
   process_drain(slot, true);
   process_note_scheduled(slot);
+  process_note_losses(slot);
   process_note_pending(slot);
   process_note_unrecorded(slot);
   stream_finish(writer->streams[slot], end_kind(process), false, &writer->memory);
@@ -345,7 +358,7 @@ static bool process_visit(uint32_t slot, bool flush, uint64_t *words) {
   if (flush && !stream->finished && !stream->stopped &&
       scheduled_is_due(stream, writer->flushed_at))
     process_note_scheduled(slot);
-  if (flush && taken > 0) stream_note_costs(stream);
+  if (flush && taken > 0 && !stream->stopped) stream_note_costs(stream);
   if (flush && !stream->finished) stream_flush_facts(stream, &writer->memory);
   answer_finish(slot);
   return true;

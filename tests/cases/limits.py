@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 
+from support.expect import sites_sum
 from support.outcome import Skip, check, check_between, check_equal
 
 LIMIT = 120
@@ -58,7 +59,7 @@ def test_disk_fills_up_under_it(t):
     with SmallDisk(t, 600 * 1024) as disk:
         env = {"INSPECT_OUTPUT": f"{disk}/t.zst"}
         process = t.start(["busy", "6000000", "2"], env=env)
-        t.wait_until(lambda: t.traces("disk/t.zst"), "the trace")
+        t.wait_until(lambda: t.traces("disk/t.zst") and os.path.getsize(f"{disk}/t.zst"), "the trace")
         process.send_signal(signal.SIGSTOP)  # it must not be done before the disk is full
         subprocess.run(["dd", "if=/dev/zero", f"of={disk}/filler", "bs=1M"],
                        stderr=subprocess.DEVNULL)
@@ -68,7 +69,10 @@ def test_disk_fills_up_under_it(t):
         check_equal(stdout, '{"rounds": 6000000, "threads": 2}\n', "stdout")
         check(len(stderr.splitlines()) <= 1, f"stderr {stderr!r}")
         os.unlink(f"{disk}/filler")
-        check_partial(t, f"{disk}/t.zst")
+        report = check_partial(t, f"{disk}/t.zst")
+        kept = sites_sum(report, "busy_round", "allocations")
+        lost = report.coverage.lost_by_kind.get("allocate", 0)
+        check_between(kept + lost, 12_000_000 - 2, 12_000_000 + 50, f"kept {kept}, lost {lost}")
 
 
 def test_read_only_folder(t):
