@@ -206,7 +206,13 @@ static bool look_fault(reader_t *reader, const char *path, const char *what, cha
 static const char *emptiness_fault(const reader_t *reader) {
   const reading_file_t *file = &reader->files.files[0];
   if (file->truncated) return trace_error_text(TRACE_ERROR_TRUNCATED);
-  return file->size == 0 ? "the file is empty" : trace_error_text(TRACE_ERROR_NOT_A_TRACE);
+  if (file->size > 0) return trace_error_text(TRACE_ERROR_NOT_A_TRACE);
+  if (!reader->rings.map)
+    return "the file is empty: if a recorder made it, its process was killed before anything was "
+           "recorded";
+  return reading_process_lives(reader->summary.pid, reader->start_time)
+             ? "nothing has been recorded yet"
+             : "the process was killed before anything was recorded";
 }
 
 bool reading_look(reader_t *reader, const char *path, char *error, size_t size) {

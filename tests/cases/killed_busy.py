@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGKILL at any moment of a process that records as fast as it can: against its own counters, the
-trace has every operation but at most the last of each thread, or counts it as lost."""
+"""The end, of whatever kind, at any moment of a process that records as fast as it can: against its
+own counters, the trace has every operation but at most the last of each thread, or counts it as
+lost."""
 import os
 import random
+import signal
 import struct
 import time
 
 from support.expect import sites_sum
 from support.outcome import check, check_between, check_equal
+from support.writers import writers_of
 
 LIMIT = 240
 THREADS = 4
@@ -46,21 +49,31 @@ def check_against(report, threads):
                       sum(counted) + slack, "acquisitions and losses")
 
 
+def start(t, name, *how):
+    return t.start(["counter", f"{name}.counters", str(THREADS), *how],
+                   env={"INSPECT_OUTPUT": f"{name}.zst"})
+
+
 def kill_once(t, number, delay):
     """Starts, kills after `delay` s, and compares; gives the allocations that were counted."""
     name = f"run{number}"
-    process = t.start(["counter", f"{name}.counters", str(THREADS)],
-                      env={"INSPECT_OUTPUT": f"{name}.zst"})
+    process = start(t, name)
     time.sleep(delay)
     run = t.kill(process)
     check_equal(run.stderr, "", "stderr")
+    return compare(t, name)
+
+
+def compare(t, name, trace=None):
+    """The trace of `name` against its counters; gives the allocations that were counted."""
     path = f"{t.folder}/{name}.counters"
     threads = read_counters(path) if os.path.exists(path) and os.path.getsize(path) else []
     if not threads:
         return 0  # killed before main: there may be a trace that nobody writes to
-    if os.path.getsize(t.trace(f"{name}.zst")) == 0:
+    trace = t.trace(trace or f"{name}.zst")
+    if os.path.getsize(trace) == 0:
         t.settle()  # killed in its first moments: its writer is about to write the first block
-    report = t.report(t.trace(f"{name}.zst"))
+    report = t.report(trace)
     check_against(report, threads)
     return sum(thread["allocated"] for thread in threads)
 
@@ -82,3 +95,60 @@ def test(t):
         for path in t.traces(f"run{number}*"):
             t.remove(path)
     check(max(done) > 20000, f"the runs counted next to nothing: {done}")
+
+
+# how -> (what it is sent, its status)
+ENDS = {"_exit": (signal.SIGUSR1, 7), "quick_exit": (signal.SIGUSR1, 7),
+        "abort": (signal.SIGUSR1, -signal.SIGABRT), "crash": (signal.SIGUSR1, -signal.SIGSEGV),
+        "exec": (signal.SIGUSR1, 0), "term": (signal.SIGTERM, -signal.SIGTERM)}
+
+
+def end_at_random(t, how):
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    for number in range(30 if t.long else 2):
+        name = f"{how}{number}"
+        process = start(t, name, how)
+        t.wait_for_line(process, "counting")
+        time.sleep(chance.uniform(0, 0.15))
+        sent, status = ENDS[how]
+        run = t.kill(process, sent)
+        check_equal((run.status, run.stderr), (status, ""), f"status and stderr, seed {seed}")
+        t.settle()
+        check(compare(t, name, f"{name}.*.1.zst" if how == "exec" else None) > 0, f"seed {seed}")
+        for path in t.traces(f"{name}*"):
+            t.remove(path)
+
+
+def define(how):
+    globals()["test_" + how.lstrip("_")] = lambda t: end_at_random(t, how)
+
+
+for ending in ENDS:
+    define(ending)
+
+
+def test_writer_killed(t):
+    """The writer at any moment, and the program some time after it."""
+    for number in range(30 if t.long else 3):
+        name = f"writer{number}"
+        process = start(t, name)
+        t.wait_for_line(process, "counting")
+        time.sleep(random.uniform(0, 0.1))
+        writers = writers_of(t)
+        check_equal(len(writers), 1, "writers")
+        os.kill(writers[0], signal.SIGKILL)
+        time.sleep(random.uniform(0, 0.1))
+        t.kill(process)
+        check(compare(t, name) > 0, "nothing was counted")
+        for path in t.traces(f"{name}*"):
+            t.remove(path)
+
+
+def test_killed_before_the_first_event(t):
+    """Between the making of the files and the start of the writer: said so, and no more."""
+    t.run([t.command("strace"), "-o", "/dev/null", "-e", "trace=clone", "-e",
+           "inject=clone:signal=KILL:when=1", "-E", f"LD_PRELOAD={t.library}", "-E",
+           "INSPECT_OUTPUT=run.zst", t.program("leaks")], recorded=False, status=-signal.SIGKILL)
+    result = t.analyze(t.trace("run.zst"), status=3)
+    check("the process was killed before anything was recorded" in result.stderr, result.stderr)

@@ -7,22 +7,7 @@ import time
 
 from support.expect import sites_sum
 from support.outcome import check, check_between, check_equal
-
-
-def writers_of(t):
-    """The processes that have the rings of this test's folder mapped and are not the program."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{entry}/maps") as file:
-                maps = file.read()
-            with open(f"/proc/{entry}/comm") as file:
-                name = file.read().strip()
-        except OSError:
-            continue
-        if f"{t.folder}/" in maps and name == "inspect-writer":
-            found.append(int(entry))
-    return found
+from support.writers import writers_of
 
 
 def test_program_does_not_notice(t):

@@ -2,10 +2,12 @@
 // Counts its own operations in the file argv[1] while argv[2] threads do them as fast as they can,
 // until it is killed: for each thread malloc+free pairs of counted_block and rounds of its own
 // lock. A counter is stored after its operation; what is recorded may be ahead of it by one, never
-// behind by more than one.
+// behind by more than one. With argv[3] it ends so at SIGUSR1, in whatever it is doing: _exit,
+// quick_exit, abort, crash, or exec.
 #include "program.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 enum { THREADS_MAX = 16 };
@@ -38,8 +40,23 @@ static void *count_main(void *own) {
   return NULL;
 }
 
+static const char *how;
+
+static void on_signal(int number) {
+  (void)number;
+  if (!strcmp(how, "_exit")) _exit(7);
+  if (!strcmp(how, "quick_exit")) quick_exit(7);
+  if (!strcmp(how, "abort")) abort();
+  if (!strcmp(how, "crash")) *(volatile int *)8 = 1;
+  if (!strcmp(how, "exec")) execl("/bin/true", "true", NULL);
+}
+
 int main(int argc, char **argv) {
-  REQUIRE(argc == 3);
+  REQUIRE(argc == 3 || argc == 4);
+  if (argc == 4) {
+    how = argv[3];
+    signal(SIGUSR1, on_signal);
+  }
   int threads = atoi(argv[2]);
   REQUIRE(threads > 0 && threads <= THREADS_MAX);
   int fd = open(argv[1], O_RDWR | O_CREAT, 0600);

@@ -193,7 +193,8 @@ START_TEST(what_is_no_trace_is_named) {
   expect_error(path, "No such file or directory");
   expect_error(trace_builder_folder(builder), "Is a directory");
   file_write(path, (const uint8_t *)"", 0);
-  expect_error(path, "the file is empty");
+  expect_error(path, "the file is empty: if a recorder made it, its process was killed before "
+                     "anything was recorded");
   file_write(path, (const uint8_t *)"some text that is longer than a header would be, by far.....",
              60);
   expect_error(path, "not an inspect trace");
