@@ -510,8 +510,10 @@ static void sort_sites(locks_t *locks) {
     lock_blocks_sort(&(*lock)->blocks);
     lock_end_convoy(*lock);
   }
-  for (uint32_t at = 0; at < locks->condition_count; ++at)
+  for (uint32_t at = 0; at < locks->condition_count; ++at) {
     site_table_sort(&locks->condition_list[at]->waiters);
+    site_table_sort(&locks->condition_list[at]->signallers);
+  }
 }
 
 void locks_finish(locks_t *locks, const threads_t *threads, uint64_t end_ns) {

@@ -4,6 +4,7 @@
 
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/ranking.h"
+#include "analyzer/reports/tables_locks.h"
 #include "analyzer/reports/taskview.h"
 #include "analyzer/reports/verdict.h"
 
@@ -108,6 +109,7 @@ static void locks_rows(const analysis_t *analysis, csv_t *csv) {
     csv_histogram(csv, &lock->hold_ns);
     csv_text(csv,
              names_site(analysis->names, lock->init_stack ? lock->init_stack : lock->first_stack));
+    tables_contention(analysis, lock, csv);
     csv_row_end(csv);
   }
 }
@@ -265,6 +267,12 @@ static void histograms_rows(const analysis_t *analysis, csv_t *csv) {
     histogram_rows(csv, "condition_wait", i + 1,
                    names_address(analysis->names, "condition", condition->address),
                    &condition->wait_ns);
+    histogram_rows(csv, "condition_signal_wait", i + 1,
+                   names_address(analysis->names, "condition", condition->address),
+                   &condition->signal_ns);
+    histogram_rows(csv, "condition_mutex_wait", i + 1,
+                   names_address(analysis->names, "condition", condition->address),
+                   &condition->mutex_ns);
   }
   for (uint32_t i = 0; i < loops_count(loops); i++) {
     const loop_t *loop = loops_get(loops, i);
@@ -295,9 +303,6 @@ static void warnings_rows(const analysis_t *analysis, csv_t *csv) {
   }
 }
 
-#define LOCK_TIMES(what)                                                                           \
-#what "_total_ns," #what "_p50_ns," #what "_p95_ns," #what "_p99_ns," #what "_max_ns"
-
 typedef void rows_t(const analysis_t *analysis, csv_t *csv);
 
 // `rows` is NULL for a table that has none; `all_rows` writes what --all adds, too.
@@ -316,8 +321,11 @@ static const struct {
      "lock_waits,longest_lock_wait_ns,events,events_lost,ran_ns,runnable_ns",
      threads_rows, threads_rows},
     {"locks.csv",
-     "id,kind,name,address,acquisitions,contended," LOCK_TIMES(wait) "," LOCK_TIMES(hold) ",site",
+     "id,kind,name,address,acquisitions,contended," TABLES_LOCK_TIMES(wait) "," TABLES_LOCK_TIMES(
+         hold) ",site," TABLES_CONTENTION_COLUMNS,
      locks_rows, locks_rows},
+    {"lock_sites.csv", TABLES_LOCK_SITES_COLUMNS, tables_lock_sites, tables_lock_sites},
+    {"critical_path.csv", TABLES_CRITICAL_PATH_COLUMNS, tables_critical_path, tables_critical_path},
     {"lock_edges.csv", "from_id,to_id,from_name,to_name,count,threads,from_site,to_site",
      edges_rows, edges_rows},
     {"deadlocks.csv", "id,verdict,kind,cycle,threads,reason", deadlocks_rows, all_deadlocks_rows},

@@ -31,6 +31,7 @@ static void waits_table(const text_t *text, const ranking_t *ranking, size_t row
                                            {"kind", true, false},
                                            {"acquired", false, false},
                                            {"contended", false, false, true},
+                                           {"costs", false, false, true},
                                            {"waited", false, false, true},
                                            {"p50", false, false, true},
                                            {"p95", false, false, true},
@@ -46,6 +47,7 @@ static void waits_table(const text_t *text, const ranking_t *ranking, size_t row
     table_put(&table, lock_kind_name(lock->bits));
     table_put(&table, quantity_count(lock->acquisitions, QUANTITY));
     table_put(&table, quantity_count(lock->contended, QUANTITY));
+    table_put(&table, lock_is_contention(lock) ? quantity_time(lock->blamed_ns, QUANTITY) : "-");
     table_put(&table, quantity_time(lock->wait_ns.total, QUANTITY));
     quantiles_put(&table, &lock->wait_ns);
     table_put(&table, quantity_count(lock->max_waiters, QUANTITY));
@@ -95,17 +97,20 @@ static void holds_table(const text_t *text, const ranking_t *ranking, size_t row
 // A site as it is shown: several stacks may have one name.
 typedef struct {
   const char *name;
+  uint32_t through;  // the lock that it held where that is another one
   uint64_t total_ns;
 } named_site_t;
 
 static int name_compare(const void *left, const void *right) {
-  return strcmp(((const named_site_t *)left)->name, ((const named_site_t *)right)->name);
+  const named_site_t *a = left, *b = right;
+  int names = strcmp(a->name, b->name);
+  return names ? names : (a->through > b->through) - (a->through < b->through);
 }
 
 static int total_compare(const void *left, const void *right) {
   const named_site_t *a = left, *b = right;
   if (a->total_ns != b->total_ns) return a->total_ns > b->total_ns ? -1 : 1;
-  return strcmp(a->name, b->name);
+  return name_compare(left, right);
 }
 
 static const char *site_name(const text_t *text, uint32_t stack, bool holders) {
@@ -120,11 +125,11 @@ static size_t sites_name(const text_t *text, const site_table_t *sites, bool hol
                          named_site_t *named) {
   size_t count = 0;
   for (uint32_t i = 0; i < sites->count; i++)
-    named[i] =
-        (named_site_t){site_name(text, sites->items[i].stack, holders), sites->items[i].total_ns};
+    named[i] = (named_site_t){site_name(text, sites->items[i].stack, holders), sites->items[i].kind,
+                              sites->items[i].total_ns};
   qsort(named, sites->count, sizeof *named, name_compare);
   for (uint32_t i = 0; i < sites->count; i++)
-    if (count && !strcmp(named[count - 1].name, named[i].name))
+    if (count && !name_compare(&named[count - 1], &named[i]))
       named[count - 1].total_ns += named[i].total_ns;
     else
       named[count++] = named[i];
@@ -139,10 +144,15 @@ static void sites_print(const text_t *text, const char *title, const site_table_
   uint64_t total = 0;
   for (size_t i = 0; i < count; i++) total += named[i].total_ns;
   if (total) fprintf(text->page->stream, "    %s\n", title);
-  for (size_t i = 0; total && i < count && i < BLAMED_SITES; i++)
-    fprintf(text->page->stream, "      %6s  %8s  %s\n",
+  for (size_t i = 0; total && i < count && i < BLAMED_SITES; i++) {
+    fprintf(text->page->stream, "      %6s  %8s  %s",
             quantity_share(named[i].total_ns, total, QUANTITY),
             quantity_time(named[i].total_ns, QUANTITY), named[i].name);
+    if (named[i].through)
+      fprintf(text->page->stream, ", which held %s, for which the holder waited",
+              names_lock(text->analysis->names, named[i].through));
+    fputc('\n', text->page->stream);
+  }
   free(named);
 }
 
@@ -158,15 +168,32 @@ static void histogram_print(const text_t *text, const histogram_t *histogram) {
 static void blame_print(const text_t *text, const ranking_t *ranking, size_t rows) {
   for (size_t i = 0; i < rows && i < BLAMED_LOCKS; i++) {
     const lock_t *lock = lock_at(text, ranking, i);
-    if (!lock->wait_ns.total) continue;
+    if (!lock->wait_ns.total && !lock->blocks.count) continue;
     fprintf(text->page->stream, "\n  %s\n", names_lock_unique(text->analysis->names, lock->id));
     sites_print(text, "held while others waited, by", &lock->holders, true);
     sites_print(text, "waited for it", &lock->waiters, false);
+    text_held_across(text, lock);
     if (i == 0) {
       fputs("    how long its waits took\n", text->page->stream);
       histogram_print(text, &lock->wait_ns);
     }
   }
+}
+
+// What the waits were made of, and the signals without effect.
+static void condition_put(const text_t *text, table_t *table, const condition_t *condition) {
+  wakers_condition_t wakes =
+      wakers_condition(models_wakers(text->analysis->models), condition->address);
+  const site_table_t *signallers = &condition->signallers;
+  table_put(table, quantity_time(condition->signal_ns.total, QUANTITY));
+  table_put(table, quantity_time(histogram_quantile(&condition->signal_ns, 0.5), QUANTITY));
+  table_put(table, quantity_time(histogram_quantile(&condition->signal_ns, 0.99), QUANTITY));
+  table_put(table, quantity_time(condition->mutex_ns.total, QUANTITY));
+  table_put(table, quantity_time(condition->latency_ns, QUANTITY));
+  table_put(table, quantity_count(wakes.signals_without_effect, QUANTITY));
+  table_put(table, quantity_count(wakes.waits_without_signal, QUANTITY));
+  table_put(table,
+            signallers->count ? names_site(text->analysis->names, signallers->items[0].stack) : "");
 }
 
 static void conditions_print(const text_t *text) {
@@ -179,10 +206,14 @@ static void conditions_print(const text_t *text) {
                                            {"broadcasts", false, false, true},
                                            {"timeouts", false, false, true},
                                            {"waited", false, false},
-                                           {"p50", false, false},
-                                           {"p95", false, false},
-                                           {"p99", false, false},
-                                           {"max", false, false}};
+                                           {"for the signal", false, false, true},
+                                           {"p50", false, false, true},
+                                           {"p99", false, false, true},
+                                           {"for the mutex", false, false, true},
+                                           {"to go on", false, false, true},
+                                           {"no effect", false, false, true},
+                                           {"spurious", false, false, true},
+                                           {"signalled most by", true, true, true}};
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);
   ranking_t ranking = ranking_conditions(text->analysis, text->options->sort);
@@ -194,10 +225,9 @@ static void conditions_print(const text_t *text) {
     table_put(&table, quantity_count(condition->broadcasts, QUANTITY));
     table_put(&table, quantity_count(condition->timeouts, QUANTITY));
     table_put(&table, quantity_time(condition->wait_ns.total, QUANTITY));
-    quantiles_put(&table, &condition->wait_ns);
+    condition_put(text, &table, condition);
   }
-  fputs("\n  Condition variables (waiting for the signal, not for the mutex)\n",
-        text->page->stream);
+  fputs("\n  Condition variables\n", text->page->stream);
   table_print(&table, text->page);
   table_close(&table);
   text_more(text, count);
@@ -222,11 +252,13 @@ void text_locks(const text_t *text) {
   page_heading(text->page, "LOCKS", note);
   size_t rows = text_rows(text, ranking.count);
   if (rows) {
+    text_contention(text, lock_at(text, &ranking, 0));
     waits_table(text, &ranking, rows);
     text_more(text, ranking.count);
     blame_print(text, &ranking, rows);
     holds_table(text, &ranking, rows);
   }
   conditions_print(text);
+  text_critical_path(text);
   ranking_free(&ranking);
 }
