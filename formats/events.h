@@ -278,7 +278,7 @@ enum {
   TRACE_PENDING_READ = 5,       // object: descriptor
   TRACE_PENDING_WRITE = 6,      // object: descriptor
   TRACE_PENDING_ACCEPT = 7,     // object: descriptor
-  TRACE_PENDING_BARRIER = 8,    // object: barrier
+  TRACE_PENDING_BARRIER = 8,    // object: barrier, second: LOCK bits
   TRACE_PENDING_SLEEP = 9,
   TRACE_PENDING_FUTEX = 10,    // object: futex word
   TRACE_PENDING_CONNECT = 11,  // object: descriptor
@@ -287,6 +287,7 @@ enum {
   TRACE_PENDING_RESOLVE = 14,
 };
 enum { TRACE_PENDING_OWNER_SHIFT = 32 };
+#define TRACE_PENDING_TIMED (UINT64_C(1) << 63)  // in `second` of CONDITION and JOIN: has a limit
 
 // DESCRIPTOR_OPEN.what
 enum {

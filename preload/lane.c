@@ -50,7 +50,8 @@ static void lane_end_abandoned(lane_t *lane) {
   const uint32_t what = atomic_load_explicit(&ring->pending_what, memory_order_relaxed);
   const uint32_t stack = atomic_load_explicit(&ring->pending_stack, memory_order_relaxed);
   const uint64_t object = atomic_load_explicit(&ring->pending_object, memory_order_relaxed);
-  const uint64_t second = atomic_load_explicit(&ring->pending_second, memory_order_relaxed);
+  const uint64_t second =
+      atomic_load_explicit(&ring->pending_second, memory_order_relaxed) & ~TRACE_PENDING_TIMED;
   const uint64_t since = atomic_load_explicit(&ring->pending_since, memory_order_relaxed);
   const uint64_t result = trace_zigzag(-ECANCELED);
   const uint64_t now = clock_ticks();

@@ -100,6 +100,7 @@ deadlocks_t *deadlocks_find(const models_t *models, bool strict_order) {
                               .result = array_zeroed(1, sizeof(deadlocks_t))};
   deadlocks_t *result = search.result;
   wait_for_search(&search);
+  standstill_search(&search);
   lock_order_search(&search);
   add_hazards(&search);
   if (result->count) qsort(result->items, result->count, sizeof *result->items, compare_gravity);

@@ -27,7 +27,8 @@ const char *deadlock_verdict_meaning(deadlock_verdict_t verdict);
   KIND(ORPHAN, "orphan")                                                                           \
   KIND(RWLOCK, "rwlock")                                                                           \
   KIND(SEMAPHORE, "semaphore")                                                                     \
-  KIND(CONDITION, "condition")
+  KIND(CONDITION, "condition")                                                                     \
+  KIND(BARRIER, "barrier")
 typedef enum {
 #define KIND(name, key) DEADLOCK_KIND_##name,
   DEADLOCK_KIND_TABLE(KIND)
@@ -43,6 +44,8 @@ const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
   REASON(HOLDER_ENDED, "the thread that held the lock has ended without releasing it")             \
   REASON(INHERITED, "a thread of the parent held the lock at the fork; in the child there is "     \
                     "nobody to release it")                                                        \
+  REASON(NOBODY_SIGNALS, "every thread waits for another one: nobody is left to signal it")        \
+  REASON(MISSING_PARTY, "fewer threads can still come to the barrier than it waits for")           \
   REASON(OPPOSITE_ORDER, "threads take the same locks in different order")                         \
   REASON(WRITER_BETWEEN, "readers take the same locks in different order, and wait for writers "   \
                          "that come between")                                                      \
@@ -76,6 +79,7 @@ const char *deadlock_reason_text(deadlock_reason_t reason);
   DOUBT(UNBOUNDED, "the requests wait without a time limit")                                       \
   DOUBT(BOUNDED, "a request has a time limit: it would fail, not hang")                            \
   DOUBT(AT_END, "the trace ends in it")                                                            \
+  DOUBT(STANDSTILL, "all threads of the process wait for one another")                             \
   DOUBT(QUIET, "none of its threads did anything between two looks at the process")
 typedef enum {
 #define DOUBT(name, text) DEADLOCK_DOUBT_INDEX_##name,
@@ -122,9 +126,11 @@ typedef struct {
   uint32_t why_not_ruled_out;  // set of 1 << deadlock_doubt_t
   uint32_t leg_count;
   deadlock_leg_t *legs;   // leg i wants what leg (i + 1) % leg_count holds; for ORPHAN and
-                          // HAZARD one leg
+                          // HAZARD one leg; for a standstill those who wait, each by itself
   uint32_t gate;          // lock id that keeps a BENIGN one from happening (GATE), else 0
-  uint64_t condition;     // HAZARD: address of the condition
+  uint64_t condition;     // HAZARD, CONDITION, BARRIER: address of the condition or barrier
+  uint32_t arrived;       // CONDITION and BARRIER that are no HAZARD of a held lock: who waits
+  uint32_t parties;       // BARRIER: for so many
   uint32_t ended_thread;  // ORPHAN: the holder that has ended, 0: not recorded
   uint32_t ended_tid;     // its tid, where the lock itself said it
   uint64_t merged;        // cycles of the same locks' class and call sites in this one, >= 1

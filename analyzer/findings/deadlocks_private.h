@@ -20,6 +20,9 @@ void deadlock_note_held(const deadlock_search_t *search, deadlock_leg_t *leg);
 
 // ACTUAL ones: from who waits for whom when the trace ends (wait_for.c).
 void wait_for_search(deadlock_search_t *search);
+// ACTUAL ones without a cycle, and barriers for which too few are left (standstill.c). After the
+// search above.
+void standstill_search(deadlock_search_t *search);
 // POTENTIAL and BENIGN ones: from cycles of dependencies (lock_order.c).
 void lock_order_search(deadlock_search_t *search);
 

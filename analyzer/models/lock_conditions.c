@@ -84,6 +84,8 @@ void lock_condition_step(locks_t *locks, const reader_event_t *event) {
     return;
   }
   condition_t *condition = condition_of(locks, event->words[0]);
+  condition->last_signal_ns = event->time;
+  condition->last_signal_stack = event->stack;
   if (event->arg)
     ++condition->broadcasts;
   else
@@ -130,6 +132,11 @@ void lock_conditions_free(locks_t *locks) {
   address_map_clear(&locks->hazard_keys);
   free(locks->condition_list);
   free(locks->hazards);
+}
+
+const condition_t *locks_condition_at(const locks_t *locks, uint64_t address) {
+  condition_t **condition = address_map_get(&locks->conditions, address);
+  return condition ? *condition : NULL;
 }
 
 uint32_t locks_condition_count(const locks_t *locks) { return locks->condition_count; }

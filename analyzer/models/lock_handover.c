@@ -54,6 +54,11 @@ static void pass_barrier(locks_t *locks, const reader_event_t *event) {
   if (last) barrier->passed = 0;
 }
 
+uint32_t locks_barrier_parties(const locks_t *locks, uint64_t address) {
+  const handover_t *barrier = address_map_get(&locks->handovers, address);
+  return barrier ? barrier->parties : 0;
+}
+
 // ---- descriptors -------------------------------------------------------------------------------
 
 // No address is that high, and descriptors are numbered from 0.

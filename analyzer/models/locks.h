@@ -157,6 +157,8 @@ uint64_t lock_class(const lock_t *lock);
 typedef struct {
   uint64_t address;
   uint64_t waits, signals, broadcasts, timeouts;
+  uint64_t last_signal_ns;  // of signals and broadcasts
+  uint32_t last_signal_stack;
   histogram_t wait_ns;      // from call to return
   histogram_t signal_ns;    // of those that a signal ended: until the signal,
   histogram_t mutex_ns;     // then while others held the mutex,
@@ -164,6 +166,10 @@ typedef struct {
   site_table_t signallers;  // by signalling site: waits ended, ns from signal to return
   site_table_t waiters;
 } condition_t;
+// How many threads a barrier was initialised for, 0: not seen.
+uint32_t locks_barrier_parties(const locks_t *locks, uint64_t address);
+// NULL where there was no call on it.
+const condition_t *locks_condition_at(const locks_t *locks, uint64_t address);
 uint32_t locks_condition_count(const locks_t *locks);
 const condition_t *locks_condition(const locks_t *locks, uint32_t index);  // 0 .. count - 1
 

@@ -153,11 +153,15 @@ static void note_join(threads_t *threads, const reader_event_t *event) {
 }
 
 static void note_pending(thread_account_t *account, const reader_event_t *event) {
-  account->pending = (thread_pending_t){.what = (uint32_t)event->arg,
-                                        .stack = event->stack,
-                                        .object = event->words[0],
-                                        .second = event->words[1],
-                                        .since_ns = event->words[2]};
+  bool may_be_timed = event->arg == TRACE_PENDING_CONDITION || event->arg == TRACE_PENDING_JOIN;
+  account->pending =
+      (thread_pending_t){.what = (uint32_t)event->arg,
+                         .stack = event->stack,
+                         .object = event->words[0],
+                         .second = event->words[1],
+                         .since_ns = event->words[2],
+                         .timed = may_be_timed && event->words[1] & TRACE_PENDING_TIMED};
+  if (may_be_timed) account->pending.second &= ~TRACE_PENDING_TIMED;
 }
 
 thread_state_t threads_wait(const reader_event_t *event, uint64_t *duration) {

@@ -42,6 +42,7 @@ typedef struct {
   uint64_t object;  // as in the PENDING record
   uint64_t second;
   uint64_t since_ns;
+  bool timed;  // a wait for a condition or a join that has a limit
 } thread_pending_t;
 
 // One thread life. Its index is that of reader_thread; 0 is never one. Name, tid, routine,

@@ -33,6 +33,10 @@ static void actual_leg(const text_t *text, const deadlock_t *deadlock, uint32_t 
   names_t *names = text->analysis->names;
   FILE *stream = text->page->stream;
   fprintf(stream, "     %s ", names_thread_label(names, leg->thread));
+  if (deadlock->arrived)
+    fprintf(stream, "%s %s", deadlock->kind == DEADLOCK_KIND_BARRIER ? "waits at" : "waits for",
+            names_address(names, deadlock->kind == DEADLOCK_KIND_BARRIER ? "barrier" : "condition",
+                          deadlock->condition));
   wanted_print(text, leg, "waits for");
   if (deadlock->kind == DEADLOCK_KIND_ORPHAN) {
     fputs(", which ", stream);
@@ -202,6 +206,17 @@ static void advice_print(const text_t *text, const deadlock_t *deadlock) {
   free(line);
 }
 
+static void signals_print(const text_t *text, const deadlock_t *deadlock) {
+  char *line = NULL;
+  size_t length;
+  FILE *stream = open_memstream(&line, &length);
+  if (!stream) return;
+  verdict_signals(stream, text->analysis, deadlock);
+  fclose(stream);
+  page_paragraph(text->page, "     signals: ", line);
+  free(line);
+}
+
 static void title_print(const text_t *text, const deadlock_t *deadlock) {
   static const struct {
     const char *text;
@@ -216,8 +231,11 @@ static void title_print(const text_t *text, const deadlock_t *deadlock) {
   fprintf(text->page->stream, " (%s)  ", deadlock_kind_name(deadlock->kind));
   verdict_cycle(text->page->stream, text->analysis, deadlock);
   if (deadlock->condition)
-    fprintf(text->page->stream, ", waiting on %s",
-            names_address(text->analysis->names, "condition", deadlock->condition));
+    fprintf(text->page->stream, ", waiting %s %s",
+            deadlock->kind == DEADLOCK_KIND_BARRIER ? "at" : "on",
+            names_address(text->analysis->names,
+                          deadlock->kind == DEADLOCK_KIND_BARRIER ? "barrier" : "condition",
+                          deadlock->condition));
   fputc('\n', text->page->stream);
 }
 
@@ -225,12 +243,13 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
   FILE *stream = text->page->stream;
   title_print(text, deadlock);
   for (uint32_t i = 0; i < deadlock->leg_count; i++)
-    if (deadlock->verdict == DEADLOCK_ACTUAL)
+    if (deadlock->verdict == DEADLOCK_ACTUAL || deadlock->arrived)
       actual_leg(text, deadlock, i);
     else
       possible_leg(text, &deadlock->legs[i]);
   bystanders_print(text, deadlock);
   fprintf(stream, "     why: %s\n", deadlock_reason_text(deadlock->reason));
+  if (deadlock->reason == DEADLOCK_REASON_NOBODY_SIGNALS) signals_print(text, deadlock);
   doubts_print(text, deadlock);
   if (deadlock->verdict != DEADLOCK_BENIGN) advice_print(text, deadlock);
   for (uint32_t i = 0; i < deadlock->leg_count; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);

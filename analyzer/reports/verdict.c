@@ -18,8 +18,14 @@ const char *verdict_cycle_member(const analysis_t *analysis, const deadlock_t *d
 
 void verdict_cycle(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   for (size_t i = 0; i < deadlock->leg_count; i++)
-    fprintf(stream, "%s%s", i ? " -> " : "", verdict_cycle_member(analysis, deadlock, i));
-  bool closed = deadlock->kind != DEADLOCK_KIND_ORPHAN && deadlock->kind != DEADLOCK_KIND_CONDITION;
+    fprintf(stream, "%s%s",
+            !i                  ? ""
+            : deadlock->arrived ? ", "
+                                : " -> ",
+            verdict_cycle_member(analysis, deadlock, i));
+  bool closed = deadlock->kind != DEADLOCK_KIND_ORPHAN &&
+                deadlock->kind != DEADLOCK_KIND_CONDITION &&
+                deadlock->kind != DEADLOCK_KIND_BARRIER;
   if (deadlock->leg_count && closed)
     fprintf(stream, " -> %s", verdict_cycle_member(analysis, deadlock, 0));
 }
@@ -95,7 +101,17 @@ void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *
   case DEADLOCK_KIND_SEMAPHORE:
     fprintf(stream, "post the semaphore on every way out, and take semaphores in one order");
     return;
+  case DEADLOCK_KIND_BARRIER:
+    fprintf(stream,
+            "initialise the barrier for as many threads as come to it, and let none of them "
+            "leave on another way");
+    return;
   case DEADLOCK_KIND_CONDITION:
+    if (deadlock->arrived) {
+      fprintf(stream, "before waiting look, with the mutex held, whether it has happened already; "
+                      "change what is waited for with that mutex held, then signal");
+      return;
+    }
     fprintf(stream, "release %s before waiting, or use the one lock that goes with the condition",
             lock);
     return;
@@ -128,12 +144,49 @@ void verdict_former_holder(FILE *stream, const analysis_t *analysis, const deadl
   fputs(inherited ? " held at the fork" : " held when it ended", stream);
 }
 
+static const char *plural_verb(uint32_t count) { return count == 1 ? "waits" : "wait"; }
+
+// What stands behind the threads that wait for a condition or at a barrier for ever.
+static void standstill_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  bool barrier = deadlock->kind == DEADLOCK_KIND_BARRIER;
+  if (deadlock->arrived > deadlock->leg_count)
+    fprintf(stream, " and %u more", deadlock->arrived - deadlock->leg_count);
+  fprintf(
+      stream, " %s %s %s", plural_verb(deadlock->arrived), barrier ? "at" : "for",
+      names_address(analysis->names, barrier ? "a barrier" : "a condition", deadlock->condition));
+  if (!barrier)
+    fputs(", and nobody is left to signal it", stream);
+  else if (deadlock->parties)
+    fprintf(stream, ", %u of %u: too few can still come", deadlock->arrived, deadlock->parties);
+  else
+    fputs(", and nobody is left to come", stream);
+}
+
+void verdict_signals(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  const condition_t *condition =
+      locks_condition_at(models_locks(analysis->models), deadlock->condition);
+  uint64_t signals = condition ? condition->signals + condition->broadcasts : 0;
+  if (!signals) {
+    fputs("it was never signalled", stream);
+    return;
+  }
+  fprintf(stream, "it was signalled %s time%s, last at %s", quantity_count(signals, QUANTITY),
+          quantity_plural(signals), quantity_time(condition->last_signal_ns, QUANTITY));
+  const char *site = names_site(analysis->names, condition->last_signal_stack);
+  if (*site) fprintf(stream, " in %s", site);
+  if (condition->last_signal_ns < deadlock->legs[0].first_ns)
+    fprintf(stream, ", before the wait began at %s: a wake-up that nobody waited for is lost",
+            quantity_time(deadlock->legs[0].first_ns, QUANTITY));
+}
+
 static void actual_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *leg = &deadlock->legs[0];
   names_t *names = analysis->names;
   fputs("DEADLOCK: ", stream);
   verdict_threads(stream, analysis, deadlock);
-  if (deadlock->kind == DEADLOCK_KIND_ORPHAN) {
+  if (deadlock->arrived) {
+    standstill_write(stream, analysis, deadlock);
+  } else if (deadlock->kind == DEADLOCK_KIND_ORPHAN) {
     fprintf(stream, " waits for %s, which ", names_lock_unique(names, leg->wants));
     verdict_former_holder(stream, analysis, deadlock);
   } else if (deadlock->leg_count == 1) {
@@ -163,6 +216,12 @@ static void order_write(FILE *stream, const analysis_t *analysis, const deadlock
 
 static void hazard_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *leg = &deadlock->legs[0];
+  if (deadlock->arrived) {
+    fputs("hazard: ", stream);
+    verdict_threads(stream, analysis, deadlock);
+    standstill_write(stream, analysis, deadlock);
+    return;
+  }
   fprintf(stream, "hazard: %s waits on %s while it holds %s",
           names_thread_label(analysis->names, leg->thread),
           names_address(analysis->names, "a condition", deadlock->condition),

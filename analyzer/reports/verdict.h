@@ -20,6 +20,8 @@ const char *verdict_cycle_member(const analysis_t *analysis, const deadlock_t *d
 void verdict_threads(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 // ORPHAN: "quitter (12) held when it ended".
 void verdict_former_holder(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
+// Of a condition that threads wait for in vain: how often it was signalled, and when.
+void verdict_signals(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 // What would mend it.
 void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 

@@ -2,6 +2,18 @@
 // Barriers. The result of a wait is 1 for the one thread that was told it is the last, else 0.
 #include "preload/hooks/lock.h"
 
+// What glibc keeps in the object (struct pthread_barrier of internaltypes.h).
+typedef struct {
+  unsigned in, current_round, count;
+  int shared;
+  unsigned out;
+} barrier_t;
+
+static uint32_t barrier_bits(const pthread_barrier_t *barrier) {
+  const int shared = __atomic_load_n(&((const barrier_t *)barrier)->shared, __ATOMIC_RELAXED);
+  return TRACE_LOCK_BARRIER | (shared ? TRACE_LOCK_PROCESS_SHARED : 0);
+}
+
 HOOK(lock, int, pthread_barrier_init,
      (pthread_barrier_t * barrier, const pthread_barrierattr_t *attributes, unsigned parties),
      (barrier, attributes, parties)) {
@@ -20,7 +32,8 @@ HOOK(lock, int, pthread_barrier_wait, (pthread_barrier_t * barrier), (barrier)) 
   lane_t *lane = lane_enter(&origin, TRACE_BARRIER_WAIT);
   if (!lane) return real_pthread_barrier_wait(barrier);
   hook_wait_t wait;
-  hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_BARRIER, (uintptr_t)barrier, 0);
+  hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_BARRIER, (uintptr_t)barrier,
+                  barrier_bits(barrier));
   const int result = real_pthread_barrier_wait(barrier);
   lane = hook_wait_end(&wait, &origin);
   if (!lane) return result;

@@ -47,9 +47,9 @@ LOCK_DESTROYER(void, mtx_destroy, (mtx_t * mutex), (mutex), mutex, mtx_bits(mute
 
 static uint32_t cnd_bits(const cnd_t *cond) { return condition_bits((const pthread_cond_t *)cond); }
 
-CONDITION_WAITER(cnd_wait, (cnd_t * cond, mtx_t *mutex), (cond, mutex), thrd_errno(result))
+CONDITION_WAITER(cnd_wait, (cnd_t * cond, mtx_t *mutex), (cond, mutex), 0, thrd_errno(result))
 CONDITION_WAITER(cnd_timedwait, (cnd_t * cond, mtx_t *mutex, const struct timespec *limit),
-                 (cond, mutex, limit), thrd_errno(result))
+                 (cond, mutex, limit), TRACE_PENDING_TIMED, thrd_errno(result))
 CONDITION_SIGNALLER(cnd_signal, cnd_t, false)
 CONDITION_SIGNALLER(cnd_broadcast, cnd_t, true)
 LOCK_INITIALISER(int, cnd_init, (cnd_t * cond), (cond), cond, cnd_bits(cond))
@@ -75,7 +75,7 @@ HOOK(thread, int, thrd_create, (thrd_t * thread, thrd_start_t routine, void *arg
   return result;
 }
 
-THREAD_JOINER(thrd_join, (thrd_t thread, int *status), (thread, status), thrd_errno(result))
+THREAD_JOINER(thrd_join, (thrd_t thread, int *status), (thread, status), 0, thrd_errno(result))
 
 HOOK(thread, int, thrd_detach, (thrd_t thread), (thread)) {
   const stacks_origin_t origin = STACKS_ORIGIN();

@@ -54,7 +54,8 @@ void condition_wait_begin(condition_wait_t *waiting, lane_t *lane) {
   const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
   const uint32_t bits = mutex_bits(waiting->mutex) | TRACE_LOCK_BY_CONDITION;
   lane_record1(lane, TRACE_LOCK_RELEASE, 0, bits, mutex);
-  hook_wait_begin(&waiting->wait, lane, waiting->origin, TRACE_PENDING_CONDITION, cond, mutex);
+  hook_wait_begin(&waiting->wait, lane, waiting->origin, TRACE_PENDING_CONDITION, cond,
+                  mutex | waiting->limit);
   _pthread_cleanup_push(&waiting->cleanup, wait_left, waiting);
 }
 
@@ -66,14 +67,14 @@ void condition_wait_end(condition_wait_t *waiting, int error) {
 }
 
 CONDITION_WAITER(pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex),
-                 result)
+                 0, result)
 CONDITION_WAITER(pthread_cond_timedwait,
                  (pthread_cond_t * cond, pthread_mutex_t *mutex, const struct timespec *limit),
-                 (cond, mutex, limit), result)
+                 (cond, mutex, limit), TRACE_PENDING_TIMED, result)
 CONDITION_WAITER(pthread_cond_clockwait,
                  (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock,
                   const struct timespec *limit),
-                 (cond, mutex, clock, limit), result)
+                 (cond, mutex, clock, limit), TRACE_PENDING_TIMED, result)
 
 // ---- signalling ----------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ typedef struct {
   const stacks_origin_t *origin;
   pthread_cond_t *cond;
   pthread_mutex_t *mutex;
+  uint64_t limit;  // TRACE_PENDING_TIMED or 0
   hook_wait_t wait;
   struct _pthread_cleanup_buffer cleanup;
 } condition_wait_t;
@@ -25,14 +26,16 @@ void condition_signalled(lane_t *lane, const stacks_origin_t *origin, const pthr
 // The TRACE_LOCK_ bits of a condition.
 uint32_t condition_bits(const pthread_cond_t *cond);
 
-// `error`: 0 or an errno, an expression of `result`.
-#define CONDITION_WAITER(name, parameters, arguments, error)                                       \
+// `limit`: TRACE_PENDING_TIMED or 0. `error`: 0 or an errno, an expression of `result`.
+#define CONDITION_WAITER(name, parameters, arguments, limit_, error)                               \
   HOOK(lock, int, name, parameters, arguments) {                                                   \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_COND_WAIT);                                           \
     if (!lane) return real_##name arguments;                                                       \
-    condition_wait_t waiting = {                                                                   \
-        .origin = &origin, .cond = (pthread_cond_t *)cond, .mutex = (pthread_mutex_t *)mutex};     \
+    condition_wait_t waiting = {.origin = &origin,                                                 \
+                                .cond = (pthread_cond_t *)cond,                                    \
+                                .mutex = (pthread_mutex_t *)mutex,                                 \
+                                .limit = (limit_)};                                                \
     condition_wait_begin(&waiting, lane);                                                          \
     const int result = real_##name arguments;                                                      \
     condition_wait_end(&waiting, error);                                                           \

@@ -94,13 +94,14 @@ void thread_joined(lane_t *lane, const stacks_origin_t *origin, pthread_t thread
   lane_leave(lane);
 }
 
-THREAD_JOINER(pthread_join, (pthread_t thread, void **value), (thread, value), result)
-THREAD_JOINER(pthread_tryjoin_np, (pthread_t thread, void **value), (thread, value), result)
+THREAD_JOINER(pthread_join, (pthread_t thread, void **value), (thread, value), 0, result)
+THREAD_JOINER(pthread_tryjoin_np, (pthread_t thread, void **value), (thread, value),
+              TRACE_PENDING_TIMED, result)
 THREAD_JOINER(pthread_timedjoin_np, (pthread_t thread, void **value, const struct timespec *limit),
-              (thread, value, limit), result)
+              (thread, value, limit), TRACE_PENDING_TIMED, result)
 THREAD_JOINER(pthread_clockjoin_np,
               (pthread_t thread, void **value, clockid_t clock, const struct timespec *limit),
-              (thread, value, clock, limit), result)
+              (thread, value, clock, limit), TRACE_PENDING_TIMED, result)
 
 void thread_detached(const stacks_origin_t *origin, int error, pthread_t thread) {
   lane_t *lane = lane_enter(origin, TRACE_THREAD_DETACH);

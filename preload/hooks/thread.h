@@ -26,13 +26,13 @@ void thread_joined(lane_t *lane, const stacks_origin_t *origin, pthread_t thread
 void thread_detached(const stacks_origin_t *origin, int error, pthread_t thread);
 
 // A join that may wait. Not under the guard: it frees the memory of the thread.
-#define THREAD_JOINER(name, parameters, arguments, error)                                          \
+#define THREAD_JOINER(name, parameters, arguments, limit_, error)                                  \
   HOOK(thread, int, name, parameters, arguments) {                                                 \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_THREAD_JOIN);                                         \
     if (!lane) return real_##name arguments;                                                       \
     hook_wait_t wait;                                                                              \
-    hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_JOIN, thread, 0);                          \
+    hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_JOIN, thread, limit_);                     \
     const int result = real_##name arguments;                                                      \
     lane = hook_wait_end(&wait, &origin);                                                          \
     if (lane) thread_joined(lane, &origin, thread, error, &wait);                                  \
