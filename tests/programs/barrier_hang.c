@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A barrier for four of which only three come: they wait for ever. With the argument "busy" main
-// goes on meanwhile, and could still come or create somebody: with it there are too few all the same.
+// goes on meanwhile, and could still come or create somebody: with it there are too few all the
+// same.
 #include "program.h"
 
 enum { PARTIES = 4, COME = 2 };
@@ -19,8 +20,7 @@ int main(int count, char **arguments) {
   pthread_t walkers[COME], quitter;
   bool busy = count > 1 && !strcmp(arguments[1], "busy");
   REQUIRE_0(pthread_barrier_init(&rendezvous, NULL, PARTIES));
-  for (int i = 0; i < COME; i++)
-    REQUIRE_0(pthread_create(&walkers[i], NULL, walker_main, NULL));
+  for (int i = 0; i < COME; i++) REQUIRE_0(pthread_create(&walkers[i], NULL, walker_main, NULL));
   REQUIRE_0(pthread_create(&quitter, NULL, quitter_main, NULL));
   pthread_join(quitter, NULL);
   sleep_ms(busy ? 1300 : 200);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// No deadlock: workers wait for jobs, and main for a signal, as a server does that has nothing to do.
-// Each job was signalled before a worker waited again.
+// No deadlock: workers wait for jobs, and main for a signal, as a server does that has nothing to
+// do. Each job was signalled before a worker waited again.
 #include "program.h"
 
 #include <signal.h>
@@ -25,8 +25,7 @@ int main(void) {
   pthread_t workers[WORKERS];
   sigset_t awaited;
   int received;
-  for (int i = 0; i < WORKERS; i++)
-    REQUIRE_0(pthread_create(&workers[i], NULL, worker_main, NULL));
+  for (int i = 0; i < WORKERS; i++) REQUIRE_0(pthread_create(&workers[i], NULL, worker_main, NULL));
   for (int job = 0; job < JOBS; job++) {
     pthread_mutex_lock(&mutex);
     jobs++;
