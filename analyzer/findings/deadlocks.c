@@ -66,10 +66,26 @@ void deadlock_note_held(const deadlock_search_t *search, deadlock_leg_t *leg) {
   }
 }
 
+// A standstill on the condition is what the hazard has led to: it says what stays held.
+static bool has_come_true(const deadlock_search_t *search, const condition_hazard_t *hazard) {
+  for (size_t at = 0; at < search->result->count; ++at) {
+    const deadlock_t *found = &search->result->items[at];
+    for (uint32_t leg = 0; found->arrived && leg < found->leg_count; ++leg) {
+      if (found->condition != hazard->condition || found->legs[leg].thread != hazard->thread)
+        continue;
+      found->legs[leg].holds = hazard->held;
+      found->legs[leg].holds_stack = hazard->held_stack;
+      return true;
+    }
+  }
+  return false;
+}
+
 static void add_hazards(deadlock_search_t *search) {
   const locks_t *locks = models_locks(search->models);
   for (uint32_t at = 0; at < locks_hazard_count(locks); ++at) {
     const condition_hazard_t *hazard = locks_hazard(locks, at);
+    if (has_come_true(search, hazard)) continue;
     deadlock_t *found = deadlock_add(search, DEADLOCK_HAZARD, DEADLOCK_KIND_CONDITION,
                                      DEADLOCK_REASON_WAITS_HOLDING, 1);
     found->condition = hazard->condition;

@@ -83,6 +83,7 @@ bool analysis_open_joined(analysis_t *analysis, const char *const *paths, uint32
   const uint32_t kinds =
       1u << FAIL_ON_DEADLOCK | 1u << FAIL_ON_POTENTIAL_DEADLOCK | 1u << FAIL_ON_HAZARD;
   analysis->found = kinds & fail_on_found(analysis->models, analysis->deadlocks, NULL, NULL);
+  analysis->grave = analysis->found;
   return true;
 }
 

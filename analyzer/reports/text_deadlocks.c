@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYSTANDERS_SHOWN = 5, SCHEDULE_COLUMN = 28, SCHEDULE_COLUMN_MAX = 60, SCHEDULE_LEGS = 8 };
+enum {
+  LEGS_SHOWN = 8,
+  BYSTANDERS_SHOWN = 5,
+  SCHEDULE_COLUMN = 28,
+  SCHEDULE_COLUMN_MAX = 60,
+  SCHEDULE_LEGS = 8
+};
 
 static const char *mode_note(const text_t *text, uint32_t lock, lock_mode_t mode) {
   const lock_t *found = locks_get(models_locks(text->analysis->models), lock);
@@ -229,7 +235,7 @@ static void title_print(const text_t *text, const deadlock_t *deadlock) {
   fprintf(text->page->stream, "  %u. ", deadlock->id);
   page_print(text->page, titles[deadlock->verdict].style, "%s", titles[deadlock->verdict].text);
   fprintf(text->page->stream, " (%s)  ", deadlock_kind_name(deadlock->kind));
-  verdict_cycle(text->page->stream, text->analysis, deadlock);
+  verdict_cycle_short(text->page->stream, text->analysis, deadlock);
   if (deadlock->condition)
     fprintf(text->page->stream, ", waiting %s %s",
             deadlock->kind == DEADLOCK_KIND_BARRIER ? "at" : "on",
@@ -239,23 +245,35 @@ static void title_print(const text_t *text, const deadlock_t *deadlock) {
   fputc('\n', text->page->stream);
 }
 
+// Of a long cycle a part tells how it goes.
+static uint32_t legs_shown(const text_t *text, const deadlock_t *deadlock) {
+  bool all = text->options->top == SIZE_MAX || deadlock->leg_count <= LEGS_SHOWN;
+  return all ? deadlock->leg_count : LEGS_SHOWN;
+}
+
 static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
   FILE *stream = text->page->stream;
   title_print(text, deadlock);
-  for (uint32_t i = 0; i < deadlock->leg_count; i++)
+  uint32_t legs = legs_shown(text, deadlock);
+  for (uint32_t i = 0; i < legs; i++)
     if (deadlock->verdict == DEADLOCK_ACTUAL || deadlock->arrived)
       actual_leg(text, deadlock, i);
     else
       possible_leg(text, &deadlock->legs[i]);
+  if (legs < deadlock->leg_count)
+    fprintf(stream,
+            "     and %u more threads, each of which wants what the next one holds "
+            "(--top 0 for all)\n",
+            deadlock->leg_count - legs);
   bystanders_print(text, deadlock);
   fprintf(stream, "     why: %s\n", deadlock_reason_text(deadlock->reason));
   if (deadlock->reason == DEADLOCK_REASON_NOBODY_SIGNALS) signals_print(text, deadlock);
   doubts_print(text, deadlock);
   if (deadlock->verdict != DEADLOCK_BENIGN) advice_print(text, deadlock);
-  for (uint32_t i = 0; i < deadlock->leg_count; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);
+  for (uint32_t i = 0; i < legs; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);
   schedule_print(text, deadlock);
   fputc('\n', stream);
-  for (uint32_t i = 0; i < deadlock->leg_count; i++) {
+  for (uint32_t i = 0; i < legs; i++) {
     lock_origin(text, deadlock->legs[i].holds);
     if (deadlock->leg_count == 1 && deadlock->legs[i].wants != deadlock->legs[i].holds)
       lock_origin(text, deadlock->legs[i].wants);

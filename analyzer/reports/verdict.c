@@ -8,36 +8,55 @@
 
 #include <string.h>
 
+enum { MEMBERS_MAX = 4 };  // of a cycle, in one sentence
+
 // ---- one deadlock ------------------------------------------------------------------------------
 const char *verdict_cycle_member(const analysis_t *analysis, const deadlock_t *deadlock, size_t i) {
   const deadlock_leg_t *leg = &deadlock->legs[i];
-  if (leg->holds) return names_lock_unique(analysis->names, leg->holds);
+  if (leg->holds && !deadlock->arrived) return names_lock_unique(analysis->names, leg->holds);
   if (leg->wants && deadlock->leg_count == 1) return names_lock_unique(analysis->names, leg->wants);
   return names_thread_label(analysis->names, leg->thread);
 }
 
-void verdict_cycle(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
-  for (size_t i = 0; i < deadlock->leg_count; i++)
-    fprintf(stream, "%s%s",
-            !i                  ? ""
-            : deadlock->arrived ? ", "
-                                : " -> ",
-            verdict_cycle_member(analysis, deadlock, i));
+static void cycle_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock,
+                        size_t shown) {
+  size_t count = deadlock->leg_count;
+  const char *arrow = deadlock->arrived ? ", " : " -> ";
+  for (size_t i = 0; i < shown; i++)
+    fprintf(stream, "%s%s", i ? arrow : "", verdict_cycle_member(analysis, deadlock, i));
+  if (shown < count) fprintf(stream, "%s(%zu more)", arrow, count - shown);
   bool closed = deadlock->kind != DEADLOCK_KIND_ORPHAN &&
                 deadlock->kind != DEADLOCK_KIND_CONDITION &&
                 deadlock->kind != DEADLOCK_KIND_BARRIER;
-  if (deadlock->leg_count && closed)
-    fprintf(stream, " -> %s", verdict_cycle_member(analysis, deadlock, 0));
+  if (count && closed) fprintf(stream, " -> %s", verdict_cycle_member(analysis, deadlock, 0));
 }
 
-void verdict_threads(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+static void threads_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock,
+                          size_t shown) {
   size_t count = deadlock->leg_count;
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < shown; i++)
     fprintf(stream, "%s%s",
             !i               ? ""
             : i + 1 == count ? " and "
                              : ", ",
             names_thread_label(analysis->names, deadlock->legs[i].thread));
+  if (shown < count) fprintf(stream, " and %zu more", count - shown);
+}
+
+static size_t members_shown(const deadlock_t *deadlock) {
+  return deadlock->leg_count > MEMBERS_MAX ? MEMBERS_MAX - 1 : deadlock->leg_count;
+}
+
+void verdict_cycle(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  cycle_write(stream, analysis, deadlock, deadlock->leg_count);
+}
+
+void verdict_cycle_short(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  cycle_write(stream, analysis, deadlock, members_shown(deadlock));
+}
+
+void verdict_threads(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  threads_write(stream, analysis, deadlock, deadlock->leg_count);
 }
 
 static bool frames_equal(const symbols_frame_t *a, const symbols_frame_t *b) {
@@ -55,7 +74,25 @@ static const char *telling_site(names_t *names, uint32_t stack, uint32_t other) 
   return names_site(names, stack);
 }
 
+// Locks that one call made, again and again: their names do not tell which comes first.
+static bool are_of_one_class(const analysis_t *analysis, const deadlock_t *deadlock) {
+  const locks_t *locks = models_locks(analysis->models);
+  const lock_t *first = locks_get(locks, deadlock->legs[0].wants);
+  if (!first || !first->init_stack) return false;
+  for (uint32_t i = 1; i < deadlock->leg_count; i++) {
+    const lock_t *lock = locks_get(locks, deadlock->legs[i].wants);
+    if (!lock || lock_class(lock) != lock_class(first)) return false;
+  }
+  return deadlock->leg_count > 1;
+}
+
 static void order_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  if (are_of_one_class(analysis, deadlock)) {
+    fputs("these locks are of one kind: whoever takes several takes them in one order, by address "
+          "or index say; or try the second, and release the first where it is taken",
+          stream);
+    return;
+  }
   const deadlock_leg_t *first = &deadlock->legs[0],
                        *last = &deadlock->legs[deadlock->leg_count - 1];
   const char *site = telling_site(analysis->names, last->wants_stack, first->wants_stack);
@@ -183,7 +220,7 @@ static void actual_write(FILE *stream, const analysis_t *analysis, const deadloc
   const deadlock_leg_t *leg = &deadlock->legs[0];
   names_t *names = analysis->names;
   fputs("DEADLOCK: ", stream);
-  verdict_threads(stream, analysis, deadlock);
+  threads_write(stream, analysis, deadlock, members_shown(deadlock));
   if (deadlock->arrived) {
     standstill_write(stream, analysis, deadlock);
   } else if (deadlock->kind == DEADLOCK_KIND_ORPHAN) {
@@ -193,7 +230,7 @@ static void actual_write(FILE *stream, const analysis_t *analysis, const deadloc
     fprintf(stream, " waits for %s, which it holds itself", names_lock_unique(names, leg->wants));
   } else {
     fprintf(stream, " wait for each other: ");
-    verdict_cycle(stream, analysis, deadlock);
+    verdict_cycle_short(stream, analysis, deadlock);
   }
   uint64_t end = models_end_ns(analysis->models);
   fprintf(stream, ", for %s%s",
@@ -204,21 +241,21 @@ static void actual_write(FILE *stream, const analysis_t *analysis, const deadloc
 static void order_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   fprintf(stream,
           "%s deadlock: ", deadlock->verdict == DEADLOCK_FEASIBLE ? "feasible" : "potential");
-  verdict_threads(stream, analysis, deadlock);
+  threads_write(stream, analysis, deadlock, members_shown(deadlock));
   if (deadlock->leg_count == 1) {
     fprintf(stream, " may wait for %s while holding it",
             names_lock_unique(analysis->names, deadlock->legs[0].wants));
     return;
   }
   fprintf(stream, " take the same locks in different order: ");
-  verdict_cycle(stream, analysis, deadlock);
+  verdict_cycle_short(stream, analysis, deadlock);
 }
 
 static void hazard_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *leg = &deadlock->legs[0];
   if (deadlock->arrived) {
     fputs("hazard: ", stream);
-    verdict_threads(stream, analysis, deadlock);
+    threads_write(stream, analysis, deadlock, members_shown(deadlock));
     standstill_write(stream, analysis, deadlock);
     return;
   }

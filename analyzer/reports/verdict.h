@@ -14,6 +14,8 @@ void verdict_write(FILE *stream, const analysis_t *analysis);
 void verdict_write_joined(FILE *stream, const analysis_t *analysis);
 // "account_a -> account_b -> account_a": locks, or threads where there are none.
 void verdict_cycle(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
+// The same, at most four of them and how many more there are.
+void verdict_cycle_short(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 // The name of the i-th member of the cycle.
 const char *verdict_cycle_member(const analysis_t *analysis, const deadlock_t *deadlock, size_t i);
 // "transfer-out (4712) and transfer-back (4713)".
