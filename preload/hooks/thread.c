@@ -13,6 +13,8 @@ enum { THREAD_STARTS = 1024 };
 static thread_start_t thread_starts[THREAD_STARTS];
 
 thread_start_t *thread_start_take(void *(*routine)(void *), void *argument) {
+  // In a handler of pthread_atfork the child is not registered yet; a thread of it would be, too.
+  recorder_process();
   static _Atomic unsigned next;
   const unsigned first = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
   for (unsigned i = 0; i < THREAD_STARTS; i++) {

@@ -4,6 +4,7 @@ import os
 import re
 
 from support.expect import sites_sum
+from support.inversion import with_inversion
 from support.outcome import check, check_equal
 
 LIMIT = 120
@@ -34,6 +35,16 @@ def test_child(t):
           f"the end of the report does not name the child: {text[-500:]}")
     info = t.analyze("info", t.trace(child_trace)).stdout
     check(str(parent_pid) in info, f"info names the parent: {info}")
+
+
+def test_handler_that_starts_threads(t):
+    """Handlers of pthread_atfork run before fork returns in the child, and their threads may be faster
+    than it: the child has one trace all the same."""
+    for number in range(20):
+        run = t.run("fork_child", env=with_inversion(t, INSPECT_OUTPUT=f"h{number}.zst"))
+        t.settle()
+        expected = {f"h{number}.zst", f"h{number}.{run.truth.child}.zst"}
+        check_equal({name for name in names(t) if name.startswith(f"h{number}.")}, expected, "traces")
 
 
 def test_output_without_pid(t):
