@@ -159,7 +159,8 @@ typedef enum {
         "one of the events that the epoll-wait before returned")                                   \
   EVENT(84, READ, "read", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                         \
         WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")),                                    \
-        "read from a descriptor that is, or was, in a loop, or was accepted from one that is")     \
+        "read from a descriptor that is, or was, in a loop, was accepted from one that is, or is " \
+        "a pipe, socket pair or eventfd")                                                          \
   EVENT(85, WRITE, "write", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                       \
         WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")), "written to such a descriptor")    \
   EVENT(86, ACCEPT, "accept", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "listener"),                      \
@@ -190,6 +191,10 @@ typedef enum {
         WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")), "fsync or fdatasync returned")     \
   EVENT(97, RESOLVE, "resolve", DESCRIPTOR, STACK, ARG(RESULT, "result"),                          \
         WORDS(WORD(TICKS, "duration")), "getaddrinfo returned")                                    \
+  EVENT(99, TRANSFER_SLOW, "transfer-slow", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "descriptor"),      \
+        WORDS(WORD(COUNT, "nonblocking")),                                                         \
+        "of the read or write that follows: where it was, as it took INSPECT_WAIT_MS or longer; "  \
+        "and whether the descriptor is one that does not block (1)")                               \
   EVENT(100, FORK, "fork", PROCESS, STACK, ARG(RESULT, "child"), NO_WORDS,                         \
         "fork returned in the parent")                                                             \
   EVENT(101, EXEC, "exec", PROCESS, STACK, ARG(COUNT, "words"), WORDS(WORD(TEXT, "path")),         \

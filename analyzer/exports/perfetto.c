@@ -3,7 +3,6 @@
 #include "analyzer/exports/perfetto.h"
 
 #include "analyzer/exports/slices.h"
-#include "analyzer/models/address_map.h"
 #include "analyzer/reports/json.h"
 #include "analyzer/reports/names.h"
 
@@ -18,15 +17,9 @@ enum { TRACKS_MAX = 8000, TASK_TRACKS_MAX = 256 };
 static const char *const group_names[GROUP_COUNT] = {
     [GROUP_THREADS] = "threads", [GROUP_LOOPS] = "event loops", [GROUP_TASKS] = "tasks"};
 
-// Who woke a condition last.
-typedef struct {
-  uint64_t thread, time;
-} signal_t;
-
 typedef struct {
   analysis_t analysis;
   slices_t slices;
-  address_map_t signals;  // condition -> signal_t
   FILE *stream;
   bool begun;  // an event was written
 } export_t;
@@ -40,17 +33,11 @@ static uint64_t thread_track(uint32_t thread) {
   return track_of(GROUP_THREADS, thread, TRACKS_MAX);
 }
 
-static void note_signal(export_t *export, const reader_event_t *event) {
-  signal_t *signal = address_map_put(&export->signals, event->words[0]);
-  *signal = (signal_t){event->thread, event->time};
-}
-
-static void note_woken(export_t *export, const reader_event_t *event, uint64_t from) {
-  const signal_t *signal = address_map_get(&export->signals, event->words[0]);
-  if (!signal || signal->time < from || signal->time > event->time) return;
-  slices_arrow(&export->slices,
-               (slice_arrow_t){thread_track((uint32_t)signal->thread), signal->time,
-                               thread_track(event->thread), event->time});
+static void note_woken(void *context, const wakeup_t *wakeup) {
+  export_t *export = context;
+  if (wakeup->how == WAKE_CREATE || wakeup->waker == wakeup->woken) return;
+  slices_arrow(&export->slices, (slice_arrow_t){thread_track(wakeup->waker), wakeup->woke,
+                                                thread_track(wakeup->woken), wakeup->until});
 }
 
 static void note_turn(void *context, const loop_turn_t *turn) {
@@ -79,13 +66,12 @@ static void watch(void *context, const reader_t *reader, const reader_event_t *e
   uint64_t duration;
   (void)reader;
   loops_watch(models_loops(models), &loops_watch_table, export);
+  models_watch_wakeups(export->analysis.models, note_woken, export);
   slices_point(&export->slices, event->time, heap_totals(models_heap(models))->live_bytes);
-  if (event->kind == TRACE_COND_SIGNAL) note_signal(export, event);
   thread_state_t state = threads_wait(event, &duration);
   if (state == THREAD_STATE_RUNNING || !event->thread || !duration) return;
   uint64_t from = duration < event->time ? event->time - duration : 0;
   slices_add(&export->slices, thread_track(event->thread), state, from, event->time);
-  if (event->kind == TRACE_COND_WAIT) note_woken(export, event, from);
 }
 
 // ---- writing -----------------------------------------------------------------------------------
@@ -178,6 +164,36 @@ static void slices_put(export_t *export) {
   }
 }
 
+static void counter_put(export_t *export, uint64_t time, const char *name, const char *unit,
+                        uint64_t value) {
+  event_begin(export, "C", (uint64_t)GROUP_THREADS << 32);
+  time_put(export, "ts", time);
+  text_put(export, "name", name);
+  fprintf(export->stream, ",\"args\":{\"%s\":%" PRIu64 "}}", unit, value);
+}
+
+static void heap_put(export_t *export) {
+  const slices_t *slices = &export->slices;
+  for (uint32_t at = 0; at < slices->point_count; ++at)
+    counter_put(export, slices->points[at].time, "heap", "live_bytes", slices->points[at].value);
+}
+
+// The most jobs that waited in each part of the run.
+static void backlogs_put(export_t *export) {
+  const pools_t *pools = loops_pools(models_loops(export->analysis.models));
+  for (uint32_t i = 0; i < pools_count(pools); ++i) {
+    const pool_t *pool = pools_get(pools, i);
+    const timeline_t *backlog = &pool->backlog_over_time;
+    char name[200];
+    snprintf(name, sizeof name, "backlog of %s, %s",
+             names_thread(export->analysis.names, pool->threads[0]),
+             names_pool_object(export->analysis.names, pool));
+    for (uint64_t at = 0; at < TIMELINE_PARTS; ++at)
+      if (!at || backlog->parts[at] != backlog->parts[at - 1])
+        counter_put(export, at * backlog->width_ns, name, "jobs", backlog->parts[at]);
+  }
+}
+
 static void export_write(export_t *export) {
   const slices_t *slices = &export->slices;
   fprintf(export->stream,
@@ -189,12 +205,8 @@ static void export_write(export_t *export) {
   slices_put(export);
   for (uint32_t at = 0; at < slices->arrow_count; ++at)
     arrow_put(export, at + 1, &slices->arrows[at]);
-  for (uint32_t at = 0; at < slices->point_count; ++at) {
-    event_begin(export, "C", (uint64_t)GROUP_THREADS << 32);
-    time_put(export, "ts", slices->points[at].time);
-    fprintf(export->stream, ",\"name\":\"heap\",\"args\":{\"live_bytes\":%" PRIu64 "}}",
-            slices->points[at].value);
-  }
+  heap_put(export);
+  backlogs_put(export);
   fputs("\n]}\n", export->stream);
 }
 
@@ -211,7 +223,7 @@ static bool file_write(export_t *export, const char *output, char *error, size_t
 }
 
 bool perfetto_export(const char *trace, const char *output, char *error, size_t size) {
-  export_t export = {.signals = ADDRESS_MAP(signal_t)};
+  export_t export = {.stream = NULL};
   const analysis_settings_t usual = {0};
   bool done = analysis_open(&export.analysis, trace, &usual, watch, &export, error, size);
   if (done) {
@@ -219,7 +231,6 @@ bool perfetto_export(const char *trace, const char *output, char *error, size_t 
     done = file_write(&export, output, error, size);
   }
   analysis_close(&export.analysis);
-  address_map_clear(&export.signals);
   slices_clear(&export.slices);
   return done;
 }

@@ -262,6 +262,24 @@ static void note_stall(loop_t *loop, const turn_t *turn, uint32_t thread, uint64
   keep_stall(loop, &stall);
 }
 
+// Where several threads have it at once, each moment counts for the turn that ends first.
+static void account_times(task_t *task, const turn_t *turn, const turn_share_t *share) {
+  turn_span_t parts[TASK_COVERED + 1];
+  unsigned count =
+      tasks_cover(task, share->unasked ? share->start : turn->from, share->until, parts);
+  for (unsigned at = 0; at < count; ++at) {
+    turn_share_t part = {.start = parts[at].from, .until = parts[at].until};
+    uint64_t waited = part.start < share->start ? share->start - part.start : 0;
+    if (waited > part.until - part.start) waited = part.until - part.start;
+    part.start += waited;
+    uint64_t length = part.until - part.start, blocked = turn_share_blocked(turn, &part);
+    if (blocked > length) blocked = length;
+    task->scheduled_ns += waited;
+    task->running_ns += length - blocked;
+    task->blocked_ns += blocked;
+  }
+}
+
 // A descriptor that was closed in the turn takes no more of it.
 static void account_share(loops_t *loops, const turn_t *turn, turn_share_t *share) {
   task_t *task = share->task ? tasks_find(loops->tasks, share->task) : NULL;
@@ -269,13 +287,9 @@ static void account_share(loops_t *loops, const turn_t *turn, turn_share_t *shar
   if (!task->registrations && task->ended_ns < share->until) share->until = task->ended_ns;
   if (share->until < share->start) share->until = share->start;
   uint64_t length = share->until - share->start;
-  uint64_t blocked = turn_share_blocked(turn, share);
-  if (blocked > length) blocked = length;
   uint64_t waited = share->unasked ? 0 : share->start - turn->from;
-  task->scheduled_ns += waited;
+  account_times(task, turn, share);
   if (waited > task->max_scheduled_ns) task->max_scheduled_ns = waited;
-  task->running_ns += length - blocked;
-  task->blocked_ns += blocked;
   if (length > task->max_poll_ns) task->max_poll_ns = length;
 }
 
@@ -360,7 +374,6 @@ static void note_ready(loops_t *loops, task_t *task, const reader_event_t *event
 // is recorded as it returns; the thread that it woke may have been faster.
 static void note_written(loops_t *loops, const reader_event_t *event, int32_t other,
                          uint64_t from) {
-  pools_give(loops->pools, other, from, event->time);
   task_t *woken = tasks_live(loops->tasks, other);
   if (!woken || woken->woken_ns) return;
   if (woken->ready_ns && woken->ready_ns >= from) {
@@ -377,15 +390,23 @@ static bool is_queue(descriptor_kind_t kind) {
 }
 
 // Outside of a turn a read from a queue fetches work.
-static void note_read(loops_t *loops, const reader_event_t *event, descriptor_kind_t kind,
-                      uint64_t from) {
-  if (!is_queue(kind) || loops_thread(loops, event->thread)->turn.active) return;
-  pools_fetch(loops->pools, &(pool_fetch_t){.thread = event->thread,
-                                            .descriptor = (int32_t)event->arg,
-                                            .kind = kind,
-                                            .from = from,
-                                            .until = event->time,
-                                            .got = trace_unzigzag(event->words[0]) > 0});
+static void note_transfer(loops_t *loops, const reader_event_t *event, const descriptor_t *known,
+                          uint64_t from) {
+  int64_t result = trace_unzigzag(event->words[0]);
+  bool writes = event->kind == TRACE_WRITE;
+  pool_transfer_t transfer = {.thread = event->thread,
+                              .descriptor = writes ? known->other : (int32_t)event->arg,
+                              .kind = known->kind,
+                              .bytes = result > 0 ? (uint64_t)result : 0,
+                              .from = from,
+                              .until = event->time};
+  if (!is_queue(known->kind) || (writes && (known->other < 0 || result <= 0))) return;
+  if (writes) {
+    pools_give(loops->pools, &transfer);
+    note_written(loops, event, known->other, from);
+  } else if (!loops_thread(loops, event->thread)->turn.active) {
+    pools_fetch(loops->pools, &transfer);
+  }
 }
 
 void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_event_t *event) {
@@ -429,18 +450,41 @@ static const struct {
     [TRACE_CONNECT] = {1 + 1, LOOP_BLOCKING_NS},
 };
 
+// A transfer that takes long on a descriptor that does not block has lost the processor.
+static bool cannot_block(const loops_t *loops, const loop_thread_t *thread,
+                         const reader_event_t *event) {
+  if (event->kind != TRACE_READ && event->kind != TRACE_WRITE && event->kind != TRACE_ACCEPT)
+    return false;
+  if (thread->slow) return thread->nonblocking;
+  const task_t *task = tasks_live(loops->tasks, (int32_t)event->arg);
+  return task && task->nonblocking;
+}
+
 uint64_t loops_note_call(loops_t *loops, const reader_event_t *event) {
   unsigned word = durations[event->kind].word;
   uint64_t duration = word ? event->words[word - 1] : 0;
   uint64_t from = duration < event->time ? event->time - duration : 0;
   if (event->thread >= loops->thread_capacity) return from;
-  turn_t *turn = &loops->threads[event->thread].turn;
+  loop_thread_t *thread = &loops->threads[event->thread];
+  turn_t *turn = &thread->turn;
+  bool blocked =
+      word && duration >= durations[event->kind].least_ns && !cannot_block(loops, thread, event);
+  uint32_t stack = thread->slow ? thread->slow_stack : event->stack;
+  thread->slow = false;
   if (!turn->active) return from;
-  turn_call(turn, from, event->time, event->stack);
-  if (!word || duration < durations[event->kind].least_ns) return from;
-  turn_blocked(turn, event->kind, from, event->time, event->stack);
-  site_table_add(&loops->items[turn->loop - 1]->blocking, event->kind, event->stack, duration);
+  turn_call(turn, from, event->time, stack);
+  if (!blocked) return from;
+  turn_blocked(turn, event->kind, from, event->time, stack);
+  site_table_add(&loops->items[turn->loop - 1]->blocking, event->kind, stack, duration);
   return from;
+}
+
+// Tells of the transfer that follows in its thread.
+static void step_slow(loops_t *loops, const reader_event_t *event) {
+  loop_thread_t *thread = loops_thread(loops, event->thread);
+  thread->slow = true;
+  thread->nonblocking = event->words[0];
+  thread->slow_stack = event->stack;
 }
 
 static const uint8_t pending_kinds[] = {
@@ -504,10 +548,7 @@ static void step_call(loops_t *loops, const reader_event_t *event, uint64_t from
   if (!task) task = adopt_connection(loops, event, from);
   note_handling(loops, event, (int32_t)event->arg, from);
   const descriptor_t *known = tasks_descriptor(loops->tasks, (int32_t)event->arg);
-  if (known && event->kind == TRACE_READ) note_read(loops, event, known->kind, from);
-  if (known && event->kind == TRACE_WRITE && known->other >= 0 &&
-      trace_unzigzag(event->words[0]) > 0)
-    note_written(loops, event, known->other, from);
+  if (known && event->kind != TRACE_ACCEPT) note_transfer(loops, event, known, from);
   uint64_t response = tasks_call(loops->tasks, event);
   if (response && task) histogram_add(&loops->items[task->loop - 1]->response_ns, response);
 }
@@ -521,6 +562,10 @@ void loops_step(loops_t *loops, const reader_event_t *event) {
   pools_step(loops->pools, event);
   if (event->kind == TRACE_PENDING) {
     step_pending(loops, event);
+    return;
+  }
+  if (event->kind == TRACE_TRANSFER_SLOW) {
+    step_slow(loops, event);
     return;
   }
   uint64_t from = 0;

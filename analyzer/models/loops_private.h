@@ -12,6 +12,8 @@ typedef struct {
   turn_t turn;
   uint32_t waits_in;  // loop id, 0: no wait was pending
   uint64_t waits_since;
+  bool slow, nonblocking;  // of the next read or write: it took long; the descriptor does not block
+  uint32_t slow_stack;
   bool poll_apart;  // the last poll began no turn: what it found is nobody's batch
 } loop_thread_t;
 

@@ -16,6 +16,8 @@ struct models {
   thread_order_t *order;
   dependencies_t *dependencies;
   wakers_t *wakers;
+  wakers_watch_t *watch;  // NULL: nobody does
+  void *watch_context;
   critical_path_t *path;
   locks_t *locks;
   loops_t *loops;
@@ -33,6 +35,12 @@ static void note_wakeup(void *context, const wakeup_t *wakeup) {
   const models_t *models = context;
   if (wakeup->how == WAKE_CONDITION) locks_condition_woken(models->locks, wakeup);
   critical_path_wake(models->path, wakeup);
+  if (models->watch) models->watch(models->watch_context, wakeup);
+}
+
+void models_watch_wakeups(models_t *models, wakers_watch_t *watch, void *context) {
+  models->watch = watch;
+  models->watch_context = context;
 }
 
 models_t *models_open(const reader_t *reader) {

@@ -10,7 +10,7 @@
 enum { FIRST_CAPACITY = 64 };
 
 void pool_queue_clear(pool_queue_t *queue) {
-  free(queue->times);
+  free(queue->items);
   *queue = (pool_queue_t){0};
 }
 
@@ -23,11 +23,11 @@ static void note_backlog(pool_queue_t *queue, uint64_t time) {
 
 static void grow(pool_queue_t *queue) {
   uint32_t capacity = queue->capacity ? queue->capacity * 2 : FIRST_CAPACITY;
-  uint64_t *times = array_zeroed(capacity, sizeof *times);
+  pool_queued_t *items = array_zeroed(capacity, sizeof *items);
   for (uint32_t at = 0; at < queue->count; ++at)
-    times[at] = queue->times[(queue->first + at) % queue->capacity];
-  free(queue->times);
-  queue->times = times;
+    items[at] = queue->items[(queue->first + at) % queue->capacity];
+  free(queue->items);
+  queue->items = items;
   queue->capacity = capacity;
   queue->first = 0;
 }
@@ -50,28 +50,38 @@ static bool was_taken(pool_queue_t *queue, uint64_t from, uint64_t until, uint64
   return true;
 }
 
-bool pool_queue_put(pool_queue_t *queue, uint64_t from, uint64_t until, uint64_t *queued_ns) {
+bool pool_queue_put(pool_queue_t *queue, uint64_t amount, uint64_t from, uint64_t until,
+                    uint64_t *queued_ns) {
+  queue->put_ns = until;
   if (until > from && was_taken(queue, from, until, queued_ns)) return true;
   note_backlog(queue, from);
   if (queue->limit && queue->count == queue->limit) drop(queue);
   if (queue->count == queue->capacity) grow(queue);
-  queue->times[(queue->first + queue->count++) % queue->capacity] = from;
+  queue->items[(queue->first + queue->count++) % queue->capacity] = (pool_queued_t){from, amount};
   return false;
 }
 
-bool pool_queue_take(pool_queue_t *queue, uint64_t time, uint64_t *queued_ns) {
-  if (!queue->count || queue->times[queue->first] > time) {
+bool pool_queue_take(pool_queue_t *queue, uint64_t amount, uint64_t time, uint64_t *queued_ns) {
+  if (!queue->count || queue->items[queue->first].time > time) {
     queue->late[queue->late_next++ % POOL_QUEUE_LATE] = time;
     return false;
   }
   note_backlog(queue, time);
-  *queued_ns = time - queue->times[queue->first];
-  drop(queue);
+  *queued_ns = time - queue->items[queue->first].time;
+  while (queue->count && amount) {
+    pool_queued_t *oldest = &queue->items[queue->first];
+    if (oldest->amount > amount) {
+      oldest->amount -= amount;
+      return true;
+    }
+    amount -= oldest->amount;
+    drop(queue);
+  }
   return true;
 }
 
 void pool_queue_found_empty(pool_queue_t *queue, uint64_t time) {
-  if (!queue->count || queue->times[queue->first] >= time) return;
+  if (!queue->count || queue->items[queue->first].time >= time) return;
   note_backlog(queue, time);
-  while (queue->count && queue->times[queue->first] < time) drop(queue);
+  while (queue->count && queue->items[queue->first].time < time) drop(queue);
 }

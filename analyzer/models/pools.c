@@ -100,10 +100,10 @@ static uint64_t descriptor_key(uint64_t descriptor) {
 static uint64_t loop_key(uint32_t loop) { return UINT64_C(3) << 62 | loop; }
 
 // `from`: when the call began that ended at `until`.
-static void put(pools_t *pools, uint64_t object, uint64_t from, uint64_t until) {
+static void put(pools_t *pools, uint64_t object, uint64_t amount, uint64_t from, uint64_t until) {
   queue_t *queue = queue_of(pools, object);
   uint64_t queued;
-  bool taken = pool_queue_put(&queue->waiting, from, until, &queued);
+  bool taken = pool_queue_put(&queue->waiting, amount, from, until, &queued);
   pool_t *pool = queue->pool;
   if (pool) ++pool->given;
   if (taken && pool) histogram_add(&pool->queue_ns, queued);
@@ -152,7 +152,7 @@ static member_t *member_of(pools_t *pools, uint32_t thread, uint64_t object, uin
   return member;
 }
 
-static void job_begin(pools_t *pools, member_t *member, uint64_t time) {
+static void job_begin(pools_t *pools, member_t *member, uint64_t amount, uint64_t time) {
   pool_t *pool = member->pool;
   pool_queue_t *queue = &queue_of(pools, pool->object)->waiting;
   uint64_t queued;
@@ -161,7 +161,7 @@ static void job_begin(pools_t *pools, member_t *member, uint64_t time) {
   member->job_ns = time;
   if (++pool->busy > pool->max_busy) pool->max_busy = pool->busy;
   if (queue->count > pool->max_backlog) pool->max_backlog = queue->count;
-  if (pool_queue_take(queue, time, &queued)) histogram_add(&pool->queue_ns, queued);
+  if (pool_queue_take(queue, amount, time, &queued)) histogram_add(&pool->queue_ns, queued);
 }
 
 static void job_count(member_t *member, uint64_t until) {
@@ -217,16 +217,31 @@ static void step_semaphore(pools_t *pools, const reader_event_t *event, uint64_t
   job_end(member, from, event->timed);
   if (member->ending) job_count(member, from);
   if (wait) pool_queue_found_empty(&queue_of(pools, event->words[0])->waiting, from);
-  job_begin(pools, member, event->time);
+  job_begin(pools, member, 1, event->time);
 }
 
 // ---- queues that are descriptors ---------------------------------------------------------------
 
-void pools_give(pools_t *pools, int32_t descriptor, uint64_t from, uint64_t until) {
-  put(pools, descriptor_key((uint32_t)descriptor), from, until);
+// An eventfd counts; what it is added is taken back one by one, or all at once.
+static uint64_t amount_of(const pool_transfer_t *transfer) {
+  return transfer->kind == DESCRIPTOR_WAKE_UP ? 1 : transfer->bytes;
 }
 
-void pools_fetch(pools_t *pools, const pool_fetch_t *fetch) {
+void pools_give(pools_t *pools, const pool_transfer_t *given) {
+  put(pools, descriptor_key((uint32_t)given->descriptor), amount_of(given), given->from,
+      given->until);
+}
+
+// A wait that was not for anything that is known to be there: it was spent. Not so where the worker
+// only lost the processor in its read.
+static void note_empty(pools_t *pools, const pool_transfer_t *fetch) {
+  pool_queue_t *queue = &queue_of(pools, descriptor_key((uint32_t)fetch->descriptor))->waiting;
+  bool waited = fetch->kind == DESCRIPTOR_WAKE_UP && queue->put_ns >= fetch->from &&
+                fetch->until - fetch->from >= EMPTY_READ_NS;
+  if (!fetch->bytes || waited) pool_queue_found_empty(queue, fetch->from);
+}
+
+void pools_fetch(pools_t *pools, const pool_transfer_t *fetch) {
   uint64_t object = descriptor_key((uint32_t)fetch->descriptor);
   settle(worker_of(pools, fetch->thread), fetch->from, true);
   member_t *member = member_of(pools, fetch->thread, object, fetch->from);
@@ -235,9 +250,8 @@ void pools_fetch(pools_t *pools, const pool_fetch_t *fetch) {
   member->pool->number = (uint32_t)fetch->descriptor;
   member->pool->descriptor = fetch->kind;
   job_end(member, fetch->from, true);
-  if (!fetch->got || fetch->until - fetch->from >= EMPTY_READ_NS)
-    pool_queue_found_empty(&queue_of(pools, object)->waiting, fetch->from);
-  if (fetch->got) job_begin(pools, member, fetch->until);
+  note_empty(pools, fetch);
+  if (fetch->bytes) job_begin(pools, member, amount_of(fetch), fetch->until);
 }
 
 void pools_turn(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t from, uint64_t until,
@@ -248,7 +262,7 @@ void pools_turn(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t from, u
   member->pool->kind = POOL_LOOP;
   member->pool->number = loop;
   job_end(member, from, true);
-  if (got) job_begin(pools, member, until);
+  if (got) job_begin(pools, member, 1, until);
 }
 
 void pools_queued(pools_t *pools, uint32_t loop, uint64_t queued_ns) {
@@ -298,7 +312,7 @@ static void step_acquire(pools_t *pools, const reader_event_t *event) {
 
 static void step_release(pools_t *pools, const reader_event_t *event) {
   if ((event->arg & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE) {
-    put(pools, event->words[0], event->time, event->time);
+    put(pools, event->words[0], 1, event->time, event->time);
     return;
   }
   if (event->arg & TRACE_LOCK_BY_CONDITION) return;
@@ -309,7 +323,7 @@ static void step_release(pools_t *pools, const reader_event_t *event) {
     // Its end was not stamped and its successor begins: they meet here.
     if (member->ending) settle(worker, event->time, false);
     member->fetching = false;
-    job_begin(pools, member, event->time);
+    job_begin(pools, member, 1, event->time);
   }
 }
 
@@ -352,7 +366,7 @@ void pools_step(pools_t *pools, const reader_event_t *event) {
   case TRACE_COND_SIGNAL:
     queue_of(pools, event->words[0])->signals.last_signal_ns = event->time;
     // To all: an end, or a change, not a job.
-    if (!event->arg) put(pools, event->words[0], event->time, event->time);
+    if (!event->arg) put(pools, event->words[0], 1, event->time, event->time);
     break;
   case TRACE_LOCK_ACQUIRE:
   case TRACE_LOCK_WAIT:

@@ -73,18 +73,17 @@ void pools_step(pools_t *pools, const reader_event_t *event);
 void pools_finish(pools_t *pools, uint64_t end_ns);
 
 // ---- for the loops model, which knows what a descriptor is, and the turns
-// ------------------------ Something was written to the other end of a pipe or pair, or to an
-// eventfd, by a call from `from` to `until`.
-void pools_give(pools_t *pools, int32_t descriptor, uint64_t from, uint64_t until);
-// A read outside of any loop's turn. `got`: it read something.
 typedef struct {
   uint32_t thread;
-  int32_t descriptor;
+  int32_t descriptor;  // that is read from
   descriptor_kind_t kind;
+  uint64_t bytes;  // 0: there was nothing
   uint64_t from, until;
-  bool got;
-} pool_fetch_t;
-void pools_fetch(pools_t *pools, const pool_fetch_t *fetch);
+} pool_transfer_t;
+// Something was written to the other end of a pipe or pair, or to an eventfd.
+void pools_give(pools_t *pools, const pool_transfer_t *given);
+// A read outside of any loop's turn.
+void pools_fetch(pools_t *pools, const pool_transfer_t *fetch);
 void pools_close_descriptor(pools_t *pools, int32_t descriptor);
 // A wait on an epoll instance; what was made ready by this process, how long ago; a wait that never
 // returned.

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// A blocking call with a time limit of its own (SO_RCVTIMEO) says the same, but after longer.
+#define AGAIN_NS UINT64_C(1000000)
+
 struct tasks {
   uint32_t last_id;
   address_map_t live;   // descriptor + 1 -> task_t *
@@ -37,6 +40,7 @@ tasks_t *tasks_open(void) {
 
 static void free_task(task_t *task) {
   free(task->name);
+  free(task->covered);
   free(task);
 }
 
@@ -190,6 +194,7 @@ uint64_t tasks_call(tasks_t *tasks, const reader_event_t *event) {
   task_t *task = tasks_live(tasks, (int32_t)event->arg);
   int64_t result = trace_unzigzag(event->words[0]);
   if (event->kind == TRACE_ACCEPT) note_accept(tasks, task, result);
+  if (task && result == -EAGAIN && event->words[1] < AGAIN_NS) task->nonblocking = true;
   if (!task || event->kind == TRACE_ACCEPT) return 0;
   if (is_failure(result)) task->failed = true;
   if (event->kind == TRACE_READ) count_bytes(result, &task->reads, &task->bytes_in);
@@ -204,6 +209,60 @@ void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time) {
   task_t *task = tasks_live(tasks, descriptor);
   if (task) tasks_unregister(tasks, task, true, time);
   descriptors_forget(tasks->descriptors, descriptor);
+}
+
+// The parts of [from, until) outside of `spans`, which are in order and apart.
+static unsigned parts_outside(const turn_span_t *spans, uint64_t from, uint64_t until,
+                              turn_span_t *parts) {
+  unsigned count = 0;
+  for (unsigned at = 0; at < TASK_COVERED && from < until; ++at) {
+    if (spans[at].until <= from || spans[at].from >= spans[at].until) continue;
+    if (spans[at].from >= until) break;
+    if (spans[at].from > from) parts[count++] = (turn_span_t){from, spans[at].from};
+    from = spans[at].until;
+  }
+  if (from < until) parts[count++] = (turn_span_t){from, until};
+  return count;
+}
+
+// Adds a span, and joins what meets; the earliest is forgotten where there is no room. Empty ones
+// stand in front.
+static void spans_add(turn_span_t *spans, turn_span_t added) {
+  turn_span_t kept[TASK_COVERED + 1];
+  unsigned count = 0, first = 0;
+  bool placed = false;
+  for (unsigned at = 0; at < TASK_COVERED; ++at) {
+    if (spans[at].from >= spans[at].until) continue;
+    if (spans[at].until < added.from) {
+      kept[count++] = spans[at];
+    } else if (spans[at].from > added.until) {
+      if (!placed) kept[count++] = added;
+      placed = true;
+      kept[count++] = spans[at];
+    } else {
+      if (spans[at].from < added.from) added.from = spans[at].from;
+      if (spans[at].until > added.until) added.until = spans[at].until;
+    }
+  }
+  if (!placed) kept[count++] = added;
+  if (count > TASK_COVERED) first = 1;
+  memset(spans, 0, TASK_COVERED * sizeof *spans);
+  memcpy(spans + TASK_COVERED - (count - first), kept + first, (count - first) * sizeof *spans);
+}
+
+unsigned tasks_cover(task_t *task, uint64_t from, uint64_t until, turn_span_t *parts) {
+  if (until <= from) return 0;
+  if (!task->covered && from >= task->last.until) {
+    task->last = parts[0] = (turn_span_t){from, until};
+    return 1;
+  }
+  if (!task->covered) {
+    task->covered = array_zeroed(TASK_COVERED, sizeof *task->covered);
+    task->covered[TASK_COVERED - 1] = task->last;
+  }
+  unsigned count = parts_outside(task->covered, from, until, parts);
+  spans_add(task->covered, (turn_span_t){from, until});
+  return count;
 }
 
 static int compare_ids(const void *left, const void *right) {

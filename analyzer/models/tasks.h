@@ -29,6 +29,11 @@ typedef enum {
 const char *task_state_name(task_state_t state);
 
 enum { TASKS_ENDED_MAX = 100000 };  // ended tasks kept one by one, the newest
+enum { TASK_COVERED = 8 };          // times remembered of a task that several threads have at once
+
+typedef struct {
+  uint64_t from, until;
+} turn_span_t;
 
 typedef struct {
   uint32_t id;    // 1, 2, ... in order of appearance; never reused
@@ -56,9 +61,12 @@ typedef struct {
   uint32_t registrations;
   bool adopted;                 // the one registration is none: tasks_adopt
   bool failed, asked;           // asked: bytes came, no answer yet
+  bool nonblocking;             // a call on it would have blocked, and did not
   uint64_t asked_ns, woken_ns;  // since when; written to at the other end, not seen yet (0: none)
   uint32_t woken_by;            // thread that did
   uint32_t batch_thread, batch_place, batch_loop;
+  turn_span_t *covered;  // times that are accounted for, the latest ones; NULL: `last` is all
+  turn_span_t last;
   uint64_t ready_ns;  // returned ready last, 0: then a writer was seen that had made it so
 } task_t;
 
@@ -91,6 +99,9 @@ uint64_t tasks_call(tasks_t *tasks, const reader_event_t *event);
 void tasks_describe(tasks_t *tasks, const reader_event_t *event);
 // A connection's descriptor is closed: what is accepted with its number next is another one.
 void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time);
+// Takes [from, until) as accounted for. Gives the parts of it that were not yet, in order of time:
+// how many, at most TASK_COVERED + 1.
+unsigned tasks_cover(task_t *task, uint64_t from, uint64_t until, turn_span_t *parts);
 // Computes idle times, and states of those that the loops have not set.
 void tasks_finish(tasks_t *tasks, uint64_t end_ns);
 

@@ -4,6 +4,7 @@
 
 #include "analyzer/models/address_map.h"
 #include "analyzer/models/array.h"
+#include "analyzer/models/thread_timeline.h"
 
 #include <stdlib.h>
 
@@ -85,6 +86,8 @@ void threads_close(threads_t *threads) {
   if (!threads) return;
   address_map_clear(&threads->handles);
   address_map_clear(&threads->tids);
+  for (uint32_t thread = 1; threads->accounts && thread < threads->limit; ++thread)
+    free(threads->accounts[thread].timeline);
   free(threads->accounts);
   free(threads);
 }
@@ -100,6 +103,8 @@ static void begin_life(threads_t *threads, uint32_t thread, const reader_event_t
   thread_account_t *account = &threads->accounts[thread];
   uint32_t tid = event->kind == TRACE_THREAD_START ? (uint32_t)event->arg : 0;
   account->seen = true;
+  if (thread <= THREAD_TIMELINES_MAX)
+    account->timeline = array_zeroed(1, sizeof *account->timeline);
   account->started_ns = event->time;
   if (threads->reader && thread < reader_thread_count(threads->reader)) {
     const reader_thread_t *life = reader_thread(threads->reader, thread);
@@ -129,6 +134,7 @@ static void account_wait(thread_account_t *account, thread_state_t state, uint64
   if (until <= from) return;
   account->time_ns[state] += until - from;
   account->accounted_ns = until;
+  if (account->timeline) thread_timeline_wait(account->timeline, state, from, until);
 }
 
 static void end_life(threads_t *threads, const reader_event_t *event) {

@@ -35,6 +35,8 @@ typedef enum {
 } thread_state_t;
 const char *thread_state_text(thread_state_t state);
 
+typedef struct thread_timeline thread_timeline_t;  // see thread_timeline.h
+
 // The call a thread was in the middle of when the record ended. what == TRACE_PENDING_NONE: none.
 typedef struct {
   uint32_t what;  // TRACE_PENDING_*
@@ -67,7 +69,8 @@ typedef struct {
   // runnable but on none. The recorder asks once a second, so the end of a life is missing.
   uint64_t ran_ns, runnable_ns, scheduled_ns;
   thread_pending_t pending;
-  uint64_t accounted_ns;  // private: waits are accounted up to here
+  thread_timeline_t *timeline;  // NULL: there are too many threads
+  uint64_t accounted_ns;        // private: waits are accounted up to here
 } thread_account_t;
 
 // What the call of an event waited for, and how long; RUNNING: it is none that waits.

@@ -14,12 +14,16 @@ typedef struct {
   uint64_t parts[TIMELINE_PARTS];
 } timeline_t;
 
-// The level from `from` to `until`; a part keeps the highest.
+// Times over INT64_MAX are ignored. The level from `from` to `until`; a part keeps the highest.
 void timeline_level(timeline_t *timeline, uint64_t from, uint64_t until, uint64_t level);
 // Time spent; a part keeps the sum.
 void timeline_spend(timeline_t *timeline, uint64_t from, uint64_t until);
-// Of a timeline that is fed by timeline_spend: time spent in [from, until), in which it is taken to
-// be spread evenly within each part.
-uint64_t timeline_spent(const timeline_t *timeline, uint64_t from, uint64_t until);
+// Of a timeline that is fed by timeline_spend with times in [begin, end) only: time spent in
+// [from, until), taken to be spread evenly over what each part has of [begin, end).
+typedef struct {
+  uint64_t begin, end;
+} timeline_extent_t;
+uint64_t timeline_spent(const timeline_t *timeline, timeline_extent_t extent, uint64_t from,
+                        uint64_t until);
 
 #endif

@@ -18,10 +18,6 @@ typedef struct {
   uint64_t start, until;
 } turn_share_t;
 
-typedef struct {
-  uint64_t from, until;
-} turn_span_t;
-
 // Of a thread; used again for its next turn.
 typedef struct {
   bool active;

@@ -28,6 +28,7 @@ void json_lock_contention(const analysis_t *analysis, const lock_t *lock, json_t
 json_t *json_holders(const analysis_t *analysis, const site_table_t *sites);
 json_t *json_tasks(const analysis_t *analysis);
 json_t *json_loops(const analysis_t *analysis);
+json_t *json_wakers(const analysis_t *analysis);
 json_t *json_pools(const analysis_t *analysis);
 json_t *json_memory(const analysis_t *analysis);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks, loops and memory as JSON.
 #include "analyzer/findings/scheduling.h"
+#include "analyzer/models/thread_timeline.h"
 #include "analyzer/reports/json.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/ranking.h"
@@ -13,6 +14,29 @@ static json_t *times_value(const analysis_t *analysis, uint64_t thread) {
     json_object_set_new(times, taskview_state_key((thread_state_t)state),
                         json_number(account->time_ns[state]));
   return times;
+}
+
+// The life in at most TIMELINE_PARTS pieces of equal length: ns of each part that there was.
+static json_t *timeline_value(const analysis_t *analysis, const thread_account_t *account) {
+  uint64_t end = models_end_ns(analysis->models), parts[THREAD_PART_COUNT];
+  uint64_t width = end / TIMELINE_PARTS + 1;
+  if (!account->timeline) return json_null();
+  json_t *value = json_object();
+  json_object_set_new(value, "width_ns", json_number(width));
+  for (int part = 0; part < THREAD_PART_COUNT; part++) {
+    json_t *list = json_array();
+    bool any = false;
+    for (uint64_t from = 0; from < end; from += width) {
+      bool lived = thread_timeline_parts(account, from, from + width, parts);
+      any |= lived && parts[part];
+      json_array_append_new(list, json_number(lived ? parts[part] : 0));
+    }
+    if (any)
+      json_object_set_new(value, thread_part_key((thread_part_t)part), list);
+    else
+      json_decref(list);
+  }
+  return value;
 }
 
 static void thread_add(const analysis_t *analysis, const taskview_t *view, json_t *value) {
@@ -32,6 +56,7 @@ static void thread_add(const analysis_t *analysis, const taskview_t *view, json_
       value, "since_ns",
       json_number(account->pending.what ? account->pending.since_ns : account->last_event_ns));
   json_object_set_new(value, "stack", json_stack(analysis, account->pending.stack));
+  json_object_set_new(value, "timeline", timeline_value(analysis, account));
   json_object_set_new(value, "events", json_number(account->events));
   json_object_set_new(value, "events_lost", json_number(account->lost));
 }

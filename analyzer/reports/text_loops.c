@@ -141,7 +141,7 @@ static void blocking_print(const text_t *text, const loop_t *loop) {
     fprintf(text->page->stream, "    %8s  %6s time%s  longest %8s  %s  %s\n",
             quantity_time(site->total_ns, QUANTITY), quantity_count(site->count, QUANTITY),
             quantity_plural(site->count), quantity_time(site->max_ns, QUANTITY), name ? name : "",
-            names_site(text->analysis->names, site->stack));
+            site->stack ? names_site(text->analysis->names, site->stack) : "(stack not taken)");
   }
   site_table_clear(&sites);
 }

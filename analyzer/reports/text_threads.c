@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // THREADS: what each did with its time, and what it is doing now.
+#include "analyzer/models/thread_timeline.h"
 #include "analyzer/reports/chart.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
@@ -7,26 +8,17 @@
 #include "analyzer/reports/table.h"
 #include "analyzer/reports/text.h"
 
-enum { BAR_COLUMNS = 20, PART_COUNT = 6 };
+enum { BAR_COLUMNS = 20, TIME_COLUMNS = 60 };
 
 static uint64_t life_ns(const thread_account_t *thread) {
   return thread->ended_ns > thread->started_ns ? thread->ended_ns - thread->started_ns : 0;
 }
 
-// The states of the model in the parts that are shown.
-static void parts_fill(const thread_account_t *thread, chart_part_t parts[PART_COUNT]) {
-  static const char letters[THREAD_STATE_COUNT] = {[THREAD_STATE_RUNNING] = 'R',
-                                                   [THREAD_STATE_LOCK] = 'L',
-                                                   [THREAD_STATE_CONDITION] = 'c',
-                                                   [THREAD_STATE_EPOLL] = 'e',
-                                                   [THREAD_STATE_JOIN] = 'j'};
-  static const char order[PART_COUNT] = {'R', 'L', 'c', 'e', 'j', '.'};
-  for (int part = 0; part < PART_COUNT; part++) {
-    parts[part] = (chart_part_t){order[part], 0};
-    for (int state = 0; state < THREAD_STATE_COUNT; state++)
-      if (letters[state] == order[part] || (!letters[state] && order[part] == '.'))
-        parts[part].amount += thread->time_ns[state];
-  }
+static void parts_fill(const thread_account_t *thread, chart_part_t parts[THREAD_PART_COUNT]) {
+  for (int part = 0; part < THREAD_PART_COUNT; part++)
+    parts[part] = (chart_part_t){thread_part_letter((thread_part_t)part), 0};
+  for (int state = 0; state < THREAD_STATE_COUNT; state++)
+    parts[thread_part_of((thread_state_t)state)].amount += thread->time_ns[state];
 }
 
 static const char *state_now(const text_t *text, const thread_account_t *thread) {
@@ -69,27 +61,113 @@ static const char *state_object(const text_t *text, const thread_account_t *thre
 
 static void thread_put(const text_t *text, table_t *table, uint32_t index) {
   const thread_account_t *thread = threads_get(models_threads(text->analysis->models), index);
-  chart_part_t parts[PART_COUNT];
+  chart_part_t parts[THREAD_PART_COUNT];
   char bar[BAR_COLUMNS + 1];
   parts_fill(thread, parts);
   table_put(table, names_thread_label(text->analysis->names, index));
   table_put(table, quantity_time(life_ns(thread), QUANTITY));
-  for (int part = 0; part < PART_COUNT; part++)
+  for (int part = 0; part < THREAD_PART_COUNT; part++)
     table_put(table, quantity_share(parts[part].amount, life_ns(thread), QUANTITY));
   table_put(table, thread->scheduled_ns
                        ? quantity_share(thread->runnable_ns, life_ns(thread), QUANTITY)
                        : "-");
-  table_put(table, chart_bar(bar, BAR_COLUMNS, parts, PART_COUNT));
+  table_put(table, chart_bar(bar, BAR_COLUMNS, parts, THREAD_PART_COUNT));
   table_put(table, state_now(text, thread));
   table_put(table, state_since(text, thread, QUANTITY));
   table_put(table, state_object(text, thread));
+}
+
+// What most of the time was, in each column; a blank where the thread did not live.
+static void timeline_fill(const text_t *text, const thread_account_t *thread,
+                          char line[TIME_COLUMNS + 1]) {
+  uint64_t end = models_end_ns(text->analysis->models), parts[THREAD_PART_COUNT];
+  for (uint64_t at = 0; at < TIME_COLUMNS; at++) {
+    uint64_t from = (uint64_t)((double)end / TIME_COLUMNS * (double)at);
+    uint64_t until = (uint64_t)((double)end / TIME_COLUMNS * (double)(at + 1));
+    int most = 0;
+    line[at] = ' ';
+    if (!thread_timeline_parts(thread, from, until, parts)) continue;
+    for (int part = 1; part < THREAD_PART_COUNT; part++)
+      if (parts[part] > parts[most]) most = part;
+    line[at] = thread_part_letter((thread_part_t)most);
+  }
+  line[TIME_COLUMNS] = 0;
+}
+
+static const char *creator_of(const text_t *text, uint32_t index) {
+  const reader_thread_t *thread = reader_thread(text->analysis->reader, index);
+  return thread->creator ? names_thread_label(text->analysis->names, thread->creator) : "";
+}
+
+static void timeline_put(const text_t *text, table_t *table, uint32_t index) {
+  const thread_account_t *thread = threads_get(models_threads(text->analysis->models), index);
+  char line[TIME_COLUMNS + 1], cell[TIME_COLUMNS + 3];
+  timeline_fill(text, thread, line);
+  snprintf(cell, sizeof cell, "[%s]", line);
+  table_put(table, names_thread_label(text->analysis->names, index));
+  table_put(table, cell);
+  table_put(table, creator_of(text, index));
+  table_put(table, names_site(text->analysis->names,
+                              reader_thread(text->analysis->reader, index)->create_stack));
+}
+
+static void timelines_print(const text_t *text, const ranking_t *ranking) {
+  static const table_column_t columns[] = {{"thread", true, true},
+                                           {"over time", true, false},
+                                           {"created by", true, false, true},
+                                           {"in", true, true, true}};
+  FILE *stream = text->page->stream;
+  if (!ranking->count) return;
+  fprintf(stream, "\n  Over time: a column each %s, what was most of it:",
+          quantity_time(models_end_ns(text->analysis->models) / TIME_COLUMNS, QUANTITY));
+  for (int part = 0; part < THREAD_PART_COUNT; part++)
+    fprintf(stream, "%s %c %s", part ? "," : "", thread_part_letter((thread_part_t)part),
+            thread_part_text((thread_part_t)part));
+  fputc('\n', stream);
+  table_t table;
+  table_open(&table, columns, sizeof columns / sizeof *columns);
+  for (size_t i = 0; i < text_rows(text, ranking->count); i++)
+    timeline_put(text, &table, ranking->ids[i]);
+  table_print(&table, text->page);
+  table_close(&table);
+}
+
+static void waker_put(const text_t *text, table_t *table, const waker_row_t *row) {
+  names_t *names = text->analysis->names;
+  table_put(table, names_thread_label(names, row->woken));
+  table_put(table, names_thread_label(names, row->waker));
+  table_put(table, wake_how_text(row->how));
+  table_put(table, quantity_count(row->count, QUANTITY));
+  table_put(table, quantity_time(row->waited_ns, QUANTITY));
+  table_put(table, quantity_time(row->latency_ns / (row->count ? row->count : 1), QUANTITY));
+  table_put(table, quantity_time(row->latency_max_ns, QUANTITY));
+  table_put(table, names_site(names, row->stack));
+}
+
+static void wakers_print(const text_t *text) {
+  static const table_column_t columns[] = {
+      {"thread", true, true},    {"woken by", true, true},      {"which", true, false},
+      {"times", false, false},   {"waited", false, false},      {"went on after", false, false},
+      {"at most", false, false}, {"woken in", true, true, true}};
+  const wakers_t *wakers = models_wakers(text->analysis->models);
+  size_t count = wakers_count(wakers);
+  if (!count) return;
+  fprintf(text->page->stream, "\n  Who woke whom: %s wake-ups, the longest waits first\n",
+          quantity_count(wakers_total(wakers), QUANTITY));
+  table_t table;
+  table_open(&table, columns, sizeof columns / sizeof *columns);
+  for (size_t i = 0; i < text_rows(text, count); i++)
+    waker_put(text, &table, wakers_row(wakers, (uint32_t)i));
+  table_print(&table, text->page);
+  table_close(&table);
+  text_more(text, count);
 }
 
 void text_threads(const text_t *text) {
   static const table_column_t columns[] = {
       {"thread", true, true},         {"lived", false, false},
       {"running", false, false},      {"lock", false, false, true},
-      {"cond", false, false, true},   {"epoll", false, false, true},
+      {"cond", false, false, true},   {"loop", false, false, true},
       {"join", false, false, true},   {"other", false, false, true},
       {"no cpu", false, false, true}, {"", true, false},
       {"at the end", true, false},    {"for", false, false, true},
@@ -108,5 +186,7 @@ void text_threads(const text_t *text) {
   if (ranking.count) table_print(&table, text->page);
   table_close(&table);
   text_more(text, ranking.count);
+  timelines_print(text, &ranking);
+  wakers_print(text);
   ranking_free(&ranking);
 }

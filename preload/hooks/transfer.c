@@ -2,8 +2,10 @@
 // Reading from and writing to descriptors that are watched: which one, how much, how long. Of all
 // others, and of what is read and written, nothing is recorded.
 #include "preload/hooks/descriptor.h"
+#include "preload/system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 // A transfer on its way through the real call.
 typedef struct {
@@ -24,10 +26,21 @@ static bool transfer_begin(transfer_t *transfer, const stacks_origin_t *origin, 
   return true;
 }
 
+// What took long tells where it was, and whether it can have blocked: one that cannot has lost the
+// processor.
+static void transfer_slow(lane_t *lane, const stacks_origin_t *origin, int descriptor) {
+  const long flags = system_call(SYS_fcntl, descriptor, F_GETFL);
+  const bool nonblocking = !system_failed(flags) && flags & O_NONBLOCK;
+  lane_record1(lane, TRACE_TRANSFER_SLOW, lane_stack_take(lane, origin), (unsigned)descriptor,
+               nonblocking);
+}
+
 // `amount`: bytes, or negative where errno says why not.
 static void transfer_end(transfer_t *transfer, const stacks_origin_t *origin, int64_t amount) {
   lane_t *lane = hook_wait_end(&transfer->wait, origin);
   if (!lane) return;
+  if (transfer->wait.ticks >= recorder_wait_ticks)
+    transfer_slow(lane, origin, transfer->descriptor);
   lane_record(lane, transfer->kind, 0, (unsigned)transfer->descriptor, transfer->wait.now, 2,
               trace_zigzag(amount < 0 ? -errno : amount), transfer->wait.ticks, 0);
   lane_leave(lane);

@@ -1,18 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections whose program knows how long each waited, ran and was blocked: so do their tasks."""
-from support.expect import near, one
+from support.expect import near, one, slack
 from support.outcome import check, check_equal
 
-# A thread may lose the processor, a few times, between the program's clock and the recorder's, or in
-# a read that then looks blocked: 12 ms, or as long as it had none. The totals that matter are above
-# 150 ms.
-TIME_SLICE = 12_000_000
 ROUNDS = 30  # of requests; a loop of poll is one from the second on
-
-
-def slack(report):
-    main = one(report.tasks, kind="thread", tid=report.trace.pid)
-    return max(TIME_SLICE, main.runnable_ns or 0)
 
 
 def check_near(report, found, expected, what):

@@ -26,6 +26,13 @@ def near(found, expected, percent):
     return abs(found - expected) <= abs(expected) * percent / 100
 
 
+def slack(report):
+    """By how much a total may differ from what the program measured: its threads may lose the
+    processor between its clock and the recorder's, for 12 ms, or for as long as they had none."""
+    waited = sum(task.runnable_ns or 0 for task in report.tasks if task.kind == "thread")
+    return max(12_000_000, waited)
+
+
 def find(items, **fields):
     """The items whose fields are as given."""
     return [item for item in items if all(item.get(key) == value for key, value in fields.items())]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from .invariants import check_report
 from .outcome import Failure, Skip, check, shorten
 
 
@@ -192,7 +193,9 @@ class Test:
         return result
 
     def report(self, *traces, arguments=(), status=0):
-        return parse(self.analyze("--format", "json", *arguments, *traces, status=status).stdout)
+        report = parse(self.analyze("--format", "json", *arguments, *traces, status=status).stdout)
+        check_report(report)
+        return report
 
     def text(self, *traces, arguments=()):
         return self.analyze(*arguments, *traces).stdout

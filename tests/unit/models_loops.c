@@ -195,6 +195,31 @@ START_TEST(blocking_call_in_a_turn_is_counted_by_site) {
 }
 END_TEST
 
+START_TEST(slow_transfer_says_where_and_whether_it_blocked) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  feed_event(&feed, 1, TRACE_TRANSFER_SLOW, 61, ONE, 0, 0, 0);
+  read_from(15 * MS, ONE, 1, 4 * MS);
+  feed_event(&feed, 1, TRACE_TRANSFER_SLOW, 62, ONE, 1, 0, 0);
+  read_from(25 * MS, ONE, 1, 4 * MS);
+  turn(40 * MS, 5 * MS, NULL, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->blocking.count, 1);
+  ck_assert_uint_eq(loop()->blocking.items[0].stack, 61);
+  ck_assert_uint_eq(task(ONE)->blocked_ns, 4 * MS);
+}
+END_TEST
+
+START_TEST(descriptor_that_said_again_does_not_block) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  read_from(11 * MS, ONE, -EAGAIN, 1000);
+  read_from(15 * MS, ONE, 1, 4 * MS);
+  turn(40 * MS, 5 * MS, NULL, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->blocking.count, 0);
+  ck_assert_uint_eq(task(ONE)->blocked_ns, 0);
+}
+END_TEST
+
 START_TEST(handler_that_never_returns_is_a_stall) {
   turn(10 * MS, 0, (uint64_t[]){101, 102}, 2);
   read_from(10 * MS + 1, ONE, 1, 0);
@@ -576,6 +601,8 @@ Suite *models_loops_suite(void) {
                           long_turn_is_a_stall_with_its_task_and_stack,
                           turn_of_exactly_the_threshold_is_no_stall,
                           blocking_call_in_a_turn_is_counted_by_site,
+                          slow_transfer_says_where_and_whether_it_blocked,
+                          descriptor_that_said_again_does_not_block,
                           handler_that_never_returns_is_a_stall,
                           accepted_descriptor_has_its_listener_as_parent,
                           connection_that_is_served_before_it_is_registered_is_a_task,
