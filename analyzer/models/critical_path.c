@@ -91,7 +91,8 @@ static void note_open_holds(const critical_path_t *path, path_part_t *part) {
   for (uint32_t at = 0; at < count; ++at) {
     uint64_t since = locks_held_since(path->locks, part->thread, at);
     uint32_t lock = locks_held(path->locks, part->thread, at);
-    if (since < part->until && locks_get(path->locks, lock)->contended)
+    if (since < part->until &&
+        (part->until - since >= PATH_HOLD_LEAST_NS || locks_get(path->locks, lock)->contended))
       path_part_add(part, PATH_KEY(PATH_LOCK, lock), since, part->until);
   }
 }
@@ -298,11 +299,17 @@ static int compare_rows(const void *left, const void *right) {
   return a->id < b->id ? -1 : a->id > b->id;
 }
 
+static bool was_waited_for(const critical_path_t *path, uint32_t id) {
+  const lock_t *lock = path->locks ? locks_get(path->locks, id) : NULL;
+  return lock && lock->contended;
+}
+
 static void make_rows(critical_path_t *path, const address_map_t *sums) {
   path->rows = array_zeroed(sums->count + 1, sizeof *path->rows);
   size_t position = 0;
   uint64_t key;
   for (const path_sum_t *sum; (sum = address_map_next(sums, &position, &key));) {
+    if (PATH_KIND(key) == PATH_LOCK && !was_waited_for(path, PATH_ID(key))) continue;
     path->rows[path->row_count++] = (path_row_t){PATH_KIND(key), PATH_ID(key), sum->ns, sum->count};
     if (PATH_KIND(key) == PATH_THREAD) path->summary.total_ns += sum->ns;
     if (PATH_KIND(key) == PATH_WAKE) path->summary.wakeups += sum->count;

@@ -8,7 +8,8 @@
 //   the path has no gaps: sum over PATH_THREAD = total_ns, and what of it was not running is in
 //   PATH_WAIT (waits that nobody ended) or PATH_WAKE (from the act to the woken thread's going on)
 //   PATH_LOCK: part of it during which the thread on the path held the lock. Locks held together
-//   each count, so these do not add up to anything. Of locks for which somebody waited.
+//   each count, so these do not add up to anything. Of locks for which somebody waited; what they
+//   were held before the first wait counts where it took PATH_HOLD_LEAST_NS.
 //
 // After the critical path of Yang and Miller (ICDCS 1988), and a lock's share of it as in Chen and
 // Stenstrom, "Critical Lock Analysis" (SC 2012). Those walk back through a stored graph. Here every
@@ -35,6 +36,8 @@ typedef struct {
   uint32_t id;
   uint64_t ns, count;
 } path_row_t;
+
+#define PATH_HOLD_LEAST_NS UINT64_C(1000)
 
 typedef struct critical_path critical_path_t;
 

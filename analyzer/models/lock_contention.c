@@ -164,7 +164,7 @@ void lock_woken(locks_t *locks, const lock_t *lock, const reader_event_t *event)
   bool posted = (lock->bits & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE;
   const past_hold_t *hold = posted ? NULL : last_release(lock, event->thread, from, event->time);
   if (!hold) return;
-  if (lock->contended == 1)  // from now on holds are noted as they end
+  if (lock->contended == 1 && hold->until < hold->from + PATH_HOLD_LEAST_NS)  // not noted so far
     critical_path_hold(locks->path, hold->thread, lock->id, hold->from, hold->until);
   wakers_add(locks->wakers, &(wakeup_t){.how = WAKE_LOCK,
                                         .waker = hold->thread,

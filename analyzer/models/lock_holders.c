@@ -136,7 +136,7 @@ void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event) {
 static void end_hold(const locks_t *locks, lock_t *lock, const held_lock_t *held, uint32_t thread,
                      const reader_event_t *event) {
   ++lock->holds;
-  if (lock->contended)
+  if (lock->contended || event->time >= held->since_ns + PATH_HOLD_LEAST_NS)
     critical_path_hold(locks->path, thread, lock->id, held->since_ns, event->time);
   if (held->timed && event->timed) {
     uint64_t hold = event->time > held->since_ns ? event->time - held->since_ns : 0;

@@ -211,7 +211,7 @@ static void fold_lock(locks_t *locks, lock_t *lock) {
     return;
   }
   merge_lock(*into, lock);
-  if (lock->contended) critical_path_merge(locks->path, lock->id, (*into)->id);
+  if (lock->holds) critical_path_merge(locks->path, lock->id, (*into)->id);
   address_map_remove(&locks->by_id, lock->id, NULL);
   free_lock(lock);
 }
