@@ -270,6 +270,10 @@ enum {
   TRACE_LOCK_PROCESS_SHARED = 1 << 14,
   TRACE_LOCK_WRITER_PREFERRED = 1 << 15,  // rwlock: non-recursive writer preference
   TRACE_LOCK_OWNER_DIED = 1 << 16,        // acquired with EOWNERDEAD
+  TRACE_LOCK_DRAWN = 1 << 17,             // of those that nobody waited for, drawn with the rate of
+                                          // sampling: stands for 1 / rate of them
+  TRACE_LOCK_FOR_ORDER = 1 << 18,  // not drawn, and recorded late, because of what came while it
+                                   // was held: stands for none, and its time is not its own
 };
 
 // What a thread is in the middle of: PENDING.what and trace_ring.pending.

@@ -3,6 +3,7 @@
 #include "preload/lane.h"
 
 #include "preload/lanes.h"
+#include "preload/lock_sample.h"
 #include "preload/system.h"
 
 #include <errno.h>
@@ -61,6 +62,7 @@ static void lane_end_abandoned(lane_t *lane) {
     lane_record(lane, TRACE_COND_WAIT, stack, result, now, 3, object, second, now - since);
     lane_record(lane, TRACE_LOCK_ACQUIRE, stack, TRACE_LOCK_MUTEX | TRACE_LOCK_BY_CONDITION, now, 1,
                 second, 0, 0);
+    lock_sample_note(lane, &(stacks_origin_t){0}, TRACE_LOCK_MUTEX, second, stack);
   } else if (what == TRACE_PENDING_LOCK) {
     lane_record(lane, TRACE_LOCK_FAIL, stack, (uint32_t)second, now, 3, object, now - since,
                 result);
@@ -272,6 +274,10 @@ stacks_sink_t lane_sink(lane_t *lane) {
   return (stacks_sink_t){lane, lane_define_stack, lane_define_module};
 }
 
+uint32_t lane_stack_frame(lane_t *lane, uint64_t ip) {
+  return stacks_number_frame(lane->stacks, ip, &lane->sink);
+}
+
 // ---- process-shared locks --------------------------------------------------------------------
 
 static uint64_t *lane_shared_place(lane_t *lane, uint64_t object) {
@@ -296,10 +302,13 @@ void lane_note_shared_anew(lane_t *lane, uint64_t object) {
 
 // A thread that waits for another may do so for ever: where, is known in every mode. What waits for
 // the outside world usually comes back.
+// So is what it holds meanwhile.
 static uint32_t pend_stack(lane_t *lane, const stacks_origin_t *origin, uint32_t what) {
   const bool others = what == TRACE_PENDING_LOCK || what == TRACE_PENDING_CONDITION ||
                       what == TRACE_PENDING_JOIN || what == TRACE_PENDING_BARRIER;
-  return others ? lane_stack_take(lane, origin) : lane_stack(lane, origin);
+  if (!others) return lane_stack(lane, origin);
+  if (unlikely(recorder_is_sampled)) lock_sample_flush(lane);
+  return lane_stack_take(lane, origin);
 }
 
 lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t what,

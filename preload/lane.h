@@ -56,6 +56,7 @@ typedef struct lane {
   uint64_t contended[LANE_CONTENDED];  // locks that somebody waited for: their holds are all timed
   uint32_t known_sites[LANE_SITES];    // lock and call site, hashed: their stack was taken already
   uint64_t shared[LANE_SHARED];        // process-shared locks whose place was asked for
+  struct lock_sample *locks;           // NULL: all of them are kept (lock_sample.h)
 } lane_t;
 
 extern __thread lane_t *lane_current
@@ -82,6 +83,8 @@ void lane_record_long(lane_t *lane, unsigned kind, uint32_t stack, uint64_t arg,
 void lane_note_shared(lane_t *lane, uint64_t object) __attribute__((cold));
 // The same of one that is initialised: what is behind the address may be another file than before.
 void lane_note_shared_anew(lane_t *lane, uint64_t object);
+// The number of a stack of which only that return address is known.
+uint32_t lane_stack_frame(lane_t *lane, uint64_t ip);
 
 // Enters the record path. `kind` is what is counted as lost where a nested call is passed through.
 static inline lane_t *lane_enter(const stacks_origin_t *origin, unsigned kind) {
@@ -226,6 +229,9 @@ static inline bool lane_is_contended(const lane_t *lane, uint64_t lock) {
 }
 static inline void lane_note_contended(lane_t *lane, uint64_t lock) {
   lane->contended[lock >> 3 & (LANE_CONTENDED - 1)] = lock;
+}
+static inline void lane_note_calm(lane_t *lane, uint64_t lock) {
+  if (lane_is_contended(lane, lock)) lane->contended[lock >> 3 & (LANE_CONTENDED - 1)] = 0;
 }
 
 static inline __attribute__((always_inline)) void

@@ -3,6 +3,7 @@
 #include "preload/lanes.h"
 
 #include "preload/hooks/hooks.h"
+#include "preload/lock_sample.h"
 #include "preload/system.h"
 
 #include <linux/futex.h>
@@ -15,6 +16,7 @@ enum { LANES_PATIENCE = 256 };
 // lanes[i] belongs to ring i; stacks of lane i stand at lanes_stacks + i * STACKS_MEMORY.
 static lane_t *lanes;
 static uint8_t *lanes_stacks;
+static lock_sample_t *lanes_locks;  // NULL: all locks are kept
 static uint32_t lanes_count;
 
 static void *lanes_map(size_t size) {
@@ -35,6 +37,7 @@ bool lanes_reserve(uint32_t rings) {
   lanes = lanes_map(rings * sizeof *lanes);
   if (!lanes) return false;
   lanes_stacks = lanes_map((size_t)rings * STACKS_MEMORY);  // NULL: events without stacks
+  if (recorder_is_sampled) lanes_locks = lanes_map(rings * sizeof *lanes_locks);
   lanes_count = rings;
   return true;
 }
@@ -93,6 +96,7 @@ static void lanes_attach(uint32_t index) {
   lane->sink = lane_sink(lane);
   lane->ring = ring;
   lanes_give_stacks(lane);
+  lane->locks = lanes_locks ? &lanes_locks[index] : NULL;
 }
 
 static int64_t lanes_find_any(uint32_t process) {
@@ -132,7 +136,8 @@ lane_t *lanes_claim(uint64_t routine) {
   atomic_store_explicit(&ring->process, (uint32_t)process, memory_order_relaxed);
   atomic_store_explicit(&ring->tid, lane->tid, memory_order_relaxed);
   atomic_store_explicit(&ring->handle, lane->handle, memory_order_relaxed);
-  atomic_fetch_add_explicit(&ring->generation, 1, memory_order_relaxed);
+  lock_sample_begin(lane,
+                    atomic_fetch_add_explicit(&ring->generation, 1, memory_order_relaxed) + 1);
   atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_relaxed);
   atomic_store_explicit(&ring->state, TRACE_RING_OWNED, memory_order_release);
   lane_current = lane;
@@ -150,6 +155,7 @@ void lane_release(void) {
   if (!lane || !lane->ring) return;
   if (!lane->guard) {
     lane->guard = UINTPTR_MAX;
+    lock_sample_flush(lane);
     lane_record1(lane, TRACE_THREAD_END, 0, 0, lane->handle);
     lane->guard = 0;
   }

@@ -7,6 +7,7 @@
 #include "preload/hooks/operators.h"
 #include "preload/lanes.h"
 #include "preload/life.h"
+#include "preload/lock_sample.h"
 #include "preload/message.h"
 #include "preload/naming.h"
 #include "preload/process.h"
@@ -164,6 +165,7 @@ static void start_recording(char *const arguments[]) {
     start_failed(files.trace_path, what, result);
     return;
   }
+  recorder_is_sampled = settings.sampling < 1;
   if (!life_reserve() || !lanes_reserve(files.rings_max)) {
     start_failed(files.trace_path, "no address space for the recorder", -ENOMEM);
     return;

@@ -5,6 +5,7 @@
 // These are glibc's GLIBC_2.3.2 functions; exports.map says what happens to the older ones.
 #include "preload/hooks/condition.h"
 #include "preload/hooks/mutex.h"
+#include "preload/lock_sample.h"
 
 #include <errno.h>
 
@@ -26,9 +27,10 @@ static void wait_end(condition_wait_t *waiting, int result, bool has_mutex) {
                         (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
   lane_record(lane, TRACE_COND_WAIT, stack, trace_zigzag(-result), wait->now, 3, cond, mutex,
               wait->ticks);
-  if (has_mutex)
+  if (has_mutex) {
     lane_record(lane, TRACE_LOCK_ACQUIRE, stack, bits, wait->now, 1, mutex, 0, 0);
-  else
+    lock_sample_note(lane, waiting->origin, bits, mutex, stack);
+  } else
     lane_record(lane, TRACE_LOCK_FAIL, stack, bits, wait->now, 3, mutex, 0, trace_zigzag(-result));
   lane_leave(lane);
 }
@@ -53,7 +55,9 @@ void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
 void condition_wait_begin(condition_wait_t *waiting, lane_t *lane) {
   const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
   const uint32_t bits = mutex_bits(waiting->mutex) | TRACE_LOCK_BY_CONDITION;
+  lock_sample_flush(lane);
   lane_record1(lane, TRACE_LOCK_RELEASE, 0, bits, mutex);
+  lock_sample_drop(lane, mutex);
   hook_wait_begin(&waiting->wait, lane, waiting->origin, TRACE_PENDING_CONDITION, cond,
                   mutex | waiting->limit);
   _pthread_cleanup_push(&waiting->cleanup, wait_left, waiting);

@@ -32,7 +32,7 @@ HOOK(lock, void, funlockfile, (FILE * file), (file)) {
     real_funlockfile(file);
     return;
   }
-  lane_record_release(lane, STREAM_BITS, (uintptr_t)file, false);
+  lock_record_release(lane, STREAM_BITS, (uintptr_t)file, false);
   real_funlockfile(file);
   lane_leave(lane);
 }

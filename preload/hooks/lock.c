@@ -30,6 +30,7 @@ void lock_request_end(lock_request_t *request, const stacks_origin_t *origin, in
     lane_note_contended(lane, request->object);
     lane_record(lane, TRACE_LOCK_WAIT, stack, request->bits, wait->now, 2, request->object,
                 wait->ticks, 0);
+    lock_sample_note(lane, origin, request->bits, request->object, stack);
   } else {
     lane_record(lane, TRACE_LOCK_FAIL, stack, request->bits, wait->now, 3, request->object,
                 wait->ticks, trace_zigzag(-error));
@@ -38,7 +39,7 @@ void lock_request_end(lock_request_t *request, const stacks_origin_t *origin, in
 }
 
 void lock_acquired(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uintptr_t object) {
-  lane_record_acquire(lane, lane_stack_lock(lane, origin, object), bits, object);
+  lock_record_acquire(lane, origin, bits, object);
   lane_leave(lane);
 }
 
@@ -51,11 +52,13 @@ void lock_failed(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uin
 void lock_initialised(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
                       uintptr_t object) {
   if (bits & TRACE_LOCK_PROCESS_SHARED) lane_note_shared_anew(lane, object);
+  lock_sample_end_epoch(object);
   lane_record1(lane, TRACE_LOCK_INIT, lane_stack_lock(lane, origin, 0), bits, object);
   lane_leave(lane);
 }
 
 void lock_destroyed(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uintptr_t object) {
+  lock_sample_end_epoch(object);
   lane_record1(lane, TRACE_LOCK_DESTROY, lane_stack(lane, origin), bits, object);
   lane_leave(lane);
 }

@@ -5,6 +5,7 @@
 #define PRELOAD_HOOKS_LOCK_H
 
 #include "preload/hooks/hooks.h"
+#include "preload/lock_sample.h"
 
 #include <errno.h>
 
@@ -62,13 +63,14 @@ void lock_destroyed(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, 
     lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                        \
     const type result = real_##name arguments;                                                     \
     if (!lane) return result;                                                                      \
-    const uint32_t bits = (lock_bits) | TRACE_LOCK_TRY;                                            \
+    uint32_t bits = (lock_bits) | TRACE_LOCK_TRY;                                                  \
     const int failure = (error);                                                                   \
     if (failure == 0) {                                                                            \
       lock_acquired(lane, &origin, bits, (uintptr_t)(address));                                    \
       return result;                                                                               \
     }                                                                                              \
-    lock_failed(lane, &origin, bits, (uintptr_t)(address), failure);                               \
+    if (lock_sample_keeps_failure(lane, &bits))                                                    \
+      lock_failed(lane, &origin, bits, (uintptr_t)(address), failure);                             \
     lane_leave(lane);                                                                              \
     return result;                                                                                 \
   }
@@ -80,7 +82,7 @@ void lock_destroyed(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, 
     lane_t *lane = lane_enter(&origin, TRACE_LOCK_RELEASE);                                        \
     if (!lane) return real_##name arguments;                                                       \
     const uint32_t bits = (lock_bits);                                                             \
-    lane_record_release(lane, bits, (uintptr_t)(address), waiters);                                \
+    lock_record_release(lane, bits, (uintptr_t)(address), waiters);                                \
     const type result = real_##name arguments;                                                     \
     const int failure = (error);                                                                   \
     if (unlikely(failure != 0)) lock_failed(lane, &origin, bits, (uintptr_t)(address), failure);   \

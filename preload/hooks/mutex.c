@@ -41,8 +41,7 @@ static inline bool lock_at_once(lane_t *lane, const stacks_origin_t *origin, pth
   const int result = is_free_for_one_thread(mutex, bits) ? real_pthread_mutex_lock(mutex)
                                                          : real_pthread_mutex_trylock(mutex);
   if (result != 0) return false;
-  lane_record_acquire(lane, lane_stack_lock(lane, origin, (uintptr_t)mutex), bits,
-                      (uintptr_t)mutex);
+  lock_record_acquire(lane, origin, bits, (uintptr_t)mutex);
   lane_leave(lane);
   return true;
 }
@@ -91,6 +90,7 @@ static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *orig
     lane_record(lane, TRACE_LOCK_WAIT, stack, bits, wait->now, 2, mutex, wait->ticks, 0);
   } else
     lane_record(lane, TRACE_LOCK_ACQUIRE, stack, bits, wait->now, 1, mutex, 0, 0);
+  if (result == 0 || result == EOWNERDEAD) lock_sample_note(lane, origin, bits, mutex, stack);
   lane_leave(lane);
   return result;
 }
@@ -123,12 +123,11 @@ HOOK(lock, int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex)) {
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);
   if (!lane) return real_pthread_mutex_trylock(mutex);
   const int result = real_pthread_mutex_trylock(mutex);
-  const uint32_t bits =
+  uint32_t bits =
       mutex_bits(mutex) | TRACE_LOCK_TRY | (result == EOWNERDEAD ? TRACE_LOCK_OWNER_DIED : 0);
   if (result == 0 || result == EOWNERDEAD)
-    lane_record_acquire(lane, lane_stack_lock(lane, &origin, (uintptr_t)mutex), bits,
-                        (uintptr_t)mutex);
-  else
+    lock_record_acquire(lane, &origin, bits, (uintptr_t)mutex);
+  else if (lock_sample_keeps_failure(lane, &bits))
     mutex_failed(lane, &origin, mutex, bits, result);
   lane_leave(lane);
   return result;
@@ -147,7 +146,7 @@ HOOK(lock, int, pthread_mutex_unlock, (pthread_mutex_t * mutex), (mutex)) {
   if (!lane) return real_pthread_mutex_unlock(mutex);
   // Read before it is released: it may be gone after that.
   const uint32_t bits = mutex_bits(mutex);
-  lane_record_release(lane, bits, (uintptr_t)mutex, has_waiters(mutex, bits));
+  lock_record_release(lane, bits, (uintptr_t)mutex, has_waiters(mutex, bits));
   const int result = real_pthread_mutex_unlock(mutex);
   if (unlikely(result != 0)) mutex_failed(lane, &origin, mutex, bits, result);
   lane_leave(lane);
@@ -171,6 +170,7 @@ HOOK(lock, int, pthread_mutex_destroy, (pthread_mutex_t * mutex), (mutex)) {
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_DESTROY);
   if (!lane) return real_pthread_mutex_destroy(mutex);
   const uint32_t bits = mutex_bits(mutex);
+  lock_sample_end_epoch((uintptr_t)mutex);
   lane_record1(lane, TRACE_LOCK_DESTROY, lane_stack(lane, &origin), bits, (uintptr_t)mutex);
   const int result = real_pthread_mutex_destroy(mutex);
   if (result != 0) mutex_failed(lane, &origin, mutex, bits, result);

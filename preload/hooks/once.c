@@ -23,6 +23,7 @@ static void once_released(const once_t *once) {
   lane_t *lane = lane_enter(once->origin, TRACE_LOCK_RELEASE);
   if (!lane) return;
   lane_record1(lane, TRACE_LOCK_RELEASE, 0, TRACE_LOCK_ONCE, once->request.object);
+  lock_sample_drop(lane, once->request.object);
   lane_leave(lane);
 }
 
@@ -71,6 +72,7 @@ static void once_run(void) {
     const uint32_t stack = lane_stack_lock(lane, once->origin, once->request.object);
     lane_record(lane, TRACE_LOCK_ACQUIRE, stack, TRACE_LOCK_ONCE, wait->now, 1,
                 once->request.object, 0, 0);
+    lock_sample_note(lane, once->origin, TRACE_LOCK_ONCE, once->request.object, stack);
     lane_leave(lane);
   }
   once_call(once->routine);
@@ -86,6 +88,7 @@ static void once_waited(once_t *once) {
   lane_t *lane = lane_enter(once->origin, TRACE_LOCK_RELEASE);
   if (!lane) return;
   lane_record1(lane, TRACE_LOCK_RELEASE, 0, request->bits, request->object);
+  lock_sample_drop(lane, request->object);
   lane_leave(lane);
 }
 

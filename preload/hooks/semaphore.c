@@ -80,6 +80,7 @@ static void semaphore_begins(const stacks_origin_t *origin, const sem_t *semapho
                              uint32_t value) {
   lane_t *lane = lane_enter(origin, TRACE_SEMAPHORE_INIT);
   if (!lane) return;
+  lock_sample_end_epoch((uintptr_t)semaphore);
   if (semaphore_bits(semaphore) & TRACE_LOCK_PROCESS_SHARED)
     lane_note_shared_anew(lane, (uintptr_t)semaphore);
   lane_record2(lane, TRACE_SEMAPHORE_INIT, lane_stack_lock(lane, origin, 0), value,

@@ -113,6 +113,24 @@ uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const st
   return number_sought(stacks, origin, sink);
 }
 
+uint32_t stacks_number_frame(stacks_t *stacks, uint64_t ip, const stacks_sink_t *sink) {
+  if (!stacks || !stacks_ready()) return 0;
+  const uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_acquire);
+  if (stacks->generation != generation) stacks_renew(stacks, generation);
+  walk_t *walk = &stacks->walk;
+  walk->frames[0] = ip;
+  walk->count = 1;
+  walk->truncated = true;
+  walk->images.changed = false;
+  const uint64_t hash = stack_hash(walk);
+  const uint32_t number = numbers_find(&stacks->numbers, hash);
+  return number ? number : stack_define(stacks, hash, sink);
+}
+
+uint32_t stacks_numbering(const stacks_t *stacks) {
+  return stacks ? stacks->numbers.evictions * 2 + (stacks->generation != 0) : 0;
+}
+
 // ---- announcing ----------------------------------------------------------------------------
 
 typedef struct {

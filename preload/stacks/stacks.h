@@ -67,6 +67,12 @@ typedef struct {
 // harmless.
 uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink);
 
+// The number of a stack of which only the innermost return address is known: marked truncated. As
+// stacks_number in everything else.
+uint32_t stacks_number_frame(stacks_t *stacks, uint64_t ip, const stacks_sink_t *sink);
+// Changes whenever a number given before may mean another stack.
+uint32_t stacks_numbering(const stacks_t *stacks);
+
 // The lane goes to another process or trace, or a definition got lost: its numbers and modules are
 // void from the next stacks_number on. May be called by a sink; NULL is no lane.
 void stacks_forget(stacks_t *stacks);

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sampling of locks: which acquisitions are recorded where INSPECT_SAMPLING is below 1.
+//
+// A hold that nobody waits for is recorded with the probability of the rate, or not at all; its
+// release is recorded if and only if its acquisition was. Recorded in any case is what the lock
+// graph needs, and what is rare:
+//
+//   - a lock order that this thread has not met: the acquisition, and those of all locks that the
+//     thread holds meanwhile, as far as they are not in the record yet (TRACE_LOCK_FOR_ORDER)
+//   - the first acquisition at a call site, and the first of a lock, by this thread
+//   - a request that had to wait, holds that somebody waited for, and some after them
+//   - all that the thread holds, before it waits for another one
+//   - semaphores: what is handed over orders threads
+//
+// So the locks that a thread holds are kept here, in the order of their acquisition. Two things
+// can take a lock away behind its thread's back, its release by another thread and the end of its
+// life: both move the epoch of its address on, and what was acquired in an earlier one is void.
+//
+// What is known is kept in tables that forget: what is met again after that is recorded again. Keys
+// hold the generation of the lane: a thread learns nothing from the one that had the lane before.
+#ifndef PRELOAD_LOCK_SAMPLE_H
+#define PRELOAD_LOCK_SAMPLE_H
+
+#include "preload/lane.h"
+#include "preload/sampler.h"
+
+enum {
+  LOCK_HELD = 32,      // more at a time are recorded, and not remembered
+  LOCK_KNOWN = 512,    // locks at call sites
+  LOCK_EDGES = 1024,   // orders
+  LOCK_EPOCHS = 4096,  // of addresses, hashed
+  LOCK_NUMBERING = INT32_MAX,
+  LOCK_YOUNG = 16,  // acquisitions at a site whose stack is taken, though not recorded
+  LOCK_CALM = 16,   // one in so many holds without a waiter ends a lock's contention
+};
+
+// Bits of a word that says what is known of a site; the rest is its key.
+#define LOCK_SITE_SEEN UINT64_C(0xff)    // how often it was met, up to LOCK_YOUNG
+#define LOCK_SITE_OUTER UINT64_C(0x100)  // what was acquired here was held as another was acquired
+#define LOCK_SITE_KEY (~UINT64_C(0x1ff))
+
+typedef struct {
+  uint64_t object;
+  uint64_t ip;                            // where it was acquired
+  uint32_t bits;                          // TRACE_LOCK_*
+  uint32_t epoch;                         // of its address
+  uint32_t stack;                         // 0: not taken
+  uint32_t numbering : 31, recorded : 1;  // of stacks, when that number was given
+} lock_held_t;
+_Static_assert(sizeof(lock_held_t) == 32, "half a cache line");
+
+// Private to the lane's thread. Zeros are a valid state.
+typedef struct lock_sample {
+  sampler_t sampler;  // `left`: acquisitions before the next that is drawn
+  uint64_t salt;      // of keys: the lane's generation
+  uint32_t count;     // of held
+  uint32_t calm;
+  lock_held_t held[LOCK_HELD];  // oldest first
+  uint64_t sites[LOCK_KNOWN];   // by call site
+  uint64_t locks[LOCK_KNOWN];   // by address; never forgets, what finds no place counts as known
+  uint64_t known[LOCK_KNOWN];   // by both: what there is to be decided slowly was decided
+  uint64_t edges[LOCK_EDGES];
+} lock_sample_t;
+
+// True where the rate is below 1.
+extern bool recorder_is_sampled;
+extern uint32_t lock_epochs[LOCK_EPOCHS];
+
+// Fibonacci hashing (Knuth, TAOCP 6.4): the highest bits are the place in a table.
+static inline uint64_t lock_hash(uint64_t value) { return value * UINT64_C(0x9e3779b97f4a7c15); }
+static inline uint64_t lock_place(uint64_t hash, uint32_t places) {
+  return (hash >> 32) * places >> 32;
+}
+static inline uint32_t *lock_epoch(uint64_t object) {
+  return &lock_epochs[object >> 3 & (LOCK_EPOCHS - 1)];
+}
+// What stands in `known` for a lock at a call site, at the place that its highest bits give.
+static inline uint64_t lock_known_key(const lock_sample_t *sample, uint64_t object, uint64_t ip) {
+  return lock_hash(object ^ ip << 20 ^ sample->salt) ^
+         __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED);
+}
+
+// A thread begins to use the lane.
+void lock_sample_begin(lane_t *lane, uint64_t salt);
+// The lock at the address is another from now on, or nobody's.
+void lock_sample_end_epoch(uint64_t object);
+// Records what the thread holds and is not in the record yet. Before it waits for others, or ends.
+void lock_sample_flush(lane_t *lane);
+// The lock was acquired (or given up), which was recorded: held from now on, or no longer.
+void lock_sample_note(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uint64_t object,
+                      uint32_t stack);
+void lock_sample_drop(lane_t *lane, uint64_t object);
+// True where a try that failed is one of those that are recorded; adds what it stands for to *bits.
+bool lock_sample_draws_failure(lane_t *lane, uint32_t *bits);
+
+void lock_sample_acquired(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
+                          uint64_t object);
+void lock_sample_released(lane_t *lane, uint32_t bits, uint64_t object, bool waiters);
+
+static inline bool lock_sample_keeps_failure(lane_t *lane, uint32_t *bits) {
+  return likely(!recorder_is_sampled) || lock_sample_draws_failure(lane, bits);
+}
+
+// The usual case, at once: the thread holds no other lock, this one at this site is old news,
+// nobody has waited for it, and it is not drawn. Then it is noted as held, and that is all.
+static inline bool lock_sample_passes(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
+                                      uint64_t object) {
+  lock_sample_t *sample = lane->locks;
+  if (unlikely(!sample || sample->count > 0 || sample->sampler.left <= 1)) return false;
+  const uint64_t key = lock_known_key(sample, object, origin->ip);
+  if (unlikely(sample->known[lock_place(key, LOCK_KNOWN)] != key)) return false;
+  if (unlikely(lane_is_contended(lane, object))) return false;
+  sample->sampler.left--;
+  sample->held[0] = (lock_held_t){
+      .object = object,
+      .ip = origin->ip,
+      .bits = bits,
+      .epoch = __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED),
+  };
+  sample->count = 1;
+  return true;
+}
+
+// The same for its release: it was the lock acquired last, and that is not in the record.
+static inline bool lock_sample_forgets(lane_t *lane, uint64_t object) {
+  lock_sample_t *sample = lane->locks;
+  if (unlikely(!sample || sample->count == 0)) return false;
+  const lock_held_t *held = &sample->held[sample->count - 1];
+  if (unlikely(held->object != object || held->recorded)) return false;
+  sample->count--;
+  return true;
+}
+
+// Acquired without waiting: recorded, or not.
+static inline void lock_record_acquire(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
+                                       uint64_t object) {
+  if (likely(!recorder_is_sampled))
+    lane_record_acquire(lane, lane_stack_lock(lane, origin, object), bits, object);
+  else if (!lock_sample_passes(lane, origin, bits, object))
+    lock_sample_acquired(lane, origin, bits, object);
+}
+
+// About to be released.
+static inline void lock_record_release(lane_t *lane, uint32_t bits, uint64_t object, bool waiters) {
+  if (likely(!recorder_is_sampled))
+    lane_record_release(lane, bits, object, waiters);
+  else if (waiters || !lock_sample_forgets(lane, object))
+    lock_sample_released(lane, bits, object, waiters);
+}
+
+#endif
