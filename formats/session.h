@@ -124,7 +124,8 @@ typedef struct {
   uint32_t rings_max;  // rings that the mapping has room for
   uint32_t processes_max;
   uint32_t clock_is_tsc;  // 0: ticks are CLOCK_MONOTONIC nanoseconds
-  uint32_t reserved;
+  // Places of processes that were ever taken are below this: those behind it are untouched memory.
+  _Atomic uint32_t processes_used;
   _Atomic uint32_t rings_ready;  // rings [0, rings_ready) have disk space behind them
   _Atomic uint32_t writer_pid;   // 0 where it could not be started
   // The writer's tid while it lives, a robust futex: when it dies the kernel sets

@@ -52,8 +52,17 @@ void life_begin(int place) {
 
 // ---- places ----------------------------------------------------------------------------------
 
+// Before the place is taken, so that the writer sees every place that is.
+static void place_announce(uint32_t place) {
+  uint32_t used = atomic_load(&recorder_session->processes_used);
+  while (used <= place &&
+         !atomic_compare_exchange_weak(&recorder_session->processes_used, &used, place + 1)) {
+  }
+}
+
 static int place_find(void) {
   for (int i = 1; i < TRACE_PROCESSES_MAX; i++) {
+    place_announce((uint32_t)i);
     uint32_t expected = TRACE_PROCESS_FREE;
     trace_process_t *process = &recorder_session->processes[i];
     if (atomic_load_explicit(&process->state, memory_order_relaxed) != expected ||

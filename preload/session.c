@@ -72,6 +72,7 @@ static void session_fill(session_files_t *files) {
   session->ring_header = TRACE_RING_HEADER;
   session->rings_max = files->rings_max;
   session->processes_max = TRACE_PROCESSES_MAX;
+  atomic_store(&session->processes_used, 1);
   session->clock_is_tsc = clock_is_tsc;
   session->ticks = clock_ticks();
   session->monotonic_ns = clock_monotonic();
@@ -121,6 +122,8 @@ static int session_make_rings(session_files_t *files) {
   files->rings_fd = (int)file;
   files->session = (trace_session_t *)memory;
   system_call(SYS_madvise, memory, session_size(files->rings_max), MADV_DONTDUMP);
+  // Pages are asked for one by one: to read ahead would be to clear what is never looked at.
+  system_call(SYS_madvise, memory, session_size(files->rings_max), MADV_RANDOM);
   return 0;
 }
 

@@ -11,9 +11,11 @@ packages_test=(clang libclang-rt-14-dev clang-tidy clang-format valgrind strace 
 # For `tools/check --long` only: large, and no test of the short check has use for them.
 packages_long=(libpython3.11-testsuite openssl xz-utils bzip2)
 command -v npm >/dev/null || packages_long+=(npm)
+packages_bench=(gcc libc6-dev git heaptrack lttng-tools liblttng-ust1 babeltrace2 valgrind
+  redis-server redis-tools rocksdb-tools nginx-light wrk memcached pigz python3 util-linux zstd)
 # Services that come with the packages above. Tests start their own.
 packages_services=(redis-server.service nginx.service memcached.service haproxy.service
-  mariadb.service postgresql.service)
+  mariadb.service postgresql.service lttng-sessiond.service)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi

@@ -81,6 +81,7 @@ static void remap_rings(void) {
     system_call(SYS_close, file);
     return;
   }
+  system_call(SYS_madvise, memory, size, MADV_RANDOM);
   system_call(SYS_munmap, writer->session, size);
   system_call(SYS_close, writer->files.rings_fd);
   writer->session = writer->files.session = (trace_session_t *)memory;
@@ -408,7 +409,8 @@ static bool writer_round(void) {
   if (flush) writer->flushed_at = now;
   uint64_t words = 0;
   bool lives = false;
-  for (uint32_t slot = 0; slot < TRACE_PROCESSES_MAX; slot++) {
+  const uint32_t used = atomic_load(&writer->session->processes_used);
+  for (uint32_t slot = 0; slot < used && slot < TRACE_PROCESSES_MAX; slot++) {
     // At every step: in a burst of forks a round takes long, and threads wait for rings meanwhile.
     keep_spare_rings();
     lives |= process_visit(slot, flush, &words);
