@@ -177,21 +177,32 @@ static void scheduling_print(const text_t *text, const loop_t *loop) {
           quantity_time(times.ran_ns, QUANTITY));
 }
 
-// Whether one loop of several has most of the work.
-static void balance_print(const text_t *text, const ranking_t *ranking) {
+// Loops made in one place do the same work: whether one of them has most of it.
+static void balance_print(const text_t *text, const ranking_t *ranking, uint32_t site) {
   const loop_t *busiest = NULL;
   uint64_t events = 0, active = 0;
   for (size_t i = 0; i < ranking->count; i++) {
     const loop_t *loop = loop_at(text, ranking, i);
-    if (!loop->turns) continue;
+    if (!loop->turns || loop->site != site) continue;
     ++active;
     events += loop->events;
     if (!busiest || loop->events > busiest->events) busiest = loop;
   }
   if (active > 1 && events && busiest->events * active > events * 2)
-    fprintf(text->page->stream, "\n  unbalanced: loop %u had %s of the events of %s loops\n",
+    fprintf(text->page->stream,
+            "\n  unbalanced: loop %u had %s of the events of the %s loops made in %s\n",
             busiest->id, quantity_share(busiest->events, events, QUANTITY),
-            quantity_count(active, QUANTITY));
+            quantity_count(active, QUANTITY), names_site(text->analysis->names, site));
+}
+
+// Once for each place.
+static void balances_print(const text_t *text, const ranking_t *ranking) {
+  for (size_t i = 0; i < ranking->count; i++) {
+    const loop_t *loop = loop_at(text, ranking, i);
+    bool told = !loop->site;
+    for (size_t j = 0; j < i && !told; j++) told = loop_at(text, ranking, j)->site == loop->site;
+    if (!told) balance_print(text, ranking, loop->site);
+  }
 }
 
 void text_loops(const text_t *text) {
@@ -211,7 +222,7 @@ void text_loops(const text_t *text) {
   size_t rows = text_rows(text, ranking.count);
   if (rows) loops_table(text, &ranking, rows);
   text_more(text, ranking.count);
-  balance_print(text, &ranking);
+  balances_print(text, &ranking);
   for (size_t i = 0; i < rows; i++) {
     scheduling_print(text, loop_at(text, &ranking, i));
     latencies_print(text, loop_at(text, &ranking, i));

@@ -24,3 +24,50 @@ def test_nothing_wrong(t):
     t.run(["pool"])
     check_equal([warning for warning in t.report(t.trace()).warnings
                  if warning.severity == "warning"], [], "warnings")
+
+
+def check_habit(t, habit, lint, *words):
+    """The habit is found, by its name; the same work done well is not."""
+    _, report = t.recorded(["loop_habits", habit])
+    found = one(report.warnings, where=lint)
+    for word in words:
+        check(word in found.text, f"{word!r} not in {found.text!r}")
+    allowed = t.report(t.trace(), arguments=["--allow", lint])
+    check_equal(find(allowed.warnings, where=lint), [], f"--allow {lint}")
+    warned = t.report(t.trace(), arguments=["--warn", lint])
+    check_equal(one(warned.warnings, where=lint).severity, "warning", f"--warn {lint}")
+    t.remove(t.trace())
+    _, report = t.recorded(["loop_habits", habit, "well"])
+    check_equal(find(report.warnings, where=lint), [], f"{habit}, done well")
+
+
+def test_blocking_in_loop(t):
+    check_habit(t, "blocking", "blocking-in-loop", "loop 1", "sleep", "sleep_ms")
+
+
+def test_busy_poll(t):
+    check_habit(t, "busy", "busy-poll", "loop 1", "2,000 of 2,020")
+
+
+def test_self_wake(t):
+    check_habit(t, "self", "self-wake", "wake-up", "40 of 40")
+
+
+def test_starved_task(t):
+    check_habit(t, "starved", "starved-task", "pipe", "was ready and waited")
+
+
+def test_saturated_loop(t):
+    check_habit(t, "saturated", "saturated-loop", "200 of 200")
+
+
+def test_thread_leak(t):
+    check_habit(t, "threads", "thread-leak", "(4 threads)")
+
+
+def test_reset_connection_has_failed(t):
+    """A task whose peer reset it has failed; one that was closed is completed."""
+    for well, state in (([], "failed"), (["well"], "completed")):
+        _, report = t.recorded(["loop_habits", "reset", *well])
+        check_equal(one(report.tasks, what="connection").state, state, "state")
+        t.remove(t.trace())

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many connections and events: memory grows with those that are there, not with what they did."""
+import json
+import os
+import subprocess
+import time
+
+from support.outcome import check, check_between, check_equal
+
+TEXT = ["--report", "summary,loops,tasks"]
+
+
+def analyse(t, *arguments):
+    """What inspect-analyze printed, its seconds and its greatest memory in KiB."""
+    begin = time.monotonic()
+    with subprocess.Popen([t.analyzer, *arguments, t.trace()], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, cwd=t.folder) as process:
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    check_equal(process.returncode, 0, "status")
+    return output, time.monotonic() - begin, usage.ru_maxrss
+
+
+def recorded(t, tasks, events):
+    run = t.run(["many_tasks", str(tasks), str(events)], limit=500)
+    t.settle()
+    return run.truth
+
+
+def measure(t, tasks, events):
+    truth = recorded(t, tasks, events)
+    output, seconds, memory = analyse(t, *TEXT)
+    check(f"{tasks:,} descriptors" in output, f"not all tasks in {output[:2000]}")
+    line = next(line for line in output.splitlines() if line.lstrip().startswith("1 (epoll"))
+    check(f"{truth.turns:,}" in line and f"{truth.events:,}" in line, f"{line}: {truth}")
+    print(f"# {tasks} tasks, {4 * truth.events} events: {seconds:.1f} s, {memory // 1024} MiB")
+    return memory
+
+
+def test_memory_is_that_of_the_tasks(t):
+    tasks, events = (100_000, 2_500_000) if t.long else (5_000, 25_000)
+    few = measure(t, tasks, events // 4)
+    t.remove(t.trace())
+    many = measure(t, tasks, events)
+    check_between(many, 1, few * 1.1 + 8192, f"KiB, with {events} events; with a fourth of them {few}")
+    check_between(many, 1, 64 * 1024 + tasks * 4, "KiB")
+
+
+def check_nesting(events):
+    """Spans of a track lie apart or in one another, and begin in order."""
+    tracks = {}
+    for event in events:
+        if event["ph"] == "X":
+            tracks.setdefault((event["pid"], event["tid"]), []).append(event)
+    for spans in tracks.values():
+        open_until = []
+        for span in sorted(spans, key=lambda span: (span["ts"], -span["dur"])):
+            end = span["ts"] + span["dur"]
+            while open_until and open_until[-1] <= span["ts"] + 1e-3:
+                open_until.pop()
+            check(not open_until or end <= open_until[-1] + 1e-3, f"{span} over {open_until}")
+            open_until.append(end)
+
+
+def test_drawing_is_bounded(t):
+    """Whatever was recorded, what perfetto is given opens: 20 MB, of whole and nested spans."""
+    truth = recorded(t, 2_000 if not t.long else 100_000, 200_000 if not t.long else 2_500_000)
+    path = os.path.join(t.folder, "out.json")
+    t.analyze("export", "--to", "perfetto", "-o", path, t.trace(), limit=300)
+    check_between(os.path.getsize(path), 1000, 20e6, "bytes")
+    with open(path, encoding="utf-8") as file:
+        drawing = json.load(file)
+    events = drawing["traceEvents"]
+    phases = {event["ph"] for event in events}
+    check(phases <= {"X", "M", "C", "s", "f"}, f"phases {phases}")
+    check(all(isinstance(event["pid"], int) and isinstance(event["tid"], int) for event in events),
+          "an event without a track")
+    check(all(event["ts"] >= 0 for event in events if event["ph"] != "M"), "a time below 0")
+    check_nesting(events)
+    merged = sum(event.get("args", {}).get("merged", 1) for event in events
+                 if event["ph"] == "X" and event["pid"] == 2)
+    check_equal(merged, truth.turns, "turns, the merged ones counted")
