@@ -54,6 +54,7 @@ dependencies_t *dependencies_open(thread_order_t *order) {
 static void free_dependency(dependency_t *dependency) {
   for (uint32_t at = 0; at < dependency->occurrence_count; ++at)
     order_moment_drop(&dependency->occurrences[at].moment);
+  free(dependency->occurrences);
   free(dependency->held);
   free(dependency->places);
   free(dependency);
@@ -182,6 +183,7 @@ static dependency_t *entry_of(dependencies_t *dependencies, const dependency_loc
   family_t *family = address_map_put(&dependencies->families, family_key);
   dependency_t *entry = known_variant(dependencies, family, key, wanted, held, count);
   if (entry) return entry;
+  if (dependencies->all.count >= DEPENDENCIES_MAX) return NULL;
   entry = make_entry(dependencies, key, family_key, wanted, held, count);
   *(dependency_t **)address_map_put(&dependencies->keys, key) = entry;
   if (!family->first) family->first = entry;
@@ -209,8 +211,15 @@ static uint32_t seen_of_thread(const dependency_t *entry, uint32_t thread) {
 // there twice, else the oldest: threads that came once are what a cycle may need.
 static dependency_occurrence_t *occurrence_place(dependency_t *entry) {
   enum { KEPT = DEPENDENCY_OCCURRENCES / 2 };
-  if (entry->occurrence_count < DEPENDENCY_OCCURRENCES)
+  if (entry->occurrence_count < DEPENDENCY_OCCURRENCES) {
+    // Most entries are met in one way only.
+    if (entry->occurrence_count == entry->occurrence_capacity) {
+      entry->occurrence_capacity = entry->occurrence_capacity ? DEPENDENCY_OCCURRENCES : 1;
+      entry->occurrences =
+          array_resize(entry->occurrences, entry->occurrence_capacity, sizeof *entry->occurrences);
+    }
     return &entry->occurrences[entry->occurrence_count++];
+  }
   uint32_t victim = KEPT;
   while (victim < DEPENDENCY_OCCURRENCES - 1 &&
          seen_of_thread(entry, entry->occurrences[victim].thread) < 2)
@@ -251,6 +260,10 @@ void dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t ti
     count = DEPENDENCY_HELD_MAX;
   }
   dependency_t *entry = entry_of(dependencies, wanted, held, count);
+  if (!entry) {
+    ++dependencies->dropped;
+    return;
+  }
   if (!entry->count++) entry->first_ns = time;
   if (time > entry->last_ns) entry->last_ns = time;
   entry->timed &= timed;

@@ -19,6 +19,7 @@ enum {
   DEPENDENCY_OCCURRENCES = 8,        // kept of each entry: the first four and the newest four
   DEPENDENCY_VARIANTS = 16,          // entries that differ in stacks alone; more count in the first
   DEPENDENCY_RETIRED_MAX = 1 << 16,  // entries kept that name a retired lock
+  DEPENDENCIES_MAX = 1 << 21,        // entries; tuples that are new after that are counted only
 };
 
 typedef struct {
@@ -45,11 +46,11 @@ typedef struct dependency {
   uint32_t thread_count;  // distinct threads among the occurrences, at least
   uint32_t occurrence_count;
   uint64_t occurrences_dropped;
-  dependency_occurrence_t occurrences[DEPENDENCY_OCCURRENCES];
+  dependency_occurrence_t *occurrences;  // DEPENDENCY_OCCURRENCES at most
   // Private: hashes with and without the stacks, order of appearance, place in the list of all, and
   // places in the lists of the locks it names (of the held ones, then of the wanted one).
   uint64_t key, family, serial;
-  uint32_t place;
+  uint32_t place, occurrence_capacity;
   uint32_t *places;
 } dependency_t;
 
