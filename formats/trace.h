@@ -11,6 +11,8 @@
 #define TRACE_KEY_PARENT "parent"      // pid of the recorded process that forked it; absent if none
 #define TRACE_KEY_MODE "mode"          // development, analysis, production
 #define TRACE_KEY_SAMPLING "sampling"  // 0..1
+// Part of the holds of locks that are drawn of those that nobody waits for; absent: all are kept.
+#define TRACE_KEY_SAMPLING_LOCKS "sampling-locks"
 // Mean distance in bytes between samples of allocations; absent: all are kept (formats/sampling.h).
 #define TRACE_KEY_SAMPLING_BYTES "sampling-bytes"
 #define TRACE_KEY_CLOCK "clock"              // tsc, monotonic

@@ -136,7 +136,7 @@ static void check_locks(collector_t *collector, const models_t *models) {
     if (!lock) continue;
     unseen += lock->released_unseen;
     foreign += lock->released_by_other;
-    estimated += lock->holds - lock->hold_ns.count;
+    estimated += lock->holds > lock->hold_ns.count ? lock->holds - lock->hold_ns.count : 0;
   }
   if (unseen)
     add(collector, WARNING_SEVERITY_INFO, "locks",
@@ -144,6 +144,10 @@ static void check_locks(collector_t *collector, const models_t *models) {
   if (foreign)
     add(collector, WARNING_SEVERITY_INFO, "locks",
         "%" PRIu64 " releases by a thread that did not hold the lock", foreign);
+  if (locks_are_sampled(locks))
+    add(collector, WARNING_SEVERITY_INFO, "locks",
+        "holds that nobody waited for were sampled: how often an order of locks was met is a lower "
+        "bound, and what could be reordered is not known");
   if (estimated)
     add(collector, WARNING_SEVERITY_INFO, "locks",
         "%" PRIu64 " hold times were not taken: quantiles of these locks are estimated", estimated);

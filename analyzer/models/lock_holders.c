@@ -111,7 +111,7 @@ static void change_depth(lock_t *lock, held_lock_t *held, uint32_t thread, int c
 
 // ---- events ------------------------------------------------------------------------------------
 
-void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event) {
+void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event, uint32_t weight) {
   uint32_t bits = (uint32_t)event->arg;
   held_locks_t *held = lock_held_by(locks, event->thread);
   held_lock_t *again = find_held(held, lock);
@@ -128,6 +128,7 @@ void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event) {
                     .depth = 1,
                     .mode = bits & TRACE_LOCK_SHARED ? LOCK_MODE_SHARED : LOCK_MODE_EXCLUSIVE,
                     .timed = event->timed,
+                    .weight = weight,
                     .step = thread_order_acquire(dependencies_order(locks->dependencies),
                                                  event->thread, lock->id, bits & TRACE_LOCK_SHARED),
                     .since_ns = event->time};
@@ -135,13 +136,13 @@ void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event) {
 
 static void end_hold(const locks_t *locks, lock_t *lock, const held_lock_t *held, uint32_t thread,
                      const reader_event_t *event) {
-  ++lock->holds;
+  lock->holds += held->weight;
   if (lock->contended || event->time >= held->since_ns + PATH_HOLD_LEAST_NS)
     critical_path_hold(locks->path, thread, lock->id, held->since_ns, event->time);
   if (held->timed && event->timed) {
     uint64_t hold = event->time > held->since_ns ? event->time - held->since_ns : 0;
-    histogram_add(&lock->hold_ns, hold);
-    histogram_add(&lock_sites_at(&lock->sites, held->stack)->hold_ns, hold);
+    histogram_add_many(&lock->hold_ns, hold, held->weight);
+    histogram_add_many(&lock_sites_at(&lock->sites, held->stack)->hold_ns, hold, held->weight);
   }
   lock_history_hold(lock, held, thread, event->time);
 }

@@ -7,10 +7,12 @@
 #include "analyzer/models/locks_private.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
 enum { PAGE_BITS = 12, FIRST_SWEEP = 64, LEAST_FAILED_WAIT_NS = 10000 };
+#define LEAST_RATE 1e-9
 #define STACK_REACH UINT64_C(0x800000)  // the usual size of a thread's stack, below its handle
 
 static const char *const end_texts[] = {
@@ -41,6 +43,8 @@ locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *
   locks->heap = heap;
   locks->dependencies = dependencies;
   locks->wakers = wakers;
+  const double rate = reader ? reader_summary(reader)->lock_rate : 1;
+  locks->rate = rate > LEAST_RATE ? fmin(rate, 1) : 0;  // whatever a damaged trace says
   locks->limit = 1;
   locks->sweep_at = FIRST_SWEEP;
   locks->place_keys = (address_map_t)ADDRESS_MAP(lock_place_t);
@@ -177,6 +181,8 @@ static void merge_convoys(lock_convoys_t *into, const lock_convoys_t *from) {
 static void merge_lock(lock_t *into, const lock_t *lock) {
   into->instances += lock->instances;
   into->acquisitions += lock->acquisitions;
+  into->drawn += lock->drawn;
+  into->failed_drawn += lock->failed_drawn;
   into->contended += lock->contended;
   into->failed += lock->failed;
   into->released_by_other += lock->released_by_other;
@@ -376,12 +382,30 @@ static void note_wait(locks_t *locks, lock_t *lock, const reader_event_t *event)
   lock_waited(locks, lock, event->thread, event->stack, from, event->time);
 }
 
+// The drawn ones stand for 1 / rate together, each for a whole number.
+uint32_t lock_weight(const locks_t *locks, uint64_t *drawn, uint32_t bits) {
+  if (bits & TRACE_LOCK_FOR_ORDER) return 0;
+  if (!(bits & TRACE_LOCK_DRAWN) || !(locks->rate > 0)) return 1;
+  const uint64_t before = (*drawn)++;
+  return (uint32_t)((uint64_t)((double)*drawn / locks->rate + 0.5) -
+                    (uint64_t)((double)before / locks->rate + 0.5));
+}
+
+bool locks_are_sampled(const locks_t *locks) { return locks->rate < 1; }
+
+// Each draw is one of many with the probability `rate`.
+double locks_acquisitions_variance(const locks_t *locks, const lock_t *lock) {
+  if (!(locks->rate > 0)) return 0;
+  return (double)lock->drawn * (1 - locks->rate) / (locks->rate * locks->rate);
+}
+
 static void step_acquire(locks_t *locks, const reader_event_t *event) {
   uint32_t bits = (uint32_t)event->arg;
   lock_t *lock = lock_touch(locks, event, event->words[0], bits);
+  const uint32_t weight = lock_weight(locks, &lock->drawn, bits);
   lock_site_t *site = lock_sites_at(&lock->sites, event->stack);
-  ++lock->acquisitions;
-  ++site->acquisitions;
+  lock->acquisitions += weight;
+  site->acquisitions += weight;
   if (event->kind == TRACE_LOCK_WAIT && !(bits & TRACE_LOCK_BY_CONDITION)) {
     ++lock->contended;
     ++site->contended;
@@ -396,7 +420,7 @@ static void step_acquire(locks_t *locks, const reader_event_t *event) {
   if (!lock_has_owner(lock)) return;
   if (!(bits & TRACE_LOCK_TRY))
     lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
-  lock_acquired(locks, lock, event);
+  lock_acquired(locks, lock, event, weight);
 }
 
 // A request that was refused at once (busy, would deadlock, not allowed) has not waited, although
@@ -408,7 +432,7 @@ static bool failure_waited(const reader_event_t *event) {
 static void step_fail(locks_t *locks, const reader_event_t *event) {
   uint32_t bits = (uint32_t)event->arg;
   lock_t *lock = lock_touch(locks, event, event->words[0], bits);
-  ++lock->failed;
+  lock->failed += lock_weight(locks, &lock->failed_drawn, bits);
   if (bits & TRACE_LOCK_TRY) return;
   if (failure_waited(event)) note_wait(locks, lock, event);
   if (lock_has_owner(lock))

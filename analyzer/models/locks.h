@@ -70,7 +70,9 @@ typedef struct lock {
   uint64_t inode, offset;
   uint64_t *aliases;
   uint32_t alias_count, alias_capacity;
-  uint64_t acquisitions;       // successful; recursive re-acquires included
+  uint64_t acquisitions;       // successful; recursive ones included; estimated where sampled
+  uint64_t drawn;              // of these, the drawn ones: each stands for 1 / rate
+  uint64_t failed_drawn;       // of the failed ones likewise
   uint64_t contended;          // of these, after waiting (condition re-acquires not counted)
   uint64_t failed;             // busy, timed out, refused
   uint64_t released_by_other;  // releases by a thread that did not hold it while another did
@@ -137,6 +139,11 @@ void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end,
 void locks_check_modules(locks_t *locks);
 // Counts the waits that had not ended, and adds their requests to the dependencies.
 void locks_finish(locks_t *locks, const threads_t *threads, uint64_t end_ns);
+
+// The variance of lock->acquisitions where holds were sampled; 0: they are exact.
+double locks_acquisitions_variance(const locks_t *locks, const lock_t *lock);
+// True where holds that nobody waited for were sampled.
+bool locks_are_sampled(const locks_t *locks);
 
 // Valid ids: 1 <= id < locks_limit. NULL for one that was merged into its site's (see instances).
 uint32_t locks_limit(const locks_t *locks);

@@ -15,7 +15,8 @@ typedef struct {
   uint32_t stack, depth;
   uint8_t mode;  // lock_mode_t
   bool timed;
-  uint32_t step;  // of its acquisition in the order of threads, + 1
+  uint32_t weight;  // how many holds it stands for: 1, unless sampled
+  uint32_t step;    // of its acquisition in the order of threads, + 1
   uint64_t since_ns;
   lock_blocked_t blocked;
 } held_lock_t;
@@ -43,6 +44,7 @@ typedef struct {
 
 struct locks {
   const reader_t *reader;
+  double rate;  // of sampling holds; 1: all were kept
   const heap_t *heap;
   dependencies_t *dependencies;
   wakers_t *wakers;
@@ -90,13 +92,16 @@ void lock_place_take(locks_t *locks, lock_t *lock);
 // It ends: at none of its addresses is it any more.
 void lock_place_leave(locks_t *locks, lock_t *lock);
 
+// How many acquisitions (or failures) of the lock the event stands for; counts the drawn ones up.
+uint32_t lock_weight(const locks_t *locks, uint64_t *drawn, uint32_t bits);
+
 // ---- holders ----
 // True for what belongs to whoever acquired it (no barriers, bare futexes, counting semaphores).
 bool lock_has_owner(const lock_t *lock);
 held_locks_t *lock_held_by(locks_t *locks, uint32_t thread);
 held_lock_t *lock_find_held(const locks_t *locks, const lock_t *lock, uint32_t thread);
 bool lock_is_held_by(locks_t *locks, const lock_t *lock, uint32_t thread);
-void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event);
+void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event, uint32_t weight);
 void lock_released(locks_t *locks, lock_t *lock, const reader_event_t *event);
 // A request that may wait: its lock order, if the thread holds others. At the end of the trace
 // also for requests that were not granted (pending).

@@ -52,6 +52,7 @@ models_t *models_open(const reader_t *reader) {
   models->threads = threads_open(reader);
   models->heap = heap_open(reader ? reader_summary(reader)->sampling_bytes : 0);
   models->order = thread_order_open();
+  if (reader && reader_summary(reader)->lock_rate < 1) thread_order_leave_gaps(models->order);
   models->creations = (address_map_t)ADDRESS_MAP(order_message_t);
   models->dependencies = dependencies_open(models->order);
   models->wakers = wakers_open(models->threads);

@@ -83,6 +83,8 @@ void thread_order_release(thread_order_t *order, uint32_t thread, uint32_t acqui
   if (released) state_of(order, thread)->steps[acquired - 1].position = released;
 }
 
+void thread_order_leave_gaps(thread_order_t *order) { order->steps = ORDER_STEPS_MAX; }
+
 static uint32_t position_now(const thread_order_t *order, const thread_state_of_order_t *state) {
   return order->steps < ORDER_STEPS_MAX ? state->count : (uint32_t)ORDER_UNKNOWN;
 }

@@ -57,6 +57,8 @@ typedef struct {
 typedef struct thread_order thread_order_t;
 
 thread_order_t *thread_order_open(void);
+// Acquisitions are missing from what will be logged: nothing can be said of reorderings.
+void thread_order_leave_gaps(thread_order_t *order);
 void thread_order_close(thread_order_t *order);
 
 // Others may come to know what `thread` has done until now: a message, for order_message_drop.

@@ -68,6 +68,7 @@ typedef struct {
   uint32_t pid, parent;
   const char *mode;
   double sampling;
+  double lock_rate;         // part of the holds that nobody waited for; 1: all were kept
   uint64_t sampling_bytes;  // mean distance between samples of allocations; 0: all were kept
   uint32_t version;
   uint64_t start_realtime_ns;

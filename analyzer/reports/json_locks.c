@@ -151,6 +151,12 @@ static json_t *lock_value(const analysis_t *analysis, const lock_t *lock) {
   json_object_set_new(value, "address", json_address(lock->address));
   json_object_set_new(value, "created_at", json_stack(analysis, created));
   json_object_set_new(value, "acquisitions", json_number(lock->acquisitions));
+  if (locks_are_sampled(models_locks(analysis->models))) {
+    json_object_set_new(value, "estimated", json_true());
+    json_object_set_new(value, "acquisitions_error",
+                        json_number(estimate_error(
+                            locks_acquisitions_variance(models_locks(analysis->models), lock))));
+  }
   json_object_set_new(value, "contended", json_number(lock->contended));
   json_object_set_new(value, "failed", json_number(lock->failed));
   json_object_set_new(value, "wait_ns", json_histogram(&lock->wait_ns));

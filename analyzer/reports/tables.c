@@ -110,6 +110,7 @@ static void locks_rows(const analysis_t *analysis, csv_t *csv) {
     csv_text(csv,
              names_site(analysis->names, lock->init_stack ? lock->init_stack : lock->first_stack));
     tables_contention(analysis, lock, csv);
+    csv_number(csv, estimate_error(locks_acquisitions_variance(locks, lock)));
     csv_row_end(csv);
   }
 }
@@ -322,7 +323,7 @@ static const struct {
      threads_rows, threads_rows},
     {"locks.csv",
      "id,kind,name,address,acquisitions,contended," TABLES_LOCK_TIMES(wait) "," TABLES_LOCK_TIMES(
-         hold) ",site," TABLES_CONTENTION_COLUMNS,
+         hold) ",site," TABLES_CONTENTION_COLUMNS ",acquisitions_error",
      locks_rows, locks_rows},
     {"lock_sites.csv", TABLES_LOCK_SITES_COLUMNS, tables_lock_sites, tables_lock_sites},
     {"critical_path.csv", TABLES_CRITICAL_PATH_COLUMNS, tables_critical_path, tables_critical_path},

@@ -26,6 +26,10 @@ static const lock_t *lock_at(const text_t *text, const ranking_t *ranking, size_
   return locks_get(models_locks(text->analysis->models), ranking->ids[i]);
 }
 
+static uint64_t acquisitions_error(const analysis_t *analysis, const lock_t *lock) {
+  return estimate_error(locks_acquisitions_variance(models_locks(analysis->models), lock));
+}
+
 static void waits_table(const text_t *text, const ranking_t *ranking, size_t rows) {
   static const table_column_t columns[] = {{"lock", true, true},
                                            {"kind", true, false},
@@ -45,7 +49,8 @@ static void waits_table(const text_t *text, const ranking_t *ranking, size_t row
     const lock_t *lock = lock_at(text, ranking, i);
     table_put(&table, names_lock(text->analysis->names, lock->id));
     table_put(&table, lock_kind_name(lock->bits));
-    table_put(&table, quantity_count(lock->acquisitions, QUANTITY));
+    table_put(&table, quantity_count_about(lock->acquisitions,
+                                           acquisitions_error(text->analysis, lock), QUANTITY));
     table_put(&table, quantity_count(lock->contended, QUANTITY));
     table_put(&table, lock_is_contention(lock) ? quantity_time(lock->blamed_ns, QUANTITY) : "-");
     table_put(&table, quantity_time(lock->wait_ns.total, QUANTITY));

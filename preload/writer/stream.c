@@ -60,14 +60,16 @@ static void fact_number(stream_t *stream, const char *key, uint64_t number) {
   stream_fact_text(stream, key, digits);
 }
 
-// A number from 0 to a few thousands with four places, as settings have them.
+// A number from 0 to a few thousands with four places, as settings have them, or up to nine where
+// there is more behind.
 static void fact_decimal(stream_t *stream, const char *key, double number) {
   char text[48];
-  const uint64_t scaled = (uint64_t)(number * 10000 + 0.5);
-  size_t used = naming_digits(text, scaled / 10000);
+  const uint64_t scaled = (uint64_t)(number * 1e9 + 0.5);
+  size_t used = naming_digits(text, scaled / 1000000000);
   text[used++] = '.';
-  for (uint64_t place = 1000, rest = scaled % 10000; place > 0; place /= 10)
-    text[used++] = (char)('0' + rest / place % 10);
+  uint64_t rest = scaled % 1000000000;
+  for (uint64_t place = 100000000; place >= 100000 || rest > 0; rest %= place, place /= 10)
+    text[used++] = (char)('0' + rest / place);
   text[used] = 0;
   stream_fact_text(stream, key, text);
 }
@@ -188,6 +190,7 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
   if (parent) fact_number(stream, TRACE_KEY_PARENT, parent);
   stream_fact_text(stream, TRACE_KEY_MODE, settings_mode_name(settings.mode));
   fact_decimal(stream, TRACE_KEY_SAMPLING, settings.sampling);
+  if (settings.sampling < 1) fact_decimal(stream, TRACE_KEY_SAMPLING_LOCKS, settings.sampling);
   facts_of_heap(stream);
   stream_fact_text(stream, TRACE_KEY_CLOCK, clock_is_tsc ? "tsc" : "monotonic");
   stream_fact_text(stream, TRACE_KEY_RINGS, naming_base(files->rings_path));

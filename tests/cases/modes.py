@@ -108,3 +108,29 @@ def test_sampling_nothing(t):
     report = t.report(t.trace("n.zst"))
     check_equal(report.memory.recorded, False, "recorded")
     check("INSPECT_SAMPLING=0" in t.text(t.trace("n.zst")), "why is not said")
+
+
+def functions_of(stack):
+    return [frame.function for frame in stack]
+
+
+def test_locks_are_sampled(t):
+    """Of holds that nobody waits for a part is recorded; what was acquired while others were held is
+    all there, with its stacks, and nobody is said to hold what another thread released."""
+    for number, env in enumerate(({"INSPECT_SAMPLING": "0.1"}, {"INSPECT_SAMPLING": "0.01"},
+                                  {"INSPECT_SAMPLING": "0"}, PRODUCTION)):
+        run = t.run("sampled_locks", env={**env, "INSPECT_OUTPUT": f"l{number}.zst"})
+        t.settle()
+        trace = t.trace(f"l{number}.zst")
+        report = t.report(trace)
+        check_equal([sorted(set(found.cycle)) for found in report.deadlocks], [["early", "late"]],
+                    f"cycles with {env}")
+        for leg in report.deadlocks[0].legs:
+            taker = "take_" + leg.holds.lock
+            check(taker in functions_of(leg.holds.stack)[:1], f"held: {functions_of(leg.holds.stack)}")
+            check(taker in functions_of(leg.wants.stack)[:1], f"wanted: {functions_of(leg.wants.stack)}")
+        acquired = [event for event in t.events(trace) if event.event == "lock-acquire"]
+        check_between(len(acquired), 4, (run.truth.early + run.truth.late) // 5, f"recorded with {env}")
+        for lock in report.locks:
+            if env != {"INSPECT_SAMPLING": "0"} and lock.name in ("early", "late"):
+                check_estimate(lock, "acquisitions", run.truth[lock.name], f"{lock.name} with {env}")
