@@ -142,6 +142,7 @@ static void end_thread(critical_path_t *path, uint32_t thread, uint64_t time) {
 }
 
 void critical_path_step(critical_path_t *path, const reader_event_t *event) {
+  if (event->kind == TRACE_LOCK_ACQUIRE || event->kind == TRACE_LOCK_RELEASE) return;
   uint64_t duration;
   thread_state_t state = threads_wait(event, &duration);
   if (!event->thread) return;

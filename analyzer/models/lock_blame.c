@@ -47,9 +47,8 @@ static void add_piece(bill_t *bill, uint32_t id, uint32_t stack, uint64_t from, 
 }
 
 static void charge_piece(bill_t *bill, uint32_t id, uint32_t stack, uint64_t from, uint64_t until) {
-  bool elsewhere = id && id != bill->lock->id;
-  lock_t *lock = elsewhere ? charged_lock(bill->locks, id) : bill->lock;
-  if (!lock) lock = bill->lock;
+  lock_t *lock = bill->lock, *other = id == lock->id ? NULL : charged_lock(bill->locks, id);
+  if (other) lock = other;
   uint64_t ns = part_of(bill, until - from);
   site_table_add(&bill->lock->holders, lock == bill->lock ? 0 : lock->id, stack, ns);
   site_table_add(&lock->blamed, 0, stack, ns);

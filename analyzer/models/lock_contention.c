@@ -126,6 +126,7 @@ void lock_waited(locks_t *locks, lock_t *lock, uint32_t thread, uint32_t stack, 
 }
 
 void lock_blocking_step(locks_t *locks, const reader_event_t *event) {
+  if (event->kind == TRACE_LOCK_ACQUIRE || event->kind == TRACE_LOCK_RELEASE) return;
   uint64_t duration;
   thread_state_t state = threads_wait(event, &duration);
   if (duration < LEAST_BLOCK_NS || !state || state == THREAD_STATE_LOCK) return;
