@@ -162,3 +162,8 @@ COPIER(dup3, (int descriptor, int copy, int flags), (descriptor, copy, flags))
 
 CONTROLLER(fcntl)
 CONTROLLER(fcntl64)
+
+HOOK_ALIAS(__close, close)
+HOOK_ALIAS(__dup2, dup2)
+HOOK_ALIAS(__pipe, pipe)
+HOOK_ALIAS(__fcntl, fcntl)

@@ -93,13 +93,13 @@ static HOOK_BODY long recorded_futex(const stacks_origin_t *origin, long number,
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f);
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
   const stacks_origin_t origin = STACKS_ORIGIN();
-  if (number == SYS_io_uring_setup) unseen_note(TRACE_UNSEEN_IO_URING);
   if (number == SYS_seccomp) description_forbid();
   const bool is_futex = number == SYS_futex || number == NUMBER_FUTEX_WAITV ||
                         number == NUMBER_FUTEX_WAIT || number == NUMBER_FUTEX_WAKE;
   const long result = is_futex && recorder_families.lock
                           ? recorded_futex(&origin, number, a, b, c, d, e, f)
                           : first_or_real(number, a, b, c, d, e, f);
+  if (number == SYS_io_uring_setup && result >= 0) unseen_note(TRACE_UNSEEN_IO_URING);
   NO_JUMP();
   return result;
 }

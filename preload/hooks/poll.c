@@ -116,3 +116,6 @@ POLLER(pselect,
         const struct timespec *timeout, const sigset_t *mask),
        (count, readable, writable, exceptional, timeout, mask), of_timespec(timeout),
        sets_found(lane, SETS, count))
+
+HOOK_ALIAS(__poll, poll)
+HOOK_ALIAS(__select, select)

@@ -162,3 +162,5 @@ static void end(const stacks_origin_t *origin, int status) {
 
 ENDER(_exit)
 ENDER(_Exit)
+
+HOOK_ALIAS(__fork, fork)

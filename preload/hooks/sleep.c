@@ -67,3 +67,5 @@ WAITER(RESOLVE, int, getaddrinfo,
 
 SYNCER(fsync)
 SYNCER(fdatasync)
+
+HOOK_ALIAS(__nanosleep, nanosleep)

@@ -97,3 +97,5 @@ HOOK(descriptor, int, shutdown, (int descriptor, int how), (descriptor, how)) {
   }
   return real_shutdown(descriptor, how);
 }
+
+HOOK_ALIAS(__connect, connect)

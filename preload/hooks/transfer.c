@@ -137,3 +137,7 @@ HOOK(descriptor, ssize_t, splice,
   transfer_end(&transfer, &origin, result);
   return result;
 }
+
+HOOK_ALIAS(__read, read)
+HOOK_ALIAS(__write, write)
+HOOK_ALIAS(__send, send)
