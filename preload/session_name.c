@@ -20,7 +20,7 @@
 
 // A trace that ended this long after the kernel says we started still counts as ended before: the
 // start is known to 10 ms only.
-enum { NAME_SLACK_NS = 20 * 1000 * 1000, NAME_TRIES = 64 };
+enum { NAME_SLACK_NS = 20 * 1000 * 1000, NAME_TRIES = 64, NAME_MOMENTS = 250 };
 
 typedef enum {
   NAME_IN_USE,  // its process or a relative of it still writes, or it ended after we began
@@ -90,6 +90,22 @@ static bool name_first_block(const char *path, trace_block_header_t *header) {
                          header->inner == TRACE_INNER_MAGIC);
 }
 
+// Whether it is this process's image of before its exec. When it started is filled in by its
+// writer.
+static bool is_own(const trace_process_t *process, const name_search_t *search) {
+  const uint64_t start_time = atomic_load(&process->start_time);
+  return atomic_load(&process->pid) == search->pid &&
+         (start_time == search->self.start_time || start_time == 0);
+}
+
+// This process's image of before its exec has a place, but its writer is still about to open the
+// trace: under which name is known, and the file not empty, when it has.
+static void name_await_opening(const trace_process_t *process) {
+  const struct timespec moment = {0, 200 * 1000};
+  for (int i = 0; i < NAME_MOMENTS && atomic_load(&process->state) == TRACE_PROCESS_NEW; i++)
+    system_call(SYS_nanosleep, &moment, NULL);
+}
+
 // Looks at one session file beside the trace.
 static void name_look_at_session(name_search_t *search, const char *rings_path) {
   const long file = system_call(SYS_openat, AT_FDCWD, rings_path, O_RDWR | O_CLOEXEC);
@@ -107,8 +123,8 @@ static void name_look_at_session(name_search_t *search, const char *rings_path) 
     trace_process_t *process = &session->processes[i];
     process->trace_path[TRACE_PATH_MAX - 1] = 0;
     if (!process_writes(process)) continue;
-    if (atomic_load(&process->pid) == search->pid &&
-        atomic_load(&process->start_time) == search->self.start_time) {
+    if (is_own(process, search)) {
+      name_await_opening(process);
       atomic_store(&process->exec_pending, UINT32_MAX);  // tells its writer that the exec happened
       if (strcmp(process->trace_path, search->path) == 0) {
         name_move_aside(process, search->path, search->pid);
