@@ -66,6 +66,31 @@ void deadlock_note_held(const deadlock_search_t *search, deadlock_leg_t *leg) {
   }
 }
 
+// Those that happened in the middle of the trace, for requests with a limit are given up.
+static void add_standoffs(deadlock_search_t *search) {
+  const locks_t *locks = models_locks(search->models);
+  for (uint32_t at = 0; at < locks_standoff_count(locks); ++at) {
+    const lock_standoff_t *standoff = locks_standoff(locks, at);
+    deadlock_t *found = deadlock_add(search, DEADLOCK_ACTUAL, DEADLOCK_KIND_LOCK_ORDER,
+                                     DEADLOCK_REASON_WAIT_CYCLE, 2);
+    found->over_ns = standoff->until_ns;
+    found->merged = standoff->count;
+    found->why_not_ruled_out = 1u << DEADLOCK_DOUBT_INDEX_OVER;
+    for (unsigned leg = 0; leg < 2; ++leg) {
+      const lock_standoff_leg_t *seen = &standoff->legs[leg];
+      found->legs[leg] = (deadlock_leg_t){.thread = seen->thread,
+                                          .thread_count = 1,
+                                          .holds = seen->holds,
+                                          .holds_stack = seen->holds_stack,
+                                          .wants = seen->wants,
+                                          .wants_stack = seen->wants_stack,
+                                          .count = standoff->count,
+                                          .first_ns = seen->from_ns,
+                                          .last_ns = standoff->until_ns};
+    }
+  }
+}
+
 // A standstill on the condition is what the hazard has led to: it says what stays held.
 static bool has_come_true(const deadlock_search_t *search, const condition_hazard_t *hazard) {
   for (size_t at = 0; at < search->result->count; ++at) {
@@ -117,6 +142,7 @@ deadlocks_t *deadlocks_find(const models_t *models, bool strict_order) {
   deadlocks_t *result = search.result;
   wait_for_search(&search);
   standstill_search(&search);
+  add_standoffs(&search);
   lock_order_search(&search);
   add_hazards(&search);
   if (result->count) qsort(result->items, result->count, sizeof *result->items, compare_gravity);

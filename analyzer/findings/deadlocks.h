@@ -79,6 +79,7 @@ const char *deadlock_reason_text(deadlock_reason_t reason);
   DOUBT(UNBOUNDED, "the requests wait without a time limit")                                       \
   DOUBT(BOUNDED, "a request has a time limit: it would fail, not hang")                            \
   DOUBT(AT_END, "the trace ends in it")                                                            \
+  DOUBT(OVER, "they waited at one moment, until a time limit ended it")                            \
   DOUBT(STANDSTILL, "all threads of the process wait for one another")                             \
   DOUBT(QUIET, "none of its threads did anything between two looks at the process")
 typedef enum {
@@ -131,6 +132,7 @@ typedef struct {
   uint64_t condition;     // HAZARD, CONDITION, BARRIER: address of the condition or barrier
   uint32_t arrived;       // CONDITION and BARRIER that are no HAZARD of a held lock: who waits
   uint32_t parties;       // BARRIER: for so many
+  uint64_t over_ns;       // ACTUAL: when a time limit ended it, 0: it lasts
   uint32_t ended_thread;  // ORPHAN: the holder that has ended, 0: not recorded
   uint32_t ended_tid;     // its tid, where the lock itself said it
   uint64_t merged;        // cycles of the same locks' class and call sites in this one, >= 1

@@ -89,6 +89,7 @@ void locks_close(locks_t *locks) {
   address_map_clear(&locks->pipes);
   free(locks->held);
   free(locks->kept);
+  free(locks->standoffs);
   free(locks);
 }
 
@@ -410,6 +411,7 @@ static void step_acquire(locks_t *locks, const reader_event_t *event) {
     ++lock->contended;
     ++site->contended;
     note_wait(locks, lock, event);
+    lock_standoff_step(locks, lock, event, false);
     lock_woken(locks, lock, event);
   }
   if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK && !(bits & TRACE_LOCK_SHARED)) ++lock->writers;
@@ -435,6 +437,8 @@ static void step_fail(locks_t *locks, const reader_event_t *event) {
   lock->failed += lock_weight(locks, &lock->failed_drawn, bits);
   if (bits & TRACE_LOCK_TRY) return;
   if (failure_waited(event)) note_wait(locks, lock, event);
+  if (failure_waited(event) && lock_has_owner(lock))
+    lock_standoff_step(locks, lock, event, trace_unzigzag(event->words[2]) == -ETIMEDOUT);
   if (lock_has_owner(lock))
     lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
 }

@@ -183,6 +183,21 @@ const condition_t *locks_condition(const locks_t *locks, uint32_t index);  // 0 
 // A signal ended the wait whose COND_WAIT event was stepped last.
 void locks_condition_woken(locks_t *locks, const wakeup_t *wakeup);
 
+// Two threads that each waited, at one moment, for a lock that the other held, until the first of
+// them met its time limit.
+typedef struct {
+  uint32_t thread;
+  uint32_t wants, wants_stack;  // lock ids and stacks
+  uint32_t holds, holds_stack;
+  uint64_t from_ns;
+} lock_standoff_leg_t;
+typedef struct {
+  lock_standoff_leg_t legs[2];
+  uint64_t until_ns, count;
+} lock_standoff_t;
+uint32_t locks_standoff_count(const locks_t *locks);
+const lock_standoff_t *locks_standoff(const locks_t *locks, uint32_t index);
+
 // A wait on a condition while another lock was held: unsound, although no cycle.
 typedef struct {
   uint32_t thread;            // the first that did it

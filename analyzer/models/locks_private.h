@@ -42,6 +42,18 @@ typedef struct {
   uint64_t count;
 } lock_charges_t;
 
+// A wait that met its time limit, and what its thread held then. The last few are kept.
+enum { LOCK_GAVE_UP = 16, LOCK_GAVE_UP_HELD = 8, LOCK_STANDOFFS_MAX = 64 };
+typedef struct {
+  uint32_t lock, stack;
+} gave_up_holds_t;
+typedef struct {
+  lock_standoff_leg_t leg;  // thread 0: none
+  uint64_t until_ns;
+  gave_up_holds_t held[LOCK_GAVE_UP_HELD];
+  uint32_t held_count;
+} gave_up_t;
+
 struct locks {
   const reader_t *reader;
   double rate;  // of sampling holds; 1: all were kept
@@ -69,6 +81,10 @@ struct locks {
   condition_hazard_t *hazards;
   uint32_t hazard_count, hazard_capacity;
   uint32_t modules_seen_unloaded;
+  gave_up_t gave_up[LOCK_GAVE_UP];
+  uint32_t gave_up_next;
+  lock_standoff_t *standoffs;
+  uint32_t standoff_count, standoff_capacity;
   address_map_t place_keys;  // address of a process-shared lock -> lock_place_t
   address_map_t places;      // key -> lock_t * that lives there
   address_map_t handovers;   // address or descriptor -> what was last handed over there
@@ -134,6 +150,11 @@ uint64_t lock_charge(locks_t *locks, lock_t *lock, uint32_t waiter, uint64_t fro
 void lock_charges_free(locks_t *locks);
 // A LOCK_WAIT event, after lock_waited: tells the wakers whose release ended the wait.
 void lock_woken(locks_t *locks, const lock_t *lock, const reader_event_t *event);
+
+// A wait of the event's thread for the lock is over: it was one side of a deadlock if the other
+// side gave up before it, or does now.
+void lock_standoff_step(locks_t *locks, const lock_t *lock, const reader_event_t *event,
+                        bool gave_up);
 
 // ---- hand-overs ----
 void lock_handovers_open(locks_t *locks);

@@ -50,7 +50,7 @@ static void actual_leg(const text_t *text, const deadlock_t *deadlock, uint32_t 
   } else if (leg->wants)
     fprintf(stream, ", held by %s",
             next->thread == leg->thread ? "itself" : names_thread_label(names, next->thread));
-  uint64_t end = models_end_ns(text->analysis->models);
+  uint64_t end = deadlock->over_ns ? deadlock->over_ns : models_end_ns(text->analysis->models);
   fprintf(stream, ", for %s (since %s)\n",
           quantity_time(end > leg->first_ns ? end - leg->first_ns : 0, QUANTITY),
           quantity_time(leg->first_ns, QUANTITY));

@@ -232,10 +232,12 @@ static void actual_write(FILE *stream, const analysis_t *analysis, const deadloc
     fprintf(stream, " wait for each other: ");
     verdict_cycle_short(stream, analysis, deadlock);
   }
-  uint64_t end = models_end_ns(analysis->models);
+  uint64_t end = deadlock->over_ns ? deadlock->over_ns : models_end_ns(analysis->models);
   fprintf(stream, ", for %s%s",
           quantity_time(end > leg->first_ns ? end - leg->first_ns : 0, QUANTITY),
-          reader_summary(analysis->reader)->running ? " now" : " at the end");
+          deadlock->over_ns                           ? " until a time limit ended it"
+          : reader_summary(analysis->reader)->running ? " now"
+                                                      : " at the end");
 }
 
 static void order_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
