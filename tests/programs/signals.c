@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A signal every 100 us in the midst of malloc, free and lock; the handler allocates and posts a
 // semaphore. In a second part it longjmps out of whatever it interrupted. Nothing hangs or is lost.
+// argv[1]: how many signals, if not 2000.
 #include "program.h"
 
 #include <semaphore.h>
@@ -8,7 +9,7 @@
 #include <signal.h>
 #include <sys/time.h>
 
-enum { SIGNALS = 2000 };
+static int signals = 2000;
 
 static sem_t posted;
 static volatile sig_atomic_t handled;
@@ -55,21 +56,22 @@ static NOINLINE void work(pthread_mutex_t *lock) {
 static pthread_mutex_t steady = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t jumped_from;
 
-int main(void) {
+int main(int argc, char **argv) {
+  if (argc > 1) signals = atoi(argv[1]);
   REQUIRE(sem_init(&posted, 0, 0) == 0);
   signals_every_100us(on_post);
-  while (handled < SIGNALS) work(&steady);
+  while (handled < signals) work(&steady);
   int count;
   signals_every_100us(SIG_IGN);
   REQUIRE(sem_getvalue(&posted, &count) == 0 && count == handled);
 
-  jumps_left = SIGNALS / 4;
+  jumps_left = signals / 4;
   if (sigsetjmp(again, 1) == 0) signals_every_100us(on_jump);
   // a jump may have left the lock held: the next round has a new one
   REQUIRE_0(pthread_mutex_init(&jumped_from, NULL));
   while (jumps_left > 0) work(&jumped_from);
   signals_every_100us(SIG_IGN);
   for (int i = 0; i < 100; i++) work(&steady);
-  printf("{\"handled\": %d, \"jumps\": %d, \"last\": 100}\n", (int)handled, SIGNALS / 4);
+  printf("{\"handled\": %d, \"jumps\": %d, \"last\": 100}\n", (int)handled, signals / 4);
   return 0;
 }
