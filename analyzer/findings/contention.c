@@ -24,6 +24,7 @@ static contention_cause_t cause_of(const lock_t *lock, const contention_t *found
   if (!lock->blamed_ns && !waits) return CONTENTION_NONE;
   if (found->block && found->block->waited_ns >= lock->blamed_ns / 2) return CONTENTION_BLOCKING;
   if (found->other && elsewhere_ns(&lock->holders) > waits / 2) return CONTENTION_ELSEWHERE;
+  if (lock->reacquire_ns > lock->blamed_ns / 2) return CONTENTION_WOKEN;
   if (histogram_quantile(&lock->hold_ns, 0.5) >= CONTENTION_LONG_NS) return CONTENTION_LONG_HOLDS;
   if (lock->convoys.count) return CONTENTION_CONVOY;
   if (histogram_quantile(&lock->hold_ns, 0.99) >= CONTENTION_LONG_NS) return CONTENTION_SOME_HOLDS;

@@ -9,6 +9,7 @@ typedef enum {
   CONTENTION_NONE,        // nobody waited
   CONTENTION_BLOCKING,    // most waits were for a holder in a call that blocks
   CONTENTION_ELSEWHERE,   // its holders waited for another lock themselves
+  CONTENTION_WOKEN,       // who was woken by a signal found it still held
   CONTENTION_CONVOY,      // short holds, but a queue that never drains
   CONTENTION_LONG_HOLDS,  // the usual hold takes long
   CONTENTION_SOME_HOLDS,  // the usual hold is short, some take long

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-enum { PAGE_BITS = 12, FIRST_SWEEP = 64, LEAST_FAILED_WAIT_NS = 10000 };
+enum { PAGE_BITS = 12, FIRST_SWEEP = 64, LEAST_FAILED_WAIT_NS = 10000, CHAIN_MAX = 1000 };
 #define LEAST_RATE 1e-9
 #define STACK_REACH UINT64_C(0x800000)  // the usual size of a thread's stack, below its handle
 
@@ -508,10 +508,21 @@ void locks_step(locks_t *locks, const reader_event_t *event) {
   }
 }
 
+// The pending requests, and which of them are done.
+typedef struct {
+  locks_t *locks;
+  const threads_t *threads;
+  bool *done;
+  uint64_t end_ns;
+} finish_t;
+
+static void finish_thread(finish_t *finish, uint32_t thread, unsigned depth);
+
 // A request that was waiting when the trace ended. What its thread had acquired since then shows
 // that the note of it is stale.
-static void finish_request(locks_t *locks, uint32_t thread, const thread_pending_t *pending,
-                           uint64_t end_ns) {
+static void finish_request(finish_t *finish, uint32_t thread, const thread_pending_t *pending,
+                           unsigned depth) {
+  locks_t *locks = finish->locks;
   uint32_t bits = (uint32_t)pending->second;
   reader_event_t event = {.kind = TRACE_LOCK_WAIT,
                           .thread = thread,
@@ -521,10 +532,22 @@ static void finish_request(locks_t *locks, uint32_t thread, const thread_pending
   const held_locks_t *held = lock_held_by(locks, thread);
   for (uint32_t at = 0; at < held->count; ++at)
     if (held->items[at].lock == lock && held->items[at].since_ns >= pending->since_ns) return;
-  lock_waited(locks, lock, thread, pending->stack, pending->since_ns, end_ns);
+  // Its holder's own wait first: what is charged for that is charged on.
+  if (lock->owner.thread && depth < CHAIN_MAX) finish_thread(finish, lock->owner.thread, depth + 1);
+  lock_waited(locks, lock, thread, pending->stack, pending->since_ns, finish->end_ns);
   if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK && !(bits & TRACE_LOCK_SHARED)) ++lock->writers;
   if (lock_has_owner(lock))
     lock_requested(locks, lock, thread, pending->stack, bits, pending->since_ns, true);
+}
+
+static void finish_thread(finish_t *finish, uint32_t thread, unsigned depth) {
+  if (thread >= threads_limit(finish->threads) || finish->done[thread]) return;
+  const thread_pending_t *pending = &threads_get(finish->threads, thread)->pending;
+  finish->done[thread] = true;
+  if (pending->what == TRACE_PENDING_LOCK && pending->object)
+    finish_request(finish, thread, pending, depth);
+  else if (pending->what == TRACE_PENDING_CONDITION)
+    lock_condition_pending(finish->locks, thread, pending, finish->end_ns);
 }
 
 static void sort_sites(locks_t *locks) {
@@ -545,13 +568,10 @@ static void sort_sites(locks_t *locks) {
 }
 
 void locks_finish(locks_t *locks, const threads_t *threads, uint64_t end_ns) {
-  for (uint32_t thread = 1; thread < threads_limit(threads); ++thread) {
-    const thread_pending_t *pending = &threads_get(threads, thread)->pending;
-    if (pending->what == TRACE_PENDING_LOCK && pending->object)
-      finish_request(locks, thread, pending, end_ns);
-    else if (pending->what == TRACE_PENDING_CONDITION)
-      lock_condition_pending(locks, thread, pending, end_ns);
-  }
+  finish_t finish = {locks, threads, array_zeroed(threads_limit(threads), sizeof(bool)), end_ns};
+  for (uint32_t thread = 1; thread < threads_limit(threads); ++thread)
+    finish_thread(&finish, thread, 0);
+  free(finish.done);
   sort_sites(locks);
 }
 

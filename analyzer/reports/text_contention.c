@@ -42,6 +42,11 @@ static void advice_write(const text_t *text, const lock_t *lock, const contentio
     snprintf(line, LINE, "its holders wait for %s themselves, held by %s: that is the one to mend",
              lock_of(text, found->other), site_of(text, found->other_site, "a site not known"));
     return;
+  case CONTENTION_WOKEN:
+    snprintf(line, LINE,
+             "who was woken by a signal found it still held: signal shortly before it is released, "
+             "or after, and one thread instead of all where one will do");
+    return;
   case CONTENTION_CONVOY:
     snprintf(line, LINE,
              "it is held briefly, but its queue did not drain for %s hand-overs in a "
@@ -81,8 +86,14 @@ static const char *path_note(const text_t *text, uint32_t lock, char *note, size
   return note;
 }
 
+// A thousandth of the run, or what --fail-on calls contention.
+static uint64_t worth_telling(const text_t *text) {
+  uint64_t least = models_end_ns(text->analysis->models) / 1000;
+  return text->analysis->found >> FAIL_ON_CONTENTION & 1 || !least ? 1 : least;
+}
+
 void text_contention(const text_t *text, const lock_t *lock) {
-  if (!lock_is_contention(lock) || !lock->blamed_ns) return;
+  if (!lock_is_contention(lock) || lock->blamed_ns < worth_telling(text)) return;
   contention_t found = contention_judge(lock);
   char line[LINE], note[120];
   snprintf(line, LINE, "%s costs most: threads waited %s because it was held%s",

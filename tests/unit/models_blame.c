@@ -76,6 +76,21 @@ START_TEST(a_chain_is_charged_to_its_end) {
 }
 END_TEST
 
+// All of it is still so when the trace ends, whatever the order of the threads.
+START_TEST(a_chain_that_has_not_ended) {
+  acquire(3, B, FEED_MUTEX, 100000);
+  acquire(2, A, FEED_MUTEX, 110000);
+  feed_pending(&feed, 1, TRACE_PENDING_LOCK, A, FEED_MUTEX, 11, 300000);
+  feed_pending(&feed, 2, TRACE_PENDING_LOCK, B, FEED_MUTEX, 21, 200000);
+  feed_at(&feed, 500000);
+  feed_event(&feed, 3, TRACE_SLEEP, 0, 0, 1000, 0, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(site_ns(&lock_at(A)->holders, lock_at(B)->id, 30), 200000);
+  ck_assert_uint_eq(site_ns(&lock_at(B)->blamed, 0, 30), 500000);
+  check_sum();
+}
+END_TEST
+
 START_TEST(readers_share) {
   acquire(1, A, FEED_READ, 100000);
   acquire(2, A, FEED_READ, 200000);
@@ -231,6 +246,7 @@ END_TEST
 Suite *models_blame_suite(void);
 Suite *models_blame_suite(void) {
   const TTest *const tests[] = {a_chain_is_charged_to_its_end,
+                                a_chain_that_has_not_ended,
                                 readers_share,
                                 a_queue_that_never_drains_is_a_convoy,
                                 a_short_queue_is_no_convoy,
