@@ -22,12 +22,24 @@ bool function_name_is_allocator(const char *function) {
          !strcmp(function + length - strlen("alloc"), "alloc");
 }
 
+// What the compiler adds to the name of a part of a function: " [clone .part.0]", also twice.
+static int length_without_clones(const char *function) {
+  int end = (int)strlen(function);
+  while (end && function[end - 1] == ']') {
+    int at = end - 1;
+    while (at && strncmp(function + at, " [clone ", strlen(" [clone ")) != 0) at--;
+    if (!at) break;
+    end = at;
+  }
+  return end;
+}
+
 int function_name_length(const char *function) {
-  int length = (int)strlen(function), end = length, depth = 0;
+  int length = length_without_clones(function), end = length, depth = 0;
   static const char *const tails[] = {" const", " &", " &&"};
   for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
     int tail = (int)strlen(tails[i]);
-    if (end > tail && !strcmp(function + end - tail, tails[i])) end -= tail;
+    if (end > tail && !strncmp(function + end - tail, tails[i], (size_t)tail)) end -= tail;
   }
   if (!end || function[end - 1] != ')') return length;
   for (int at = end; at-- > 0;) {
