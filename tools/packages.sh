@@ -4,7 +4,7 @@
 
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libzstd-dev libdw-dev libelf-dev
   libjansson-dev uthash-dev libxxhash-dev libiberty-dev libunwind-dev check)
-packages_test=(clang libclang-rt-14-dev clang-tidy clang-format valgrind strace heaptrack gdb git
+packages_test=(g++ clang libclang-rt-14-dev clang-tidy clang-format valgrind strace heaptrack gdb git
   make binutils libc6-dbg procps python3 perl zstd man-db redis-server redis-tools nginx-light
   memcached haproxy nodejs wrk mariadb-server sysbench postgresql rocksdb-tools sqlite3 pigz
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 libeatmydata1)

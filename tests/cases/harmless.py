@@ -52,6 +52,7 @@ def test_folder_unchanged(t):
 def test_trace_exists_from_the_start(t):
     process = t.start(["sleep", "5"])
     t.wait_until(lambda: t.traces(), "the trace to be made", limit=2)
+    t.wait_until(lambda: os.path.getsize(t.trace()) > 0, "its first facts", limit=10)
     report = t.report(t.trace())
     check(not report.trace.complete, "a running program's trace is not complete")
     t.kill(process)

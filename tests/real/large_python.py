@@ -10,7 +10,7 @@ import re
 from support.native import Info, Traces, first_difference
 from support.outcome import Skip, check, check_equal
 
-LIMIT, LONG = 180, True
+LIMIT, LONG = 300, True
 RESULT = re.compile(r"^(?:test_\w+ \(([\w.]+)\).*|.*?) \.\.\. (ok|skipped|FAIL|ERROR|expected failure)\b", re.M)
 
 
