@@ -27,6 +27,8 @@ enum {
   WRITER_PAUSE_IDLE_NS = 40 * 1000 * 1000,
   WRITER_QUIET_ROUNDS = 50,  // rounds without work until it counts as idle
   WRITER_SPARE_RINGS = 3,
+  // So many at once, at most: on a tmpfs each is zeroed as it is made, and threads wait meanwhile.
+  WRITER_RINGS_STEP = 64,
   WRITER_LINGERS = 1500,  // a minute
 };
 static const uint64_t WRITER_FLUSH_NS = 1000000000;  // nothing stays in a ring for longer
@@ -382,6 +384,7 @@ static void keep_spare_rings(void) {
   if (rings_free() >= WRITER_SPARE_RINGS) return;
   const uint32_t ready = writer_rings_ready();
   uint32_t count = ready < 8 ? 16 : ready * 2;
+  if (count > ready + WRITER_RINGS_STEP) count = ready + WRITER_RINGS_STEP;
   if (count > writer->session->rings_max) count = writer->session->rings_max;
   if (count == ready || session_grow(writer->files.rings_fd, count) != 0) {
     writer->grown_out = true;
