@@ -10,7 +10,9 @@
 #include <string.h>
 
 struct descriptors {
-  address_map_t open;  // descriptor + 1 -> descriptor_t
+  address_map_t open;    // descriptor + 1 -> descriptor_t
+  address_map_t copies;  // file -> how many are open
+  uint32_t last_file;
 };
 
 static const char *const kind_names[] = {
@@ -44,6 +46,7 @@ void descriptors_close(descriptors_t *descriptors) {
   for (descriptor_t *one; (one = address_map_next(&descriptors->open, &position, &key));)
     free(one->name);
   address_map_clear(&descriptors->open);
+  address_map_clear(&descriptors->copies);
   free(descriptors);
 }
 
@@ -53,7 +56,17 @@ const descriptor_t *descriptors_get(const descriptors_t *descriptors, int32_t de
 
 void descriptors_forget(descriptors_t *descriptors, int32_t descriptor) {
   descriptor_t gone;
-  if (address_map_remove(&descriptors->open, key_of(descriptor), &gone)) free(gone.name);
+  if (!address_map_remove(&descriptors->open, key_of(descriptor), &gone)) return;
+  free(gone.name);
+  uint64_t *copies = gone.file ? address_map_get(&descriptors->copies, gone.file) : NULL;
+  if (copies && !--*copies) address_map_remove(&descriptors->copies, gone.file, NULL);
+}
+
+bool descriptors_shared(const descriptors_t *descriptors, int32_t descriptor) {
+  const descriptor_t *one = descriptors_get(descriptors, descriptor);
+  const uint64_t *copies =
+      one && one->file ? address_map_get(&descriptors->copies, one->file) : NULL;
+  return copies && *copies > 1;
 }
 
 static descriptor_t *known(descriptors_t *descriptors, int32_t descriptor) {
@@ -72,12 +85,16 @@ static descriptor_t *begin(descriptors_t *descriptors, int32_t descriptor, descr
 }
 
 static void copy(descriptors_t *descriptors, int32_t descriptor, int32_t original) {
-  const descriptor_t *from = descriptors_get(descriptors, original);
-  descriptor_t copied = from ? *from : (descriptor_t){.other = -1};
-  if (descriptor == original) return;
+  if (descriptor == original || original < 0) return;
+  descriptor_t *from = known(descriptors, original);
+  if (!from->file) {
+    from->file = ++descriptors->last_file;
+    *(uint64_t *)address_map_put(&descriptors->copies, from->file) = 1;
+  }
+  ++*(uint64_t *)address_map_put(&descriptors->copies, from->file);
+  descriptor_t copied = *from;
   if (copied.name) copied.name = strdup(copied.name);
-  descriptor_t *to = begin(descriptors, descriptor, copied.kind);
-  *to = copied;
+  *begin(descriptors, descriptor, copied.kind) = copied;
 }
 
 static void opened(descriptors_t *descriptors, const reader_event_t *event) {

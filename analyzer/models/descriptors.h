@@ -35,6 +35,7 @@ typedef struct {
   int32_t other;    // the other end of a pipe or pair, itself for an eventfd; -1: none
   bool was_task;    // since it was opened
   char *name;       // addresses or path, NULL: not recorded
+  uint32_t file;    // the same for all copies of one descriptor; 0: it never had any
 } descriptor_t;
 
 typedef struct descriptors descriptors_t;
@@ -49,6 +50,8 @@ bool descriptors_step(descriptors_t *descriptors, const reader_event_t *event, i
 void descriptors_accepted(descriptors_t *descriptors, int32_t descriptor, uint32_t listener);
 // It is a task now. Does nothing where nothing is known of it.
 void descriptors_note_task(descriptors_t *descriptors, int32_t descriptor);
+// Whether there are copies of it that are open.
+bool descriptors_shared(const descriptors_t *descriptors, int32_t descriptor);
 // The number means something else from now on.
 void descriptors_forget(descriptors_t *descriptors, int32_t descriptor);
 

@@ -214,12 +214,13 @@ static void step_close(loops_t *loops, const reader_event_t *event) {
   int32_t descriptor = (int32_t)event->arg;
   note_handling(loops, event, descriptor, event->time);
   task_t *task = tasks_live(loops->tasks, descriptor);
-  if (task) {
+  if (task && !tasks_stays(loops->tasks, descriptor)) {
     loop_t *loop = loops->items[task->loop - 1];
     if (loop->registered && !task->adopted) --loop->registered;
     clear_token(loops, task->loop, task->token, task->id);
   }
-  bool last = task && is_last_of_poll(loops, event->thread, task);
+  bool last =
+      task && !tasks_stays(loops->tasks, descriptor) && is_last_of_poll(loops, event->thread, task);
   tasks_close_descriptor(loops->tasks, descriptor, event->time);
   if (last) loops_end_turn(loops, event->thread, event->time);
   pools_close_descriptor(loops->pools, descriptor);

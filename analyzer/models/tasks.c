@@ -14,8 +14,9 @@
 
 struct tasks {
   uint32_t last_id;
-  address_map_t live;   // descriptor + 1 -> task_t *
-  address_map_t by_id;  // task_t *, live and kept
+  address_map_t live;     // descriptor + 1 -> task_t *
+  address_map_t by_id;    // task_t *, live and kept
+  address_map_t by_file;  // of live tasks whose descriptor has copies: task_t *
   descriptors_t *descriptors;
   task_t **ended;  // ring: the newest TASKS_ENDED_MAX
   uint32_t ended_capacity;
@@ -50,6 +51,7 @@ void tasks_close(tasks_t *tasks) {
   uint64_t id;
   for (task_t **task; (task = address_map_next(&tasks->by_id, &position, &id));) free_task(*task);
   address_map_clear(&tasks->live);
+  address_map_clear(&tasks->by_file);
   address_map_clear(&tasks->by_id);
   descriptors_close(tasks->descriptors);
   free(tasks->ended);
@@ -59,9 +61,26 @@ void tasks_close(tasks_t *tasks) {
 
 static uint64_t key_of(int32_t descriptor) { return (uint64_t)(uint32_t)descriptor + 1; }
 
-task_t *tasks_live(tasks_t *tasks, int32_t descriptor) {
+static task_t *with_number(const tasks_t *tasks, int32_t descriptor) {
   task_t **task = address_map_get(&tasks->live, key_of(descriptor));
   return task ? *task : NULL;
+}
+
+task_t *tasks_live(tasks_t *tasks, int32_t descriptor) {
+  task_t *own = with_number(tasks, descriptor);
+  if (own || !tasks->by_file.count) return own;
+  const descriptor_t *known = descriptors_get(tasks->descriptors, descriptor);
+  task_t **task = known && known->file ? address_map_get(&tasks->by_file, known->file) : NULL;
+  return task ? *task : NULL;
+}
+
+// Whatever copy of its descriptor is named, it is this task.
+static void note_file(tasks_t *tasks, task_t *task) {
+  const descriptor_t *known = descriptors_get(tasks->descriptors, task->descriptor);
+  if (!known || !known->file) return;
+  task_t **of_file = address_map_put(&tasks->by_file, known->file);
+  task->file = known->file;
+  if (!*of_file) *of_file = task;  // a copy that is registered itself is another task
 }
 
 task_t *tasks_find(tasks_t *tasks, uint32_t id) {
@@ -85,6 +104,9 @@ void tasks_describe(tasks_t *tasks, const reader_event_t *event) {
   if (!descriptors_step(tasks->descriptors, event, &changed)) return;
   task_t *task = tasks_live(tasks, changed);
   if (task) describe(tasks, task);
+  if (event->kind != TRACE_DESCRIPTOR_OPEN || event->words[0] != TRACE_DESCRIPTOR_COPY) return;
+  task = tasks_live(tasks, (int32_t)trace_unzigzag(event->words[1]));
+  if (task && !task->file) note_file(tasks, task);
 }
 
 const descriptor_t *tasks_descriptor(const tasks_t *tasks, int32_t descriptor) {
@@ -98,12 +120,13 @@ static task_t *begin_task(tasks_t *tasks, int32_t descriptor) {
   *(task_t **)address_map_put(&tasks->live, key_of(descriptor)) = task;
   *(task_t **)address_map_put(&tasks->by_id, task->id) = task;
   describe(tasks, task);
+  note_file(tasks, task);
   return task;
 }
 
 task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t token,
                        uint32_t stack, uint64_t time) {
-  task_t *task = tasks_live(tasks, descriptor);
+  task_t *task = with_number(tasks, descriptor);
   if (!task) {
     task = begin_task(tasks, descriptor);
     task->created_ns = time;
@@ -139,6 +162,13 @@ static void keep_ended(tasks_t *tasks, task_t *task) {
   free_task(dropped);
 }
 
+// The number may be another's by now.
+static void forget_number(tasks_t *tasks, const task_t *task) {
+  task_t **of_number = address_map_get(&tasks->live, key_of(task->descriptor));
+  if (of_number && *of_number == task)
+    address_map_remove(&tasks->live, key_of(task->descriptor), NULL);
+}
+
 void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time) {
   if (!closed && task->registrations > 1) {
     --task->registrations;
@@ -147,7 +177,9 @@ void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time) 
   task->registrations = 0;
   task->ended_ns = time > task->created_ns ? time : task->created_ns;
   task->state = task->failed ? TASK_STATE_FAILED : TASK_STATE_COMPLETED;
-  address_map_remove(&tasks->live, key_of(task->descriptor), NULL);
+  forget_number(tasks, task);
+  task_t **of_file = task->file ? address_map_get(&tasks->by_file, task->file) : NULL;
+  if (of_file && *of_file == task) address_map_remove(&tasks->by_file, task->file, NULL);
   keep_ended(tasks, task);
 }
 
@@ -207,8 +239,14 @@ uint64_t tasks_call(tasks_t *tasks, const reader_event_t *event) {
 
 void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time) {
   task_t *task = tasks_live(tasks, descriptor);
-  if (task) tasks_unregister(tasks, task, true, time);
+  bool stays = tasks_stays(tasks, descriptor);
+  if (task && stays && task->descriptor == descriptor) forget_number(tasks, task);
+  if (task && !stays) tasks_unregister(tasks, task, true, time);
   descriptors_forget(tasks->descriptors, descriptor);
+}
+
+bool tasks_stays(const tasks_t *tasks, int32_t descriptor) {
+  return descriptors_shared(tasks->descriptors, descriptor);
 }
 
 // The parts of [from, until) outside of `spans`, which are in order and apart.

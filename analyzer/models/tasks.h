@@ -59,6 +59,7 @@ typedef struct {
   // Private: epoll instances that hold it; whether an error was seen; where it stands in the batch
   // of which thread's turn.
   uint32_t registrations;
+  uint32_t file;                // of its descriptor, where that has copies (see descriptors.h)
   bool adopted;                 // the one registration is none: tasks_adopt
   bool failed, asked;           // asked: bytes came, no answer yet
   bool nonblocking;             // a call on it would have blocked, and did not
@@ -97,6 +98,9 @@ void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time);
 uint64_t tasks_call(tasks_t *tasks, const reader_event_t *event);
 // Events that say what a descriptor is.
 void tasks_describe(tasks_t *tasks, const reader_event_t *event);
+// Whether a close of that descriptor leaves its task registered: a copy of it is open (epoll(7),
+// "Will closing a file descriptor cause it to be removed").
+bool tasks_stays(const tasks_t *tasks, int32_t descriptor);
 // A connection's descriptor is closed: what is accepted with its number next is another one.
 void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time);
 // Takes [from, until) as accounted for. Gives the parts of it that were not yet, in order of time:

@@ -45,6 +45,14 @@ def test_set_in_a_set(t):
     check_equal(one(report.tasks, what="pipe").polls, run.truth.events, "polls of the pipe")
 
 
+def test_copy_of_what_is_in_the_set(t):
+    run, report = t.recorded(["loop_kinds", "copied"])
+    check_events(report, report.loops, run.truth)
+    task = one(report.tasks, what="pipe")
+    check_equal([task.polls, task.reads], [run.truth.events] * 2, "polls and reads of the pipe")
+    check_equal(task.ended_ns, None, "end of the pipe: its copy is open")
+
+
 def test_set_from_before_a_fork(t):
     """The child's record begins after the set was made."""
     run = t.run(["loop_kinds", "inherited"])

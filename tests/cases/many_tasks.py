@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 
 from support.outcome import check, check_between, check_equal
 
@@ -11,15 +10,14 @@ TEXT = ["--report", "summary,loops,tasks"]
 
 
 def analyse(t, *arguments):
-    """What inspect-analyze printed, its seconds and its greatest memory in KiB."""
-    begin = time.monotonic()
+    """What inspect-analyze printed, its seconds of CPU and its greatest memory in KiB."""
     with subprocess.Popen([t.analyzer, *arguments, t.trace()], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True, cwd=t.folder) as process:
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     check_equal(process.returncode, 0, "status")
-    return output, time.monotonic() - begin, usage.ru_maxrss
+    return output, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
 
 
 def recorded(t, tasks, events):
@@ -34,7 +32,7 @@ def measure(t, tasks, events):
     check(f"{tasks:,} descriptors" in output, f"not all tasks in {output[:2000]}")
     line = next(line for line in output.splitlines() if line.lstrip().startswith("1 (epoll"))
     check(f"{truth.turns:,}" in line and f"{truth.events:,}" in line, f"{line}: {truth}")
-    print(f"# {tasks} tasks, {4 * truth.events} events: {seconds:.1f} s, {memory // 1024} MiB")
+    print(f"# {tasks} tasks, {4 * truth.events} events: {seconds:.1f} s of CPU, {memory // 1024} MiB")
     return memory
 
 

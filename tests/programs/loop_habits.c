@@ -2,8 +2,8 @@
 // One bad habit of an event loop, named by the first argument, which its lint must find; with a
 // second argument the same work done well, of which nothing must be said:
 //   blocking   a handler sleeps 5 ms (well: it does not)
-//   busy       asks 2,000 times not to wait, and finds nothing (well: waits until there is
-//   something) self       wakes itself through an eventfd, 40 times (well: another thread does)
+//   busy       asks 2,000 times not to wait, and finds nothing (well: waits)
+//   self       wakes itself through an eventfd, 40 times (well: another thread does)
 //   starved    the first of a batch of two runs for 150 ms (well: 1 ms)
 //   saturated  asks for two events where there are four, 200 times (well: for eight)
 //   threads    four threads end, and nobody joins them for 1.1 s (well: joined at once)

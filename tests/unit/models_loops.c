@@ -302,6 +302,25 @@ START_TEST(closed_descriptor_and_its_number_used_again_are_two_tasks) {
 }
 END_TEST
 
+START_TEST(registration_lives_as_long_as_a_copy) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  feed_event(&feed, 1, TRACE_DESCRIPTOR_OPEN, 0, 20, TRACE_DESCRIPTOR_COPY, trace_zigzag(ONE), 0);
+  feed_at(&feed, 15 * MS);
+  feed_event(&feed, 1, TRACE_CLOSE, 0, ONE, 0, 0, 0);
+  turn(20 * MS, 1 * MS, (uint64_t[]){101}, 1);
+  read_from(21 * MS, 20, 7, 0);
+  feed_at(&feed, 25 * MS);
+  feed_event(&feed, 1, TRACE_CLOSE, 0, 20, 0, 0, 0);
+  turn(30 * MS, 1 * MS, NULL, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(task(ONE)->polls, 2);
+  ck_assert_uint_eq(task(ONE)->bytes_in, 7);
+  ck_assert_int_eq(task(ONE)->state, TASK_STATE_COMPLETED);
+  ck_assert_uint_eq(task(ONE)->ended_ns, 25 * MS);
+  expect_sum(task(ONE));
+}
+END_TEST
+
 START_TEST(removed_descriptor_is_completed) {
   control(EPOLL_CTL_DEL, TWO, 0, 0);
   feed_end(&feed);
@@ -607,6 +626,7 @@ Suite *models_loops_suite(void) {
                           accepted_descriptor_has_its_listener_as_parent,
                           connection_that_is_served_before_it_is_registered_is_a_task,
                           closed_descriptor_and_its_number_used_again_are_two_tasks,
+                          registration_lives_as_long_as_a_copy,
                           removed_descriptor_is_completed,
                           changed_token_still_means_the_task,
                           failed_registration_is_none,
