@@ -208,6 +208,24 @@ static void pools_rows(const analysis_t *analysis, csv_t *csv) {
   }
 }
 
+static void wakers_rows(const analysis_t *analysis, csv_t *csv) {
+  const wakers_t *wakers = models_wakers(analysis->models);
+  for (uint32_t i = 0; i < wakers_count(wakers); i++) {
+    const waker_row_t *row = wakers_row(wakers, i);
+    csv_number(csv, row->woken);
+    csv_text(csv, names_thread(analysis->names, row->woken));
+    csv_number(csv, row->waker);
+    csv_text(csv, names_thread(analysis->names, row->waker));
+    csv_text(csv, wake_how_name(row->how));
+    csv_number(csv, row->count);
+    csv_number(csv, row->waited_ns);
+    csv_number(csv, row->latency_ns);
+    csv_number(csv, row->latency_max_ns);
+    csv_text(csv, names_site(analysis->names, row->stack));
+    csv_row_end(csv);
+  }
+}
+
 static void allocations_rows(const analysis_t *analysis, csv_t *csv) {
   const heap_t *heap = models_heap(analysis->models);
   ranking_t ranking = ranking_sites(analysis, OPTIONS_SORT_DEFAULT);
@@ -337,6 +355,9 @@ static const struct {
      "id,threads,waits_on,jobs,queue_p50_ns,queue_p95_ns,queue_p99_ns,queue_max_ns,job_p50_ns,"
      "job_p95_ns,job_p99_ns,job_max_ns,utilization,stuck,advice",
      pools_rows, pools_rows},
+    {"wakers.csv",
+     "woken_id,woken,waker_id,waker,how,count,waited_ns,latency_ns,latency_max_ns,site",
+     wakers_rows, wakers_rows},
     {"allocations.csv",
      "site_id,function,file,line,allocations,bytes,live_blocks,live_bytes,peak_bytes,temporary,"
      "stack,allocations_error,bytes_error,live_blocks_error,live_bytes_error,peak_bytes_error",

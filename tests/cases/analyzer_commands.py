@@ -23,6 +23,7 @@ COLUMNS = {
                        "peak_bytes,temporary,stack",
     "histograms.csv": "metric,object_id,object,low_ns,high_ns,count",
     "threads.csv": None,
+    "wakers.csv": "woken_id,woken,waker_id,waker,how,count,waited_ns,latency_ns,latency_max_ns,site",
     "warnings.csv": None,
 }
 
