@@ -127,9 +127,9 @@ static void find_tasks(finder_t *finder, lint_kind_t kind, judge_t *judge) {
 }
 
 // Of what a loop's threads could have run, they waited for a processor for a fifth.
-static bool is_starved(const models_t *models, uint32_t loop) {
+static bool is_starved(const models_t *models, uint32_t loop, uint64_t turn_ns) {
   scheduling_t times = scheduling_of_loop(models, loops_get(models_loops(models), loop - 1));
-  return times.runnable_ns >= 10 * MILLISECOND &&
+  return times.runnable_ns >= 10 * MILLISECOND && times.runnable_ns >= turn_ns / 2 &&
          times.runnable_ns >= (times.ran_ns + times.runnable_ns) / 5;
 }
 
@@ -138,7 +138,8 @@ static void find_hogs(finder_t *finder) {
   uint32_t before = lints->count;
   find_tasks(finder, LINT_LOOP_HOG, judge_hog);
   if (lints->count > before)
-    lints->items[before].starved = is_starved(finder->models, lints->items[before].loop);
+    lints->items[before].starved =
+        is_starved(finder->models, lints->items[before].loop, lints->items[before].duration_ns);
 }
 static void find_self_wakes(finder_t *finder) {
   find_tasks(finder, LINT_SELF_WAKE, judge_self_wake);

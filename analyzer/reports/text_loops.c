@@ -169,7 +169,7 @@ static void latencies_print(const text_t *text, const loop_t *loop) {
 // Only where it matters: a turn may be long because its thread was not running.
 static void scheduling_print(const text_t *text, const loop_t *loop) {
   scheduling_t times = scheduling_of_loop(text->analysis->models, loop);
-  if (times.runnable_ns * 20 < times.ran_ns + times.runnable_ns || !times.runnable_ns) return;
+  if (!times.runnable_ns || times.runnable_ns < loop->busy_ns / 20) return;
   fprintf(text->page->stream,
           "\n  loop %u: runnable, but not running, for %s (it ran %s): long turns may be due to "
           "that\n",
