@@ -155,12 +155,14 @@ static bool lane_stopped(void) {
          atomic_load_explicit(&recorder_session->processes[process].stopped, memory_order_relaxed);
 }
 
-// Waits until `words` are free; false where the event has to be dropped.
+// Waits until `words` are free; false where the event has to be dropped. What is dropped without
+// waiting is lost, and counts as no wait.
 static bool lane_wait_for_room(lane_t *lane, size_t words) {
   const struct timespec pause = {0, LANE_WAIT_NS};
-  const uint64_t since = clock_ticks();
+  const uint64_t since = recorder_may_wait ? clock_ticks() : 0;
   bool room = false;
-  for (int i = 0; i < LANE_WAITS_MAX && !room; i++) {
+  int waits = 0;
+  for (; waits < LANE_WAITS_MAX && !room; waits++) {
     if (lane_stopped()) break;
     if (!recorder_writer_lives()) {
       // A stretch at once, so that the next events find room without coming here.
@@ -173,6 +175,7 @@ static bool lane_wait_for_room(lane_t *lane, size_t words) {
     system_call(SYS_nanosleep, &pause, NULL);
     room = lane_free_words(lane) >= words;
   }
+  if (waits == 0) return false;
   trace_ring_t *ring = lane->ring;
   atomic_fetch_add_explicit(&ring->waits, 1, memory_order_relaxed);
   atomic_fetch_add_explicit(&ring->waited_ticks, clock_ticks() - since, memory_order_relaxed);

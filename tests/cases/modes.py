@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modes and sampling: what is thinned out, and what never is."""
+import os
+import signal
+
 from support.outcome import check, check_between, check_equal
+from support.writers import writers_of
 
 PRODUCTION = {"INSPECT_MODE": "production"}
 
@@ -134,3 +138,20 @@ def test_locks_are_sampled(t):
         for lock in report.locks:
             if env != {"INSPECT_SAMPLING": "0"} and lock.name in ("early", "late"):
                 check_estimate(lock, "acquisitions", run.truth[lock.name], f"{lock.name} with {env}")
+
+
+def test_production_drops_and_does_not_wait(t):
+    """A ring that is full because the writer stands still: events are dropped and counted as lost, the
+    program waits for nobody but at its end."""
+    env = {**PRODUCTION, "INSPECT_SAMPLING": "1", "INSPECT_ALLOCATIONS": "1", "INSPECT_MAX_EVENTS": "0",
+           "INSPECT_OUTPUT": "d.zst"}
+    process = t.start(["busy", "1000000", "1"], env=env)
+    t.wait_until(lambda: t.traces("d.zst") and os.path.getsize(t.trace("d.zst")) > 10000, "a trace")
+    writer = writers_of(t)[0]
+    os.kill(writer, signal.SIGSTOP)
+    process.communicate(timeout=60)
+    os.kill(writer, signal.SIGCONT)
+    t.settle()
+    coverage = t.report(t.trace("d.zst")).coverage
+    check(coverage.events_lost > 1000, f"lost {coverage.events_lost}")
+    check_between(coverage.waits_for_writer, 0, 10, "waits")
