@@ -88,7 +88,8 @@ json_t *json_coverage(const analysis_t *analysis) {
   json_object_set_new(coverage, "lost_by_kind", lost_value(summary));
   json_object_set_new(coverage, "events_from_rings", json_number(summary->events_from_rings));
   json_object_set_new(coverage, "tasks_dropped",
-                      json_number(tasks_dropped(models_tasks(analysis->models))));
+                      json_number(tasks_dropped(models_tasks(analysis->models)) +
+                                  summary->lost_by_kind[TRACE_EPOLL_CTL]));
   json_object_set_new(coverage, "unwind_truncated", json_number(summary->unwind_truncated));
   json_object_set_new(coverage, "hooks", hooks_value(analysis));
   json_object_set_new(coverage, "not_seen", not_seen_value(analysis));

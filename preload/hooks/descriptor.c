@@ -2,6 +2,7 @@
 // Where descriptors come from, and where they go. A vfork child has its own: what it opens and
 // closes is not recorded, and changes nothing of what is known here.
 #include "preload/hooks/descriptor.h"
+#include "preload/settings.h"
 #include "preload/system.h"
 
 #include <errno.h>
@@ -9,7 +10,34 @@
 #include <linux/close_range.h>
 #include <sys/mman.h>
 
-descriptor_set_t descriptor_watched, descriptor_known;
+descriptor_set_t descriptor_watched, descriptor_known, descriptor_tasks;
+
+// ---- tasks -----------------------------------------------------------------------------------
+
+static _Atomic uint64_t tasks_live;
+
+bool descriptor_is_task(int descriptor) {
+  return settings.max_tasks == 0 || descriptor_in(&descriptor_tasks, descriptor);
+}
+
+bool descriptor_task_begin(int descriptor) {
+  if (descriptor_is_task(descriptor)) return true;
+  if (atomic_fetch_add(&tasks_live, 1) < settings.max_tasks) {
+    descriptor_add(&descriptor_tasks, descriptor);
+    return true;
+  }
+  atomic_fetch_sub(&tasks_live, 1);
+  descriptor_unwatch(descriptor);
+  return false;
+}
+
+void descriptor_task_end(int descriptor) {
+  if (settings.max_tasks == 0 || descriptor < 0 || descriptor >= DESCRIPTORS ||
+      !descriptor_in(&descriptor_tasks, descriptor))
+    return;
+  descriptor_remove(&descriptor_tasks, descriptor);
+  atomic_fetch_sub(&tasks_live, 1);
+}
 // In pages of its own.
 __attribute__((aligned(4096))) descriptor_set_t descriptor_named;
 _Static_assert(sizeof descriptor_named % 4096 == 0, "nothing else is wiped with it");
@@ -86,6 +114,7 @@ static bool has_record(int descriptor) {
 static void closed(const stacks_origin_t *origin, int descriptor) {
   lane_t *lane = lane_enter(origin, TRACE_CLOSE);
   descriptor_remove(&descriptor_watched, descriptor);
+  descriptor_task_end(descriptor);
   descriptor_remove(&descriptor_known, descriptor);
   descriptor_remove(&descriptor_named, descriptor);
   if (!lane) return;

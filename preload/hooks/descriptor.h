@@ -4,6 +4,7 @@
 //            pair or eventfd: what is read and written there is recorded
 //   known    its beginning was recorded: so is its end
 //   named    its name was recorded
+//   tasks    is registered with an epoll instance, where INSPECT_MAX_TASKS limits how many are kept
 #ifndef PRELOAD_HOOKS_DESCRIPTOR_H
 #define PRELOAD_HOOKS_DESCRIPTOR_H
 
@@ -13,7 +14,7 @@ enum { DESCRIPTORS = 1 << 20 };  // numbers beyond are always watched
 typedef struct {
   _Atomic uint64_t words[DESCRIPTORS / 64];
 } descriptor_set_t;
-extern descriptor_set_t descriptor_watched, descriptor_known, descriptor_named;
+extern descriptor_set_t descriptor_watched, descriptor_known, descriptor_named, descriptor_tasks;
 
 static inline uint64_t descriptor_bit(int descriptor) { return UINT64_C(1) << (descriptor % 64); }
 
@@ -52,6 +53,14 @@ static inline void descriptor_unwatch(int descriptor) {
 // A forked child begins with no name recorded. Called once, before anything is recorded; without it
 // (before Linux 4.14) what a child has inherited has no name in its trace.
 void descriptor_start(void);
+
+// A descriptor is about to be registered with an epoll instance. False where as many are kept as
+// INSPECT_MAX_TASKS allows: nothing is to be recorded of this one until it ends.
+bool descriptor_task_begin(int descriptor);
+// It is closed, or was not registered after all.
+void descriptor_task_end(int descriptor);
+// Whether what happens to it is recorded.
+bool descriptor_is_task(int descriptor);
 
 // A descriptor came to be; `other` as DESCRIPTOR_OPEN has it, -1: none. Nothing for a negative one.
 // `errno` untouched.

@@ -30,16 +30,34 @@ static struct epoll_event event_asked(int operation, const struct epoll_event *e
   return *event;
 }
 
+// More descriptors are registered than are to be kept: of this one it is counted that it was.
+static int control_unrecorded(int epoll, int operation, int descriptor, struct epoll_event *event) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  const int result = real_epoll_ctl(epoll, operation, descriptor, event);
+  lane_t *lane =
+      operation == EPOLL_CTL_ADD && result == 0 ? lane_enter(&origin, TRACE_EPOLL_CTL) : NULL;
+  if (!lane) return result;
+  lane_count_lost(lane, TRACE_EPOLL_CTL);
+  lane_leave(lane);
+  return result;
+}
+
 // The mark comes before the call: once the descriptor is in the set another thread may be told of
 // it, and read from it, before this call returns.
 HOOK(descriptor, int, epoll_ctl,
      (int epoll, int operation, int descriptor, struct epoll_event *event),
      (epoll, operation, descriptor, event)) {
+  if (!(operation == EPOLL_CTL_ADD ? descriptor_task_begin(descriptor)
+                                   : descriptor_is_task(descriptor)))
+    return control_unrecorded(epoll, operation, descriptor, event);
   const stacks_origin_t origin = STACKS_ORIGIN();
   const bool was_watched = operation != EPOLL_CTL_ADD || descriptor_watch(descriptor);
   const int result = real_epoll_ctl(epoll, operation, descriptor, event);
   const int error = result < 0 ? errno : 0;
-  if (error != 0 && !was_watched) descriptor_unwatch(descriptor);
+  if (error != 0 && !was_watched) {
+    descriptor_unwatch(descriptor);
+    descriptor_task_end(descriptor);
+  }
   lane_t *lane = lane_enter(&origin, TRACE_EPOLL_CTL);
   if (!lane) return result;
   const struct epoll_event asked = event_asked(operation, event, error);

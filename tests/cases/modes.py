@@ -155,3 +155,14 @@ def test_production_drops_and_does_not_wait(t):
     coverage = t.report(t.trace("d.zst")).coverage
     check(coverage.events_lost > 1000, f"lost {coverage.events_lost}")
     check_between(coverage.waits_for_writer, 0, 10, "waits")
+
+
+def test_tasks_beyond_the_limit_are_counted(t):
+    """INSPECT_MAX_TASKS descriptors are kept at a time; of the others it is said how many there were."""
+    for limit, kept in (("5", 10), ("0", 40)):
+        t.run("many_registered", env={"INSPECT_MAX_TASKS": limit, "INSPECT_OUTPUT": f"t{limit}.zst"})
+        t.settle()
+        report = t.report(t.trace(f"t{limit}.zst"))
+        tasks = [task for task in report.tasks if task.kind == "descriptor"]
+        check_equal((len(tasks), report.coverage.tasks_dropped), (kept, 40 - kept), f"limit {limit}")
+        check_equal([task.polls for task in tasks], [1] * kept, "polls")
