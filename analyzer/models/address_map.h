@@ -20,13 +20,43 @@ typedef struct {
 #define ADDRESS_MAP(type)                                                                          \
   { .slot_size = (uint32_t)((sizeof(uint64_t) + sizeof(type) + 7) & ~(size_t)7) }
 
+enum { ADDRESS_MAP_KEY = sizeof(uint64_t) };
+
+// Fibonacci hashing (Knuth, TAOCP 6.4): the high bits of the product depend on all bits of the key.
+static inline size_t address_map_home(const address_map_t *map, uint64_t key) {
+  return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - map->bits));
+}
+static inline unsigned char *address_map_slot(const address_map_t *map, size_t at) {
+  return map->slots + at * map->slot_size;
+}
+
 void address_map_clear(address_map_t *map);
 // The value, NULL where there is none. Valid until the next put or remove. No key is 0.
-void *address_map_get(const address_map_t *map, uint64_t key);
+static inline void *address_map_get(const address_map_t *map, uint64_t key) {
+  if (!map->count || !key) return NULL;
+  const size_t mask = ((size_t)1 << map->bits) - 1;
+  for (size_t at = address_map_home(map, key);; at = (at + 1) & mask) {
+    unsigned char *slot = address_map_slot(map, at);
+    const uint64_t found = *(const uint64_t *)slot;
+    if (found == key) return slot + ADDRESS_MAP_KEY;
+    if (!found) return NULL;
+  }
+}
+// Fetches what a look-up of the key will read; worth it some 100 ns before that. Always inline: gcc
+// 12 takes a function that only prefetches for one without effect, and drops its calls.
+static inline __attribute__((always_inline)) void address_map_prefetch(const address_map_t *map,
+                                                                       uint64_t key) {
+  if (!map->count) return;
+  const unsigned char *slot = address_map_slot(map, address_map_home(map, key));
+  __builtin_prefetch(slot);
+  __builtin_prefetch(slot + 63);
+}
 // The value, made of zeros where there was none. Valid until the next put or remove.
 void *address_map_put(address_map_t *map, uint64_t key);
 // True, and the value copied to *value (may be NULL), where there was one.
 bool address_map_remove(address_map_t *map, uint64_t key, void *value);
+// Removes a value that get or put has just given.
+void address_map_drop(address_map_t *map, void *value);
 // Visits all values in no order: the next one and its key; NULL at the end. *position starts at 0.
 void *address_map_next(const address_map_t *map, size_t *position, uint64_t *key);
 

@@ -69,6 +69,10 @@ void heap_close(heap_t *heap) {
   free(heap);
 }
 
+void heap_prefetch(const heap_t *heap, const reader_event_t *event) {
+  address_map_prefetch(&heap->blocks, event->words[event->kind == TRACE_REALLOCATE]);
+}
+
 static inline heap_site_t *site_of(heap_t *heap, uint32_t stack) {
   if (stack >= heap->site_limit) {
     ARRAY_RESERVE(heap->sites, heap->site_capacity, stack + 1);
@@ -189,17 +193,21 @@ static void end_block(heap_t *heap, const entry_t *entry, uint64_t time) {
 
 // ---- blocks ------------------------------------------------------------------------------------
 
-// Takes the live block at the address out of the table. False where there is none.
-static bool take_block(heap_t *heap, uint64_t address, entry_t *entry) {
-  entry_t *found = address_map_get(&heap->blocks, address);
+// Takes a live block out of the table: `found` is its place there, NULL for none. False where there
+// is none.
+static bool take_found(heap_t *heap, uint64_t address, entry_t *found, entry_t *entry) {
   if (!found || !found->live) return false;
   *entry = *found;
   if (found->owed)
     found->live = 0;
   else
-    address_map_remove(&heap->blocks, address, NULL);
+    address_map_drop(&heap->blocks, found);
   if (entry->size >= LARGE) address_map_remove(&heap->large, address, NULL);
   return true;
+}
+
+static bool take_block(heap_t *heap, uint64_t address, entry_t *entry) {
+  return take_found(heap, address, address_map_get(&heap->blocks, address), entry);
 }
 
 static void put_block(heap_t *heap, uint64_t address, const entry_t *entry) {
@@ -279,20 +287,19 @@ static void note_temporary(heap_t *heap, const reader_event_t *event, uint64_t a
 
 // A free that was owed: the block it meant has ended when its address was reused. The thread that
 // owns the new block cannot mean the old one, for its own events are in order.
-static bool free_was_owed(heap_t *heap, const reader_event_t *event, uint64_t address) {
-  entry_t *entry = address_map_get(&heap->blocks, address);
+static bool free_was_owed(heap_t *heap, const reader_event_t *event, entry_t *entry) {
   if (!entry || !entry->owed || (entry->live && entry->thread == event->thread)) return false;
   --entry->owed;
-  if (!entry->owed && !entry->live) address_map_remove(&heap->blocks, address, NULL);
+  if (!entry->owed && !entry->live) address_map_drop(&heap->blocks, entry);
   thread_of(heap, event->thread)->last_block = 0;
   return true;
 }
 
 static bool step_free(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
   uint64_t address = event->words[0];
-  entry_t entry;
-  if (free_was_owed(heap, event, address)) return false;
-  if (!take_block(heap, address, &entry)) {
+  entry_t entry, *found = address_map_get(&heap->blocks, address);
+  if (free_was_owed(heap, event, found)) return false;
+  if (!take_found(heap, address, found, &entry)) {
     note_early_free(heap, event, address);
     thread_of(heap, event->thread)->last_block = 0;
     return false;
@@ -308,9 +315,11 @@ static void step_reallocate_start(heap_t *heap, const reader_event_t *event) {
   heap_thread_t *thread = thread_of(heap, event->thread);
   uint64_t address = event->words[0];
   uint64_t last_block = thread->last_block;
-  thread->moving_ended = free_was_owed(heap, event, address);
+  entry_t *found = address_map_get(&heap->blocks, address);
+  thread->moving_ended = free_was_owed(heap, event, found);
   thread->moving = 0;
-  if (thread->moving_ended || take_block(heap, address, &thread->moved)) thread->moving = address;
+  if (thread->moving_ended || take_found(heap, address, found, &thread->moved))
+    thread->moving = address;
   thread->last_block = last_block;
 }
 

@@ -59,6 +59,8 @@ typedef struct heap heap_t;
 // `distance`: mean distance in bytes at which allocations were sampled, 0 where all were kept.
 heap_t *heap_open(uint64_t distance);
 void heap_close(heap_t *heap);
+// Fetches what a step with this event will look up: tables of many live blocks are in no cache.
+void heap_prefetch(const heap_t *heap, const reader_event_t *event);
 // Returns true where the event ends the life of a block: *gone is the block as it was, so that
 // whatever lay in it (locks) can be retired. `gone` may be NULL.
 bool heap_step(heap_t *heap, const reader_event_t *event, heap_block_t *gone);

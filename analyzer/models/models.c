@@ -174,6 +174,10 @@ static void step_thread(models_t *models, const reader_event_t *event) {
   step_work(models, event);
 }
 
+void models_prefetch(const models_t *models, const reader_event_t *event) {
+  heap_prefetch(models->heap, event);
+}
+
 void models_step(models_t *models, const reader_event_t *event) {
   if (event->kind >= TRACE_KIND_LIMIT) return;
   ++models->kinds[event->kind];

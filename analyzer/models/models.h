@@ -26,6 +26,8 @@ models_t *models_open(const reader_t *reader);
 void models_step(models_t *models, const reader_event_t *event);
 // For who draws: told of every wake-up as it is found.
 void models_watch_wakeups(models_t *models, wakers_watch_t *watch, void *context);
+// Fetches what a step with this event, some events later, will look up. Changes nothing.
+void models_prefetch(const models_t *models, const reader_event_t *event);
 // Call once, after the last event; figures are final afterwards.
 void models_finish(models_t *models);
 void models_close(models_t *models);
