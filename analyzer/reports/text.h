@@ -26,9 +26,11 @@ void text_summary(const text_t *text);
 void text_deadlocks(const text_t *text);
 void text_locks(const text_t *text);
 void text_threads(const text_t *text);
-// Parts of text_locks: the lock that costs most; what it was held across, and convoys; the path.
+// Parts of text_locks: the lock that costs most; what it was held across, and convoys; its
+// figures by call site, where there are several; the path.
 void text_contention(const text_t *text, const lock_t *lock);
 void text_held_across(const text_t *text, const lock_t *lock);
+void text_lock_sites(const text_t *text, const lock_t *lock);
 void text_critical_path(const text_t *text);
 void text_tasks(const text_t *text);
 void text_loops(const text_t *text);

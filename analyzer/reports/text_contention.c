@@ -137,6 +137,36 @@ void text_held_across(const text_t *text, const lock_t *lock) {
         quantity_time(convoys->longest_until - convoys->longest_from, QUANTITY));
 }
 
+// ---- call sites --------------------------------------------------------------------------------
+
+static void spread_put(table_t *table, const histogram_t *histogram) {
+  table_put(table, histogram->count ? typical(histogram, 0.5, QUANTITY) : "-");
+  table_put(table, histogram->count ? typical(histogram, 0.99, QUANTITY) : "-");
+  table_put(table, histogram->count ? quantity_time(histogram->max, QUANTITY) : "-");
+}
+
+void text_lock_sites(const text_t *text, const lock_t *lock) {
+  static const table_column_t columns[] = {
+      {"  taken in", true, true}, {"times", false, false}, {"contended", false, false, true},
+      {"wait p50", false, false}, {"p99", false, false},   {"max", false, false},
+      {"hold p50", false, false}, {"p99", false, false},   {"max", false, false}};
+  if (lock->sites.count < 2) return;
+  table_t table;
+  table_open(&table, columns, sizeof columns / sizeof *columns);
+  for (size_t i = 0; i < text_rows(text, lock->sites.count); i++) {
+    const lock_site_t *site = &lock->sites.items[i];
+    char name[200];
+    snprintf(name, sizeof name, "  %s", site_of(text, site->stack, "(no stack)"));
+    table_put(&table, name);
+    table_put(&table, quantity_count(site->acquisitions, QUANTITY));
+    table_put(&table, quantity_count(site->contended, QUANTITY));
+    spread_put(&table, &site->wait_ns);
+    spread_put(&table, &site->hold_ns);
+  }
+  table_print(&table, text->page);
+  table_close(&table);
+}
+
 // ---- the critical path -------------------------------------------------------------------------
 
 static void path_parts(const text_t *text, const path_summary_t *summary) {

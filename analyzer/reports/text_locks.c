@@ -179,6 +179,7 @@ static void blame_print(const text_t *text, const ranking_t *ranking, size_t row
     sites_print(text, "waited for it", &lock->waiters, false);
     text_held_across(text, lock);
     if (i == 0) {
+      text_lock_sites(text, lock);
       fputs("    how long its waits took\n", text->page->stream);
       histogram_print(text, &lock->wait_ns);
     }
