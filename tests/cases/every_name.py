@@ -32,13 +32,15 @@ def test_old_names(t):
 
 
 def test_rare_calls(t):
-    run, report, inside = as_native(t, "rare_calls")
-    events = inside.events(inside.trace("run.zst"))
+    t.run_native("rare_calls")
+    run = t.run("rare_calls", env={"INSPECT_OUTPUT": "run.zst"})
+    check_equal(run.stderr, "", "stderr")
+    t.settle()
+    report, events = t.report(t.trace("run.zst")), t.events(t.trace("run.zst"))
     check_equal(count(events, "fork"), run.truth.execs, "forks")
-    images = [path for path in inside.traces() if any(
-        event.event == "exec" for event in inside.events(path))]
+    images = [path for path in t.traces() if any(event.event == "exec" for event in t.events(path))]
     check_equal(len(images), run.truth.execs, "images that called exec")
-    check_equal(count(events, "thread-join"), run.truth.joins, "joins, but for repeated tries")
+    check_equal(count(events, "thread-join"), run.truth.joins, "joins")
     reads = [event for event in events if event.event == "read" and event.result == 1]
     check_equal(len(reads), run.truth.reads, "reads")
     check_equal([e.result for e in events if e.event == "write"][:2], [1, 4], "writes")
