@@ -8,8 +8,10 @@ bool function_name_is_allocator(const char *function) {
   static const char *const stems[] = {"malloc",    "calloc",   "realloc",
                                       "trymalloc", "memalign", "strdup"};
   static const char *const prefixes[] = {
-      "PyMem_",       "PyObject_Malloc", "PyObject_Calloc", "_PyMem_",    "_PyObject_Malloc",
-      "operator new", "std::",           "__gnu_cxx::",     "void std::", "alloc::alloc::"};
+      "PyMem_",           "PyObject_Malloc",       "PyObject_Calloc", "_PyMem_",
+      "_PyObject_Malloc", "operator new",          "std::",           "__gnu_cxx::",
+      "void std::",       "alloc::alloc::",        "CRYPTO_malloc",   "CRYPTO_zalloc",
+      "CRYPTO_realloc",   "CRYPTO_THREAD_lock_new"};
   enum { PREFIX_MAX = 4 };
   for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
     if (!strncmp(function, prefixes[i], strlen(prefixes[i]))) return true;
@@ -81,9 +83,10 @@ void function_name_short(char *into, size_t size, const char *function) {
 
 bool function_name_wraps_lock(const char *function) {
   static const char *const methods[] = {
-      "::lock",     "::Lock",      "::unlock",  "::Unlock",    "::TryLock",    "::try_lock",
-      "::ReadLock", "::WriteLock", "::Acquire", "::acquire",   "::wait",       "::Wait",
-      "::Mutex",    "::RWMutex",   "::CondVar", "::MutexLock", "::MutexLocker"};
+      "::lock",     "::Lock",     "::unlock",         "::Unlock",          "::TryLock",
+      "::try_lock", "::ReadLock", "::WriteLock",      "::Acquire",         "::acquire",
+      "::wait",     "::Wait",     "THREAD_read_lock", "THREAD_write_lock", "THREAD_unlock",
+      "::Mutex",    "::RWMutex",  "::CondVar",        "::MutexLock",       "::MutexLocker"};
   int length = function_name_length(function);
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
     int tail = (int)strlen(methods[i]);
