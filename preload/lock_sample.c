@@ -8,6 +8,8 @@
 
 bool recorder_is_sampled;
 uint32_t lock_epochs[LOCK_EPOCHS];
+uint32_t lock_conditions_met;
+static uint64_t conditions[LOCK_CONDITIONS];  // their mutexes; the newest at a place counts
 
 void lock_sample_begin(lane_t *lane, uint64_t salt) {
   lock_sample_t *sample = lane->locks;
@@ -20,6 +22,20 @@ void lock_sample_begin(lane_t *lane, uint64_t salt) {
 
 void lock_sample_end_epoch(uint64_t object) {
   if (recorder_is_sampled) __atomic_fetch_add(lock_epoch(object), 1, __ATOMIC_RELAXED);
+}
+
+static uint64_t *condition_place(uint64_t mutex) {
+  return &conditions[mutex >> 3 & (LOCK_CONDITIONS - 1)];
+}
+
+static bool has_condition(uint64_t mutex) {
+  return __atomic_load_n(condition_place(mutex), __ATOMIC_RELAXED) == mutex;
+}
+
+void lock_sample_note_condition(uint64_t mutex) {
+  if (!recorder_is_sampled || has_condition(mutex)) return;
+  __atomic_store_n(condition_place(mutex), mutex, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&lock_conditions_met, 1, __ATOMIC_RELAXED);
 }
 
 static uint32_t epoch_of(uint64_t object) {
@@ -150,8 +166,8 @@ static void record_now(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
                        uint64_t object) {
   lock_sample_flush(lane);
   if (bits & TRACE_LOCK_PROCESS_SHARED) lane_note_shared(lane, object);
-  // The drawn ones are timings, whose stacks may be spared; all others are for the graph.
-  const bool timing = bits & TRACE_LOCK_DRAWN && lane->locks->count == 0;
+  // The stacks of timings may be spared; all others are for the graph.
+  const bool timing = (bits & TRACE_LOCK_DRAWN || has_condition(object)) && lane->locks->count == 0;
   const uint32_t stack =
       timing ? lane_stack_lock(lane, origin, object) : lane_stack_take(lane, origin);
   lane_write(lane, TRACE_LOCK_ACQUIRE, stack, bits, true, clock_ticks(), 1, object, 0, 0);
@@ -215,7 +231,8 @@ static bool is_known(const lock_sample_t *sample, uint64_t object, uint64_t ip) 
 static bool is_certain(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
                        uint64_t object) {
   lock_sample_t *sample = lane->locks;
-  if (unlikely(is_semaphore(bits) || lane_is_contended(lane, object))) return true;
+  if (unlikely(is_semaphore(bits) || has_condition(object) || lane_is_contended(lane, object)))
+    return true;
   if (unlikely(sample->count > 0)) {
     drop_void(sample);
     // A recursive mutex again, or a try, is no order.

@@ -11,6 +11,7 @@
 //   - a request that had to wait, holds that somebody waited for, and some after them
 //   - all that the thread holds, before it waits for another one
 //   - semaphores: what is handed over orders threads
+//   - mutexes that a condition variable was waited for with: jobs are told by them
 //
 // So the locks that a thread holds are kept here, in the order of their acquisition. Two things
 // can take a lock away behind its thread's back, its release by another thread and the end of its
@@ -25,10 +26,11 @@
 #include "preload/sampler.h"
 
 enum {
-  LOCK_HELD = 32,      // more at a time are recorded, and not remembered
-  LOCK_KNOWN = 512,    // locks at call sites
-  LOCK_EDGES = 1024,   // orders
-  LOCK_EPOCHS = 4096,  // of addresses, hashed
+  LOCK_HELD = 32,          // more at a time are recorded, and not remembered
+  LOCK_KNOWN = 512,        // locks at call sites
+  LOCK_EDGES = 1024,       // orders
+  LOCK_CONDITIONS = 1024,  // mutexes of conditions, hashed
+  LOCK_EPOCHS = 4096,      // of addresses, hashed
   LOCK_NUMBERING = INT32_MAX,
   LOCK_YOUNG = 16,  // acquisitions at a site whose stack is taken, though not recorded
   LOCK_CALM = 16,   // one in so many holds without a waiter ends a lock's contention
@@ -65,6 +67,7 @@ typedef struct lock_sample {
 // True where the rate is below 1.
 extern bool recorder_is_sampled;
 extern uint32_t lock_epochs[LOCK_EPOCHS];
+extern uint32_t lock_conditions_met;  // grows when a mutex is met with a condition: void is `known`
 
 // Fibonacci hashing (Knuth, TAOCP 6.4): the highest bits are the place in a table.
 static inline uint64_t lock_hash(uint64_t value) { return value * UINT64_C(0x9e3779b97f4a7c15); }
@@ -76,7 +79,8 @@ static inline uint32_t *lock_epoch(uint64_t object) {
 }
 // What stands in `known` for a lock at a call site, at the place that its highest bits give.
 static inline uint64_t lock_known_key(const lock_sample_t *sample, uint64_t object, uint64_t ip) {
-  return lock_hash(object ^ ip << 20 ^ sample->salt) ^
+  const uint64_t met = __atomic_load_n(&lock_conditions_met, __ATOMIC_RELAXED);
+  return lock_hash(object ^ ip << 20 ^ sample->salt ^ met << 56) ^
          __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED);
 }
 
@@ -84,6 +88,8 @@ static inline uint64_t lock_known_key(const lock_sample_t *sample, uint64_t obje
 void lock_sample_begin(lane_t *lane, uint64_t salt);
 // The lock at the address is another from now on, or nobody's.
 void lock_sample_end_epoch(uint64_t object);
+// A condition is about to be waited for with that mutex: its holds are all recorded from now on.
+void lock_sample_note_condition(uint64_t mutex);
 // Records what the thread holds and is not in the record yet. Before it waits for others, or ends.
 void lock_sample_flush(lane_t *lane);
 // The lock was acquired (or given up), which was recorded: held from now on, or no longer.

@@ -55,6 +55,7 @@ void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
 void condition_wait_begin(condition_wait_t *waiting, lane_t *lane) {
   const uintptr_t cond = (uintptr_t)waiting->cond, mutex = (uintptr_t)waiting->mutex;
   const uint32_t bits = mutex_bits(waiting->mutex) | TRACE_LOCK_BY_CONDITION;
+  lock_sample_note_condition(mutex);
   lock_sample_flush(lane);
   lane_record1(lane, TRACE_LOCK_RELEASE, 0, bits, mutex);
   lock_sample_drop(lane, mutex);

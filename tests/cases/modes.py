@@ -166,3 +166,11 @@ def test_tasks_beyond_the_limit_are_counted(t):
         tasks = [task for task in report.tasks if task.kind == "descriptor"]
         check_equal((len(tasks), report.coverage.tasks_dropped), (kept, 40 - kept), f"limit {limit}")
         check_equal([task.polls for task in tasks], [1] * kept, "polls")
+
+
+def test_jobs_are_counted_in_production(t):
+    """The mutex of a queue is recorded whole: jobs of a pool are told by it."""
+    run = t.run("pool", env={**PRODUCTION, "INSPECT_OUTPUT": "j.zst"})
+    t.settle()
+    report = t.report(t.trace("j.zst"))
+    check_equal([pool.jobs for pool in report.pools], [run.truth.jobs], "jobs")
