@@ -140,6 +140,22 @@ START_TEST(connection_left_open_after_its_peer_closed) {
 }
 END_TEST
 
+// A pipe in the loop for ten seconds and never ready; not so where it was only nine, or an eventfd.
+START_TEST(pipe_that_is_never_ready) {
+  static const struct {
+    uint64_t what, seconds;
+    bool found;
+  } rows[] = {{TRACE_DESCRIPTOR_PIPE, 10, true},
+              {TRACE_DESCRIPTOR_PIPE, 9, false},
+              {TRACE_DESCRIPTOR_EVENT, 10, false}};
+  feed_at(&feed, 2 * MS);
+  feed_event(&feed, 1, TRACE_DESCRIPTOR_OPEN, 0, 30, rows[_i].what, trace_zigzag(31), 0);
+  control(30, 130);
+  end_at(3 * MS + rows[_i].seconds * SECOND);
+  ck_assert_int_eq(found(LINT_NEVER_POLLED) != NULL, rows[_i].found);
+}
+END_TEST
+
 START_TEST(signal_that_nobody_heard) {
   feed_start(&feed, 2);
   feed_at(&feed, 20 * MS);
@@ -202,6 +218,7 @@ Suite *findings_lints_suite(void) {
   tcase_add_loop_test(all, transfer_that_may_have_lost_the_processor, 0, 2);
   tcase_add_loop_test(all, waits_that_spin_or_are_full, 0, sizeof waits / sizeof *waits);
   tcase_add_loop_test(all, connection_left_open_after_its_peer_closed, 0, 2);
+  tcase_add_loop_test(all, pipe_that_is_never_ready, 0, 3);
   tcase_add_loop_test(all, signal_that_nobody_heard, 0, 3);
   tcase_add_loop_test(all, threads_that_nobody_joins, 0, 2);
   tcase_add_loop_test(all, lock_not_given_for_half_a_minute, 0, 2);
