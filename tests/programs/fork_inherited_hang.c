@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread holds a mutex while another forks: in the child nobody will ever release it, and the child
-// waits for it for ever.
+// A thread holds a mutex while another forks: in the child nobody will ever release it, and the
+// child waits for it for ever.
 #include "program.h"
 
 #include <sys/prctl.h>
