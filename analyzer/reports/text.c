@@ -83,6 +83,6 @@ void text_report(const text_t *text) {
       if (text->options->sections & section_table[i].section &&
           !!(section_table[i].kinds & text->analysis->grave) == found)
         section_table[i].print(text);
-  if (text->options->sections & OPTIONS_SECTION_SUMMARY)
+  if (text->options->sections & OPTIONS_SECTION_SUMMARY && !text->options->all_processes)
     siblings_print(text->page, text->analysis, text->options->top);
 }
