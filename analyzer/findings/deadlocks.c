@@ -114,6 +114,7 @@ static void add_hazards(deadlock_search_t *search) {
     deadlock_t *found = deadlock_add(search, DEADLOCK_HAZARD, DEADLOCK_KIND_CONDITION,
                                      DEADLOCK_REASON_WAITS_HOLDING, 1);
     found->condition = hazard->condition;
+    found->signalled = hazard->signalled;
     found->legs[0] = (deadlock_leg_t){.thread = hazard->thread,
                                       .thread_count = 1,
                                       .holds = hazard->held,

@@ -132,6 +132,7 @@ typedef struct {
   uint64_t condition;     // HAZARD, CONDITION, BARRIER: address of the condition or barrier
   uint32_t arrived;       // CONDITION and BARRIER that are no HAZARD of a held lock: who waits
   uint32_t parties;       // BARRIER: for so many
+  uint64_t signalled;     // HAZARD of a held lock: of its waits, those that ended all the same
   uint64_t over_ns;       // ACTUAL: when a time limit ended it, 0: it lasts
   uint32_t ended_thread;  // ORPHAN: the holder that has ended, 0: not recorded
   uint32_t ended_tid;     // its tid, where the lock itself said it

@@ -32,7 +32,7 @@ static condition_hazard_t *hazard_of(locks_t *locks, uint64_t key) {
 
 // Shared holds count as well: a writer that must pass them to signal never will.
 static void note_hazard(locks_t *locks, uint32_t thread, const held_lock_t *held, lock_t *mutex,
-                        uint64_t condition, uint32_t stack, uint64_t time) {
+                        uint64_t condition, uint32_t stack, uint64_t time, bool signalled) {
   uint64_t class_of_mutex = lock_class(mutex);
   condition_hazard_t *hazard =
       hazard_of(locks, hazard_key(held, (uint32_t)(class_of_mutex >> 32), stack));
@@ -49,6 +49,7 @@ static void note_hazard(locks_t *locks, uint32_t thread, const held_lock_t *held
     ++mutex->references;
   }
   hazard->last_ns = time;
+  hazard->signalled += signalled;
 }
 
 // Whoever signals may post it: nothing is kept from him.
@@ -57,12 +58,12 @@ static bool is_semaphore(const lock_t *lock) {
 }
 
 static void check_hazard(locks_t *locks, uint32_t thread, uint64_t condition, uint64_t mutex,
-                         uint32_t stack, uint64_t time) {
+                         uint32_t stack, uint64_t time, bool signalled) {
   const held_locks_t *held = lock_held_by(locks, thread);
   lock_t *lock = (lock_t *)locks_at(locks, mutex);
   for (uint32_t at = 0; lock && at < held->count; ++at)
     if (held->items[at].lock != lock && !is_semaphore(held->items[at].lock))
-      note_hazard(locks, thread, &held->items[at], lock, condition, stack, time);
+      note_hazard(locks, thread, &held->items[at], lock, condition, stack, time, signalled);
 }
 
 static void step_wait(locks_t *locks, const reader_event_t *event) {
@@ -74,7 +75,7 @@ static void step_wait(locks_t *locks, const reader_event_t *event) {
   histogram_add(&condition->wait_ns, wait);
   site_table_add(&condition->waiters, 0, event->stack, wait);
   check_hazard(locks, event->thread, event->words[0], event->words[1], event->stack,
-               wait < event->time ? event->time - wait : 0);
+               wait < event->time ? event->time - wait : 0, !event->arg);
 }
 
 void lock_condition_step(locks_t *locks, const reader_event_t *event) {
@@ -116,7 +117,8 @@ void lock_condition_pending(locks_t *locks, uint32_t thread, const thread_pendin
   ++condition->waits;
   histogram_add(&condition->wait_ns, wait);
   site_table_add(&condition->waiters, 0, pending->stack, wait);
-  check_hazard(locks, thread, pending->object, pending->second, pending->stack, pending->since_ns);
+  check_hazard(locks, thread, pending->object, pending->second, pending->stack, pending->since_ns,
+               false);
 }
 
 void lock_conditions_free(locks_t *locks) {

@@ -206,6 +206,7 @@ typedef struct {
   uint32_t stack;             // of the wait
   uint64_t condition;         // address
   uint64_t count, first_ns, last_ns;
+  uint64_t signalled;  // of these, ended: so often nobody who signals needed what was held
 } condition_hazard_t;
 uint32_t locks_hazard_count(const locks_t *locks);
 const condition_hazard_t *locks_hazard(const locks_t *locks, uint32_t index);

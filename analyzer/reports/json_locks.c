@@ -108,6 +108,7 @@ static json_t *deadlock_value(const analysis_t *analysis, const deadlock_t *dead
                       deadlock->condition ? json_text(names_address(analysis->names, "condition",
                                                                     deadlock->condition))
                                           : json_null());
+  json_object_set_new(value, "signalled", json_number(deadlock->signalled));
   json_object_set_new(value, "over_ns",
                       deadlock->over_ns ? json_number(deadlock->over_ns) : json_null());
   json_object_set_new(value, "ended_thread", json_thread(analysis, deadlock->ended_thread));

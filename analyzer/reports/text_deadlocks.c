@@ -268,6 +268,11 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
   bystanders_print(text, deadlock);
   fprintf(stream, "     why: %s\n", deadlock_reason_text(deadlock->reason));
   if (deadlock->reason == DEADLOCK_REASON_NOBODY_SIGNALS) signals_print(text, deadlock);
+  if (deadlock->signalled)
+    fprintf(stream, "     but: %s of %s such waits ended, for who signalled did not need %s then\n",
+            quantity_count(deadlock->signalled, QUANTITY),
+            quantity_count(deadlock->legs[0].count, QUANTITY),
+            names_lock_unique(text->analysis->names, deadlock->legs[0].holds));
   doubts_print(text, deadlock);
   if (deadlock->verdict != DEADLOCK_BENIGN) advice_print(text, deadlock);
   for (uint32_t i = 0; i < legs; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);
