@@ -140,6 +140,19 @@ static unsigned waiting_rank(const text_t *text, uint32_t index, const thread_pe
   return thread && thread->main ? 1 : 2;
 }
 
+// A process-shared lock says who has it; where that is no thread of this trace, the answer stands
+// in another one.
+static void foreign_owner_print(const text_t *text, const thread_pending_t *pending) {
+  uint32_t owner = (uint32_t)(pending->second >> TRACE_PENDING_OWNER_SHIFT);
+  if (pending->what != TRACE_PENDING_LOCK || !owner ||
+      !(pending->second & TRACE_LOCK_PROCESS_SHARED))
+    return;
+  for (uint32_t i = 1; i < reader_thread_count(text->analysis->reader); i++)
+    if (reader_thread(text->analysis->reader, i)->tid == owner) return;
+  fprintf(text->page->stream, "; thread %u of another process holds it: see --all-processes",
+          owner);
+}
+
 static void waiting_line(const text_t *text, const waiting_t *waiting) {
   FILE *stream = text->page->stream;
   const thread_account_t *thread =
@@ -151,6 +164,7 @@ static void waiting_line(const text_t *text, const waiting_t *waiting) {
           running ? "is" : "was", thread_state_text(thread->state),
           quantity_time(end > waiting->since_ns ? end - waiting->since_ns : 0, QUANTITY));
   if (*site) fprintf(stream, ", in %s", site);
+  foreign_owner_print(text, &thread->pending);
   fputc('\n', stream);
 }
 

@@ -67,6 +67,8 @@ def test_hang_across_two_processes(t):
     finally:
         end(t, process, child)
     check_abba(analysed(t, "--all-processes", path), "actual", [process.pid, child])
+    check(f"thread {child} of another process holds it: see --all-processes" in t.text(path),
+          "one trace alone says where to look")
     lines = t.run([t.analyzer, "--all-processes", path], recorded=False).stdout.splitlines()
     check("DEADLOCK: " in lines[2] and str(child) in lines[2], f"it comes first: {lines[:3]}")
 
