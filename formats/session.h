@@ -72,6 +72,9 @@ typedef struct {
   // Written by the owner, rarely: what was dropped, by kind, since its process took the
   // ring.
   _Alignas(64) _Atomic uint32_t lost[TRACE_KIND_LIMIT];
+  // Set by the owner: what it wrote names a place in memory (LOCK_SHARED_AT) that the writer has to
+  // look up while the process lives. Cleared by the writer before it drains the ring.
+  _Alignas(64) _Atomic uint32_t place_wanted;
 } trace_ring_t;
 _Static_assert(sizeof(trace_ring_t) <= TRACE_RING_HEADER, "a ring header is one page");
 

@@ -294,6 +294,8 @@ void lane_note_shared(lane_t *lane, uint64_t object) {
   lane_write(lane, TRACE_LOCK_SHARED_AT, 0, 0, true, clock_ticks(), 3, object, 0, 0);
   // The writer has to look into this stretch.
   atomic_store_explicit(&lane->ring->last_fact, lane->head, memory_order_relaxed);
+  atomic_store_explicit(&lane->ring->place_wanted, 1, memory_order_release);
+  recorder_ring_bell();
 }
 
 void lane_note_shared_anew(lane_t *lane, uint64_t object) {

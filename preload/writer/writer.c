@@ -200,7 +200,9 @@ static uint64_t process_drain(uint32_t slot, bool all) {
     if (atomic_load_explicit(&ring->process, memory_order_relaxed) != slot) continue;
     const uint64_t waiting = atomic_load_explicit(&ring->head, memory_order_relaxed) -
                              atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    if (!all && waiting < TRACE_RING_WORDS / 2) continue;
+    const bool place = atomic_load_explicit(&ring->place_wanted, memory_order_acquire);
+    if (!all && !place && waiting < TRACE_RING_WORDS / 2) continue;
+    if (place) atomic_store_explicit(&ring->place_wanted, 0, memory_order_relaxed);
     words += drain_ring(stream, ring, i + 1, &writer->rings[i], &writer->memory);
   }
   if (slot > 0 && words > 0) stream->cpu_ns += process_cpu_ns() - before;
