@@ -18,7 +18,8 @@ def proxied(report, port):
             find(report.tasks, what="client"))
 
 
-def check_counts(report, listener, connections, clients, rows):
+def check_counts(report, listener, connections, clients, rows, in_flight=0):
+    """`in_flight`: answers that wrk may have closed its connections on."""
     front, back = rows["front", "FRONTEND"], rows["back", "one"]
     check_equal(listener.accepts, int(front["conn_tot"]), "accepts against conn_tot")
     # one that only asked whether somebody listens is closed unread, and is no task
@@ -26,8 +27,9 @@ def check_counts(report, listener, connections, clients, rows):
     # one that changes threads leaves one epoll instance for another: two tasks of one address
     check_equal(len({task.address for task in clients}), int(back["connect"]),
                 "connections to the server behind")
-    check_equal(sum(task.response_ns.count for task in connections), int(front["hrsp_2xx"]),
-                "answers against hrsp_2xx")
+    answered = int(front["hrsp_2xx"])
+    check_between(sum(task.response_ns.count for task in connections), answered - in_flight,
+                  answered + in_flight, "answers against hrsp_2xx")
     check_equal(report.deadlocks, [], "deadlocks")
     check_equal(report.coverage.lost_by_kind, {}, "lost")
 
@@ -65,7 +67,7 @@ def test_against_wrk(t):
     report = t.report(t.trace())
     check_equal(load.errors, 0, "errors of wrk")
     listener, connections, clients = proxied(report, server.port)
-    check_counts(report, listener, connections, clients, rows)
+    check_counts(report, listener, connections, clients, rows, in_flight=8)
     times = [task.response_ns for task in connections]
     mean = sum(time.total for time in times) / sum(time.count for time in times)
     check_between(mean, DELAY * 1e9, load.mean * 1.02, "mean response time against wrk's, ns")
@@ -86,7 +88,7 @@ def test_under_load(t):
     report = t.report(t.trace())
     check_equal(load.errors, 0, "errors of wrk")
     listener, connections, clients = proxied(report, server.port)
-    check_counts(report, listener, connections, clients, rows)
+    check_counts(report, listener, connections, clients, rows, in_flight=50)
     check_equal(len([loop for loop in report.loops if loop.response_ns.count]), 2, "loops")
 
 
