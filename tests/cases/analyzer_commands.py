@@ -89,7 +89,7 @@ def test_slight_leak(t):
 
 def test_fail_on_actual(t):
     process = t.start("self_lock", env={"INSPECT_OUTPUT": "hang.zst"})
-    t.wait_for_line(process, "hanging")
+    t.wait_for_hang(process)
     t.analyze("--fail-on", "deadlock", t.trace("hang.zst"), status=1)
     t.kill(process)
     t.settle()
@@ -125,7 +125,7 @@ def test_info(t):
 def test_recover(t):
     """A crash's trace and its leftovers as one complete file, with the same content."""
     process = t.start("abba_hang", env={"INSPECT_OUTPUT": "hang.zst"})
-    t.wait_for_line(process, "hanging")
+    t.wait_for_hang(process)
     t.analyze("recover", t.trace("hang.zst"), "-o", "whole.zst")
     t.kill(process)
     t.zstd_accepts(f"{t.folder}/whole.zst")

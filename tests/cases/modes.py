@@ -32,7 +32,7 @@ def test_lock_order_at_any_sampling(t):
 def test_deadlock_in_production(t):
     """A real one, with who waits for what."""
     process = t.start("abba_hang", env={**PRODUCTION, "INSPECT_OUTPUT": "p.zst"})
-    t.wait_for_line(process, "hanging")
+    t.wait_for_hang(process)
     report = t.report(t.trace("p.zst"))
     t.kill(process)
     check_equal([finding.verdict for finding in report.deadlocks], ["actual"], "verdicts")

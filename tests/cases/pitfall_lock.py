@@ -147,7 +147,7 @@ def test_16_kinds_of_reader_locks(t):
 def test_17_once_is_a_lock(t):
     """Its runner holds it: a cycle with a mutex is found while it hangs."""
     process = t.start("lock_once_order", env={"INSPECT_OUTPUT": "once.zst"})
-    t.wait_for_line(process, "hanging")
+    t.wait_for_hang(process)
     t.wait_until(lambda: t.report(t.trace("once.zst")).deadlocks, "the deadlock to be found", limit=10)
     report = t.report(t.trace("once.zst"))
     t.kill(process)

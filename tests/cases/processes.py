@@ -22,7 +22,7 @@ def legs_of(deadlock):
 def hang(t, *command):
     """A program that hangs with its child: the process and the child's pid."""
     process = t.start(list(command), env={"INSPECT_OUTPUT": "x.zst"})
-    lines = t.wait_for_line(process, "hanging")
+    lines = t.wait_for_hang(process)
     time.sleep(0.3)  # the line comes before the call that hangs
     child = next(int(line.split()[1]) for line in lines if line.startswith("child "))
     return process, child

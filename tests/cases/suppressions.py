@@ -61,7 +61,7 @@ def test_bad_rules_are_refused(t):
 
 def test_an_actual_deadlock_is_never_suppressed(t):
     process = t.start(["lock_p15_self"])
-    t.wait_for_line(process, "hanging")
+    t.wait_for_hang(process)
     time.sleep(0.3)  # the marker comes before the call that hangs
     t.kill(process)
     rules = write_rules(t, "lock:a\n")

@@ -33,7 +33,7 @@ def test_program_does_not_notice(t):
 def test_short_program_is_in_the_rings(t):
     """All of it fits into the rings: nothing is lost, and `recover` makes a whole trace of it."""
     process = t.start("abba_hang", env={"INSPECT_OUTPUT": "h.zst"})
-    t.wait_for_line(process, "hanging")
+    t.wait_for_hang(process)
     for writer in writers_of(t):
         os.kill(writer, signal.SIGKILL)
     t.kill(process)

@@ -150,8 +150,11 @@ class DeclarativeCase:
 
     def run_until_marker(self, test, command):
         process = test.start(command, env=self.spec.get("environment"))
-        seen = test.wait_for_line(process, self.spec["after"])
-        time.sleep(0.2)  # the marker comes before the call that hangs
+        if self.spec["after"] == "hanging":
+            seen = test.wait_for_hang(process)
+        else:
+            seen = test.wait_for_line(process, self.spec["after"])
+            time.sleep(0.2)  # the marker comes before the call that waits
         if self.spec.get("then") == "read":
             report, text = self.reports(test)
             run = test.kill(process)

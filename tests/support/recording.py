@@ -39,6 +39,15 @@ class Run:
         raise Failure(f"no JSON on stdout: {shorten(self.stdout)}; stderr: {shorten(self.stderr)}")
 
 
+def times_of_threads(pid):
+    """How long each thread has run and waited for a processor, how often it was put on one."""
+    times = {}
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with open(path) as file:
+            times[path] = file.read()
+    return times
+
+
 class Test:
     """What a case is given: its folder, the build, and how to record and analyse in them."""
 
@@ -135,6 +144,19 @@ class Test:
             if line.startswith(marker):
                 return lines
         raise Failure(f"{marker!r} not on stdout; found {shorten(lines)}")
+
+    def wait_for_hang(self, process):
+        """Reads up to the line "hanging", then waits until no thread has run for a while."""
+        lines = self.wait_for_line(process, "hanging")
+        ran = [None]
+
+        def stands_still():
+            before, ran[0] = ran[0], times_of_threads(process.pid)
+            time.sleep(0.05)
+            return ran[0] == before
+
+        self.wait_until(stands_still, "the threads to stand still")
+        return lines
 
     def kill(self, process, number=signal.SIGKILL):
         """Ends a started process and takes its remaining output."""
