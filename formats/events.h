@@ -78,8 +78,10 @@ typedef enum {
         "a thread takes this lane; routine is 0 where its start was not seen")                     \
   EVENT(17, THREAD_CREATE, "thread-create", THREAD, STACK, ARG(RESULT, "result"),                  \
         WORDS(WORD(ADDRESS, "handle"), WORD(ADDRESS, "routine")), "pthread_create returned")       \
-  EVENT(18, THREAD_END, "thread-end", THREAD, BARE, ARG(NONE, ""), WORDS(WORD(ADDRESS, "handle")), \
-        "the thread runs its last destructors; the lane may go to another thread")                 \
+  EVENT(18, THREAD_END, "thread-end", THREAD, BARE, ARG(COUNT, "ran_ns"),                          \
+        WORDS(WORD(ADDRESS, "handle")),                                                            \
+        "the thread runs its last destructors; the lane may go to another thread; its time on a "  \
+        "processor, 0: not known")                                                                 \
   EVENT(19, THREAD_JOIN, "thread-join", THREAD, STACK, ARG(RESULT, "result"),                      \
         WORDS(WORD(ADDRESS, "handle"), WORD(TICKS, "wait")), "a join returned")                    \
   EVENT(20, THREAD_DETACH, "thread-detach", THREAD, STACK, ARG(RESULT, "result"),                  \
@@ -146,6 +148,9 @@ typedef enum {
   EVENT(70, REMAP, "remap", HEAP, STACK, ARG(SIZE, "size"),                                        \
         WORDS(WORD(ADDRESS, "old"), WORD(ADDRESS, "start"), WORD(SIZE, "old_size")),               \
         "mremap returned")                                                                         \
+  EVENT(79, EPOLL_HELD, "epoll-held", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),             \
+        WORDS(WORD(COUNT, "epoll"), WORD(TOKEN, "data"), WORD(COUNT, "events")),                   \
+        "found in an epoll set from before this process, or image, as it first waited there")      \
   EVENT(80, EPOLL_CREATE, "epoll-create", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "epoll"), NO_WORDS,   \
         "an epoll instance was made")                                                              \
   EVENT(81, EPOLL_CTL, "epoll-ctl", DESCRIPTOR, STACK, ARG(COUNT, "operation"),                    \

@@ -2,6 +2,7 @@
 // Claiming and releasing rings.
 #include "preload/lanes.h"
 
+#include "preload/hooks/description.h"
 #include "preload/hooks/hooks.h"
 #include "preload/lock_sample.h"
 #include "preload/system.h"
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <time.h>
 
 enum { LANES_PATIENCE = 256 };
 
@@ -150,13 +152,22 @@ lane_t *lanes_claim(uint64_t routine) {
   return lane;
 }
 
+// Of the calling thread: the writer looks at most once a second, and a thread may live for less.
+static uint64_t lane_ran_ns(void) {
+  struct timespec ran;
+  if (description_is_forbidden() ||
+      system_failed(system_call(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &ran)))
+    return 0;
+  return (uint64_t)ran.tv_sec * 1000000000 + (uint64_t)ran.tv_nsec;
+}
+
 void lane_release(void) {
   lane_t *lane = lane_current;
   if (!lane || !lane->ring) return;
   if (!lane->guard) {
     lane->guard = UINTPTR_MAX;
     lock_sample_flush(lane);
-    lane_record1(lane, TRACE_THREAD_END, 0, 0, lane->handle);
+    lane_record1(lane, TRACE_THREAD_END, 0, lane_ran_ns(), lane->handle);
     lane->guard = 0;
   }
   lane_current = NULL;

@@ -12,8 +12,8 @@ static void add(scheduling_t *sum, const models_t *models, uint32_t index) {
   if (!thread->seen) return;
   ++sum->threads;
   sum->busy += thread->time_ns[THREAD_STATE_RUNNING] * 2 >= life;
-  if (!thread->scheduled_ns) return;
-  ++sum->known;
+  sum->ran_known += thread->ran_known;
+  sum->runnable_known += thread->scheduled_ns > 0;
   sum->ran_ns += thread->ran_ns;
   sum->runnable_ns += thread->runnable_ns;
 }

@@ -8,9 +8,9 @@
 // Sums over threads. A thread is busy that does not wait for at least half of its life.
 typedef struct {
   uint32_t threads, busy;
-  uint32_t known;        // of them, the kernel's counters were recorded
-  uint64_t ran_ns;       // on a processor
-  uint64_t runnable_ns;  // runnable, but not running
+  uint32_t ran_known, runnable_known;  // of how many of them
+  uint64_t ran_ns;                     // on a processor
+  uint64_t runnable_ns;                // runnable, but not running
 } scheduling_t;
 
 scheduling_t scheduling_of_loop(const models_t *models, const loop_t *loop);

@@ -123,6 +123,7 @@ static const struct {
     {"-listener ", DESCRIPTOR_LISTENER}, {"eventfd", DESCRIPTOR_WAKE_UP},
     {"timerfd", DESCRIPTOR_TIMER},       {"signalfd", DESCRIPTOR_SIGNAL},
     {"inotify", DESCRIPTOR_WATCH},       {"pipe", DESCRIPTOR_PIPE},
+    {"file ", DESCRIPTOR_FILE},
 };
 
 static descriptor_kind_t kind_of_name(const char *name) {

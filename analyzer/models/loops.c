@@ -154,6 +154,16 @@ static void remove_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
   tasks_unregister(loops->tasks, task, false, event->time);
 }
 
+// In the set since before this process waited on it: a task from now on.
+static void step_held(loops_t *loops, const reader_event_t *event) {
+  int32_t descriptor = (int32_t)event->arg;
+  loop_t *loop = loop_of(loops, (int32_t)event->words[0], event);
+  if (tasks_live(loops->tasks, descriptor) && task_of_token(loops, loop->id, event->words[1]))
+    return;  // registered again meanwhile
+  add_descriptor(loops, loop, descriptor, event);
+  tasks_live(loops->tasks, descriptor)->held = true;
+}
+
 // The first call on a descriptor in a turn whose batch it is in begins its handling.
 static void note_handling(loops_t *loops, const reader_event_t *event, int32_t descriptor,
                           uint64_t from) {
@@ -573,6 +583,9 @@ void loops_step(loops_t *loops, const reader_event_t *event) {
   if (!begins_turn(event->kind)) from = loops_note_call(loops, event);
   tasks_describe(loops->tasks, event);
   switch (event->kind) {
+  case TRACE_EPOLL_HELD:
+    step_held(loops, event);
+    break;
   case TRACE_EPOLL_CREATE:
     step_create(loops, event);
     break;

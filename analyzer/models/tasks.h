@@ -61,6 +61,7 @@ typedef struct {
   uint32_t registrations;
   uint32_t file;                // of its descriptor, where that has copies (see descriptors.h)
   bool adopted;                 // the one registration is none: tasks_adopt
+  bool held;                    // registered before this process, or image, waited for it
   bool failed, asked;           // asked: bytes came, no answer yet
   bool nonblocking;             // a call on it would have blocked, and did not
   uint64_t asked_ns, woken_ns;  // since when; written to at the other end, not seen yet (0: none)

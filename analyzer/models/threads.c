@@ -137,10 +137,26 @@ static void account_wait(thread_account_t *account, thread_state_t state, uint64
   if (account->timeline) thread_timeline_wait(account->timeline, state, from, until);
 }
 
+// What the main thread had run before an exec, where that is known.
+static counters_t counted_before(const threads_t *threads, uint64_t tid) {
+  bool main = threads->reader && tid == reader_summary(threads->reader)->pid;
+  return main && threads->before_is_known ? threads->before : (counters_t){0};
+}
+
+static uint64_t tid_of(const threads_t *threads, uint32_t thread) {
+  if (!threads->reader || thread >= reader_thread_count(threads->reader)) return 0;
+  return reader_thread(threads->reader, thread)->tid;
+}
+
 static void end_life(threads_t *threads, const reader_event_t *event) {
   thread_account_t *account = &threads->accounts[event->thread];
   account->ended = true;
   account->ended_ns = event->time;
+  if (event->arg) {
+    uint64_t before = counted_before(threads, tid_of(threads, event->thread)).ran;
+    account->ran_ns = event->arg > before ? event->arg - before : 0;
+    account->ran_known = true;
+  }
   handle_t *handle = address_map_get(&threads->handles, account->handle);
   if (!handle || handle->current != event->thread) return;
   *handle = (handle_t){.ended = event->thread};
@@ -188,18 +204,20 @@ static void account_event(thread_account_t *account, const reader_event_t *event
 // The kernel's counters of a thread so far. An exec does not reset them: the first that are told
 // of the main thread were there when the image began.
 static void note_scheduled(threads_t *threads, const reader_event_t *event) {
-  counters_t now = {event->words[0], event->words[1]}, before = {0, 0};
-  if (threads->reader && event->arg == reader_summary(threads->reader)->pid) {
-    if (!threads->before_is_known) threads->before = now;
+  counters_t now = {event->words[0], event->words[1]};
+  if (threads->reader && event->arg == reader_summary(threads->reader)->pid &&
+      !threads->before_is_known) {
+    threads->before = now;
     threads->before_is_known = true;
-    before = threads->before;
   }
+  counters_t before = counted_before(threads, event->arg);
   const uint64_t *thread = event->arg ? address_map_get(&threads->tids, event->arg) : NULL;
   if (!thread || threads->accounts[*thread].ended) return;
   thread_account_t *account = &threads->accounts[*thread];
   account->ran_ns = now.ran > before.ran ? now.ran - before.ran : 0;
   account->runnable_ns = now.runnable > before.runnable ? now.runnable - before.runnable : 0;
   account->scheduled_ns = event->time;
+  account->ran_known = true;
 }
 
 void threads_step(threads_t *threads, const reader_event_t *event) {

@@ -65,9 +65,11 @@ typedef struct {
   uint64_t events;
   uint64_t lost;  // events missing from its lane during its life
   uint64_t last_event_ns;
-  // Of the time until `scheduled_ns` (0: not known), as the kernel counted it: on a processor, and
-  // runnable but on none. The recorder asks once a second, so the end of a life is missing.
+  // As the kernel counted it until `scheduled_ns` (0: not known): on a processor, and runnable but
+  // on none. The recorder asks once a second, so the end of a life is missing; but a thread that
+  // ends says itself how long it ran in all.
   uint64_t ran_ns, runnable_ns, scheduled_ns;
+  bool ran_known;
   thread_pending_t pending;
   thread_timeline_t *timeline;  // NULL: there are too many threads
   uint64_t accounted_ns;        // private: waits are accounted up to here

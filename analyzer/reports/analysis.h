@@ -60,6 +60,7 @@ typedef struct {
   size_t id;  // 1, 2, ...
   warning_severity_t severity;
   const char *text, *where;
+  const char *confidence;  // of a lint, else NULL
 } analysis_warning_t;
 bool analysis_warning(const analysis_t *analysis, size_t index, analysis_warning_t *warning);
 size_t analysis_warning_count(const analysis_t *analysis);

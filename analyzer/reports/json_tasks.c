@@ -47,7 +47,8 @@ static void thread_add(const analysis_t *analysis, const taskview_t *view, json_
   json_object_set_new(value, "tid", thread ? json_number(thread->tid) : json_null());
   json_object_set_new(value, "time_ns", times_value(analysis, view->id));
   bool scheduled = account->scheduled_ns > 0;
-  json_object_set_new(value, "ran_ns", scheduled ? json_number(account->ran_ns) : json_null());
+  json_object_set_new(value, "ran_ns",
+                      account->ran_known ? json_number(account->ran_ns) : json_null());
   json_object_set_new(value, "runnable_ns",
                       scheduled ? json_number(account->runnable_ns) : json_null());
   json_object_set_new(value, "doing",
@@ -162,9 +163,10 @@ static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
   json_object_set_new(value, "max_registered", json_number(loop->max_registered));
   scheduling_t scheduling = scheduling_of_loop(analysis->models, loop);
   json_object_set_new(value, "ran_ns",
-                      scheduling.known ? json_number(scheduling.ran_ns) : json_null());
+                      scheduling.ran_known ? json_number(scheduling.ran_ns) : json_null());
   json_object_set_new(value, "runnable_ns",
-                      scheduling.known ? json_number(scheduling.runnable_ns) : json_null());
+                      scheduling.runnable_known ? json_number(scheduling.runnable_ns)
+                                                : json_null());
   return value;
 }
 

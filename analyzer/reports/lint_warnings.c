@@ -57,6 +57,10 @@ static void oversubscribed_print(FILE *stream, const lint_t *lint) {
             quantity_time(lint->duration_ns, QUANTITY));
 }
 
+static const char *confidence_of(const lint_t *lint) {
+  return lint->starved ? "medium" : lint_confidence_name(lint->kind);
+}
+
 static char *sentence_of(const analysis_t *analysis, const lint_t *lint) {
   char *text = NULL;
   size_t length;
@@ -72,9 +76,7 @@ static char *sentence_of(const analysis_t *analysis, const lint_t *lint) {
   if (lint->call) fprintf(stream, ", in %s", trace_event_kinds[lint->call].name);
   if (lint->stack) fprintf(stream, " at %s", names_site(analysis->names, lint->stack));
   if (lint->starved) fputs(", but its thread often waited for a processor", stream);
-  if (!lint_is_warning(lint->kind) || lint->starved)
-    fprintf(stream, "; confidence: %s",
-            lint->starved ? "medium" : lint_confidence_name(lint->kind));
+  fprintf(stream, "; confidence: %s", confidence_of(lint));
   fclose(stream);
   return text;
 }
@@ -88,7 +90,7 @@ void lint_warnings_add(const analysis_t *analysis, const analysis_settings_t *se
     char *text = sentence_of(analysis, lint);
     if (text)
       warnings_add(analysis->warnings, warns ? WARNING_SEVERITY_WARNING : WARNING_SEVERITY_INFO,
-                   lint_name(lint->kind), "%s", text);
+                   lint_name(lint->kind), confidence_of(lint), "%s", text);
     free(text);
   }
   lints_free(&lints);

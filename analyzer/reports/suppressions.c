@@ -171,7 +171,7 @@ void suppressions_warn(const suppressions_t *suppressions, analysis_t *analysis)
   for (uint32_t at = 0; at < suppressions->count; at++) {
     const rule_t *rule = &suppressions->rules[at];
     if (!rule->used)
-      warnings_add(analysis->warnings, WARNING_SEVERITY_WARNING, "suppressions",
+      warnings_add(analysis->warnings, WARNING_SEVERITY_WARNING, "suppressions", NULL,
                    "%s: line %u: %s:%s suppressed nothing", suppressions->path, rule->line,
                    kind_names[rule->kind], rule->pattern);
   }

@@ -318,6 +318,7 @@ static void warnings_rows(const analysis_t *analysis, csv_t *csv) {
     csv_text(csv, warning_severity_name(warning.severity));
     csv_text(csv, warning.text);
     csv_text(csv, warning.where);
+    csv_text(csv, warning.confidence);
     csv_row_end(csv);
   }
 }
@@ -364,7 +365,7 @@ static const struct {
      allocations_rows, allocations_rows},
     {"histograms.csv", "metric,object_id,object,low_ns,high_ns,count", histograms_rows,
      histograms_rows},
-    {"warnings.csv", "id,severity,text,where", warnings_rows, warnings_rows},
+    {"warnings.csv", "id,severity,text,where,confidence", warnings_rows, warnings_rows},
 };
 _Static_assert(THREAD_STATE_COUNT == 15, "threads.csv has a column for each state");
 

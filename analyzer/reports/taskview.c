@@ -59,7 +59,7 @@ static void descriptor_view(const analysis_t *analysis, const task_t *task, task
                    .kind = "descriptor",
                    .name = names_descriptor(names, task),
                    .state = task_state_name(task->state),
-                   .site = names_site(names, task->site),
+                   .site = task->held ? TASKVIEW_HELD : names_site(names, task->site),
                    .stack = task->site,
                    .created_ns = task->created_ns,
                    .ended_ns = task->ended_ns,

@@ -6,6 +6,9 @@
 
 #include "analyzer/reports/analysis.h"
 
+// Where a descriptor was registered that was in its epoll set before the record began.
+#define TASKVIEW_HELD "(inherited)"
+
 typedef struct {
   uint64_t id, parent;       // parent 0: none known
   const char *kind;          // "thread", "descriptor"

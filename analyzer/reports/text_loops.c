@@ -5,6 +5,7 @@
 #include "analyzer/reports/quantity.h"
 #include "analyzer/reports/ranking.h"
 #include "analyzer/reports/table.h"
+#include "analyzer/reports/taskview.h"
 #include "analyzer/reports/text.h"
 
 #include <stdlib.h>
@@ -245,7 +246,7 @@ static void task_put(const text_t *text, table_t *table, const task_t *task) {
   table_put(table, quantity_bytes(task->bytes_in, QUANTITY));
   table_put(table, quantity_bytes(task->bytes_out, QUANTITY));
   table_put(table, task->responses ? quantity_time(task->response_max_ns, QUANTITY) : "-");
-  table_put(table, names_site(text->analysis->names, task->site));
+  table_put(table, task->held ? TASKVIEW_HELD : names_site(text->analysis->names, task->site));
 }
 
 void text_tasks(const text_t *text) {

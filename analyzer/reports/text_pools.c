@@ -17,9 +17,10 @@ static void times_put(table_t *table, const histogram_t *histogram) {
 }
 
 static void pool_put(const text_t *text, table_t *table, const pool_t *pool) {
-  char share[16], backlog[40];
+  char share[16], backlog[40], waiting[40];
   snprintf(share, sizeof share, "%.0f %%", pool->utilization * 100);
   snprintf(backlog, sizeof backlog, "%.1f", pool->backlog);
+  snprintf(waiting, sizeof waiting, "%.1f", pool->waiting);
   table_put(table, names_thread(text->analysis->names, pool->threads[0]));
   table_put(table, quantity_count(pool->thread_count, QUANTITY));
   table_put(table, quantity_count(pool->jobs, QUANTITY));
@@ -27,6 +28,7 @@ static void pool_put(const text_t *text, table_t *table, const pool_t *pool) {
   times_put(table, &pool->job_ns);
   table_put(table, share);
   table_put(table, quantity_count(pool->max_busy, QUANTITY));
+  table_put(table, waiting);
   table_put(table, backlog);
   table_put(table, names_pool_object(text->analysis->names, pool));
 }
@@ -85,12 +87,14 @@ void text_pools(const text_t *text) {
       {"pool", true, true},         {"threads", false, false},      {"jobs", false, false},
       {"queued p50", false, false}, {"p95", false, false},          {"max", false, false},
       {"job p50", false, false},    {"p95", false, false},          {"max", false, false},
-      {"worked", false, false},     {"most at once", false, false}, {"backlog", false, false},
-      {"waits on", true, true}};
+      {"worked", false, false},     {"most at once", false, false}, {"waiting", false, false},
+      {"backlog", false, false},    {"waits on", true, true}};
   size_t count = pools_count(loops_pools(models_loops(text->analysis->models)));
   size_t rows = text_rows(text, count);
   if (!count) return;
-  page_heading(text->page, "POOLS", "queued is from the signal to the start of the job");
+  page_heading(text->page, "POOLS",
+               "queued is from the signal to the start of the job; waiting workers and "
+               "backlog are means");
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);
   for (size_t i = 0; i < rows; i++) pool_put(text, &table, pool_at(text, i));

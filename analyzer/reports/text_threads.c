@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // THREADS: what each did with its time, and what it is doing now.
+#include "analyzer/findings/scheduling.h"
 #include "analyzer/models/thread_timeline.h"
 #include "analyzer/reports/chart.h"
 #include "analyzer/reports/names.h"
@@ -59,6 +60,13 @@ static const char *state_object(const text_t *text, const thread_account_t *thre
   }
 }
 
+// A dash where it is known of no thread: the column is left out then.
+static void processor_put(const text_t *text, table_t *table, const thread_account_t *thread,
+                          bool known, uint64_t time) {
+  bool any = scheduling_of_run(text->analysis->models).ran_known;
+  table_put(table, known ? quantity_share(time, life_ns(thread), QUANTITY) : any ? "unknown" : "-");
+}
+
 static void thread_put(const text_t *text, table_t *table, uint32_t index) {
   const thread_account_t *thread = threads_get(models_threads(text->analysis->models), index);
   chart_part_t parts[THREAD_PART_COUNT];
@@ -68,9 +76,8 @@ static void thread_put(const text_t *text, table_t *table, uint32_t index) {
   table_put(table, quantity_time(life_ns(thread), QUANTITY));
   for (int part = 0; part < THREAD_PART_COUNT; part++)
     table_put(table, quantity_share(parts[part].amount, life_ns(thread), QUANTITY));
-  table_put(table, thread->scheduled_ns
-                       ? quantity_share(thread->runnable_ns, life_ns(thread), QUANTITY)
-                       : "-");
+  processor_put(text, table, thread, thread->ran_known, thread->ran_ns);
+  processor_put(text, table, thread, thread->scheduled_ns, thread->runnable_ns);
   table_put(table, chart_bar(bar, BAR_COLUMNS, parts, THREAD_PART_COUNT));
   table_put(table, state_now(text, thread));
   table_put(table, state_since(text, thread, QUANTITY));
@@ -164,19 +171,25 @@ static void wakers_print(const text_t *text) {
 }
 
 void text_threads(const text_t *text) {
-  static const table_column_t columns[] = {
-      {"thread", true, true},         {"lived", false, false},
-      {"running", false, false},      {"lock", false, false, true},
-      {"cond", false, false, true},   {"loop", false, false, true},
-      {"join", false, false, true},   {"other", false, false, true},
-      {"no cpu", false, false, true}, {"", true, false},
-      {"at the end", true, false},    {"for", false, false, true},
-      {"what", true, true, true}};
+  static const table_column_t columns[] = {{"thread", true, true},
+                                           {"lived", false, false},
+                                           {"running", false, false},
+                                           {"lock", false, false, true},
+                                           {"cond", false, false, true},
+                                           {"loop", false, false, true},
+                                           {"join", false, false, true},
+                                           {"other", false, false, true},
+                                           {"on cpu", false, false, true},
+                                           {"no cpu", false, false, true},
+                                           {"", true, false},
+                                           {"at the end", true, false},
+                                           {"for", false, false, true},
+                                           {"what", true, true, true}};
   ranking_t ranking = ranking_threads(text->analysis, text->options->sort);
-  char note[160];
+  char note[240];
   snprintf(note, sizeof note,
            "%s thread%s; running includes waiting for a processor (how much of it: no cpu), and in "
-           "calls that are not recorded",
+           "calls that are not recorded; on cpu is what the kernel counted",
            quantity_count(ranking.count, QUANTITY), quantity_plural(ranking.count));
   page_heading(text->page, "THREADS", note);
   table_t table;

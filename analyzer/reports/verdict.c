@@ -332,6 +332,45 @@ static void leak_write(FILE *stream, const analysis_t *analysis) {
   left_write(stream, analysis);
 }
 
+// Whether an earlier warning is of the same lint.
+static bool lint_is_told(const warnings_t *warnings, size_t index) {
+  for (size_t i = 0; i < index; i++)
+    if (warnings->items[i].confidence && warnings->items[i].where == warnings->items[index].where)
+      return true;
+  return false;
+}
+
+// Lints are no verdict, but whoever reads no further should know of them. Not those that are sure
+// of little.
+static void lints_write(FILE *stream, const analysis_t *analysis) {
+  const warnings_t *warnings = analysis->warnings;
+  const char *gap = "; but see WARNINGS: ";
+  for (size_t i = 0; warnings && i < warnings->count; i++) {
+    const char *confidence = warnings->items[i].confidence;
+    if (!confidence || !strcmp(confidence, "low") || lint_is_told(warnings, i)) continue;
+    fprintf(stream, "%s%s", gap, warnings->items[i].where);
+    gap = ", ";
+  }
+}
+
+// Workers of pools that do not come back.
+static void stuck_write(FILE *stream, const analysis_t *analysis) {
+  const pools_t *pools = loops_pools(models_loops(analysis->models));
+  uint64_t end = models_end_ns(analysis->models);
+  for (uint32_t i = 0; i < pools_count(pools); i++) {
+    const pool_t *pool = pools_get(pools, i);
+    if (!pool->stuck_count) continue;
+    const pool_stuck_t *stuck = &pool->stuck[0];
+    const thread_account_t *thread = threads_get(models_threads(analysis->models), stuck->thread);
+    fprintf(stream, "; worker %s has been in one job for %s, %s",
+            names_thread_label(analysis->names, stuck->thread),
+            quantity_time(end - stuck->since_ns, QUANTITY), thread_state_text(thread->state));
+    const char *site = names_site(analysis->names, thread->pending.stack);
+    if (*site) fprintf(stream, " in %s", site);
+    return;
+  }
+}
+
 // Nothing is claimed of what was not recorded.
 static void nothing_write(FILE *stream, const analysis_t *analysis) {
   const models_t *models = analysis->models;
@@ -437,9 +476,12 @@ void verdict_write(FILE *stream, const analysis_t *analysis) {
     if (analysis->grave >> gravest[i] & 1) {
       kind_write(stream, analysis, gravest[i]);
       also_write(stream, analysis, gravest[i]);
+      stuck_write(stream, analysis);
       return;
     }
   nothing_write(stream, analysis);
+  stuck_write(stream, analysis);
+  lints_write(stream, analysis);
 }
 
 void verdict_write_joined(FILE *stream, const analysis_t *analysis) {

@@ -17,5 +17,6 @@ void description_record(lane_t *lane, int descriptor, const struct sockaddr *pee
 
 // The program is about to filter its own system calls, and might be ended for ours.
 void description_forbid(void);
+bool description_is_forbidden(void);
 
 #endif

@@ -38,12 +38,13 @@ void descriptor_task_end(int descriptor) {
   descriptor_remove(&descriptor_tasks, descriptor);
   atomic_fetch_sub(&tasks_live, 1);
 }
-// In pages of its own.
-__attribute__((aligned(4096))) descriptor_set_t descriptor_named;
+// In pages of their own.
+__attribute__((aligned(4096))) descriptor_set_t descriptor_named, descriptor_listed;
 _Static_assert(sizeof descriptor_named % 4096 == 0, "nothing else is wiped with it");
 
 void descriptor_start(void) {
   system_call(SYS_madvise, &descriptor_named, sizeof descriptor_named, MADV_WIPEONFORK);
+  system_call(SYS_madvise, &descriptor_listed, sizeof descriptor_listed, MADV_WIPEONFORK);
 }
 
 // ---- beginnings ----------------------------------------------------------------------------
@@ -117,6 +118,7 @@ static void closed(const stacks_origin_t *origin, int descriptor) {
   descriptor_task_end(descriptor);
   descriptor_remove(&descriptor_known, descriptor);
   descriptor_remove(&descriptor_named, descriptor);
+  descriptor_remove(&descriptor_listed, descriptor);
   if (!lane) return;
   lane_record0(lane, TRACE_CLOSE, 0, (unsigned)descriptor);
   lane_leave(lane);

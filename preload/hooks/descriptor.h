@@ -4,6 +4,7 @@
 //            pair or eventfd: what is read and written there is recorded
 //   known    its beginning was recorded: so is its end
 //   named    its name was recorded
+//   listed   an epoll instance of which it was recorded what is in it
 //   tasks    is registered with an epoll instance, where INSPECT_MAX_TASKS limits how many are kept
 #ifndef PRELOAD_HOOKS_DESCRIPTOR_H
 #define PRELOAD_HOOKS_DESCRIPTOR_H
@@ -14,7 +15,8 @@ enum { DESCRIPTORS = 1 << 20 };  // numbers beyond are always watched
 typedef struct {
   _Atomic uint64_t words[DESCRIPTORS / 64];
 } descriptor_set_t;
-extern descriptor_set_t descriptor_watched, descriptor_known, descriptor_named, descriptor_tasks;
+extern descriptor_set_t descriptor_watched, descriptor_known, descriptor_named, descriptor_listed;
+extern descriptor_set_t descriptor_tasks;
 
 static inline uint64_t descriptor_bit(int descriptor) { return UINT64_C(1) << (descriptor % 64); }
 
@@ -50,8 +52,9 @@ static inline void descriptor_unwatch(int descriptor) {
   descriptor_remove(&descriptor_watched, descriptor);
 }
 
-// A forked child begins with no name recorded. Called once, before anything is recorded; without it
-// (before Linux 4.14) what a child has inherited has no name in its trace.
+// A forked child begins with no name recorded, and no epoll instance listed. Called once, before
+// anything is recorded; without it (before Linux 4.14) what a child has inherited has no name in
+// its trace, and is no task of it.
 void descriptor_start(void);
 
 // A descriptor is about to be registered with an epoll instance. False where as many are kept as

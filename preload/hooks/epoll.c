@@ -2,6 +2,7 @@
 // Event loops: the sets, what is in them, and each wait with what it returned.
 #include "preload/hooks/description.h"
 #include "preload/hooks/descriptor.h"
+#include "preload/hooks/epoll_held.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +15,10 @@
     const int epoll = real_##name arguments;                                                       \
     lane_t *lane = epoll >= 0 ? lane_enter(&origin, TRACE_EPOLL_CREATE) : NULL;                    \
     if (!lane) return epoll;                                                                       \
-    if (process_is_recorded()) descriptor_add(&descriptor_known, epoll);                           \
+    if (process_is_recorded()) {                                                                   \
+      descriptor_add(&descriptor_known, epoll);                                                    \
+      descriptor_add(&descriptor_listed, epoll);                                                   \
+    }                                                                                              \
     lane_record0(lane, TRACE_EPOLL_CREATE, lane_stack_take(lane, &origin), (unsigned)epoll);       \
     lane_leave(lane);                                                                              \
     return epoll;                                                                                  \
@@ -89,6 +93,7 @@ static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     lane_t *lane = lane_enter(&origin, TRACE_EPOLL_WAIT);                                          \
     if (!lane) return real_##name arguments;                                                       \
+    if (!descriptor_in(&descriptor_listed, epoll)) epoll_held_record(lane, epoll);                 \
     hook_wait_t wait;                                                                              \
     hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_EPOLL, (unsigned)epoll, 0);                \
     const int result = real_##name arguments;                                                      \

@@ -26,10 +26,13 @@ def test_nothing_wrong(t):
                  if warning.severity == "warning"], [], "warnings")
 
 
-def check_habit(t, habit, lint, *words):
+def check_habit(t, habit, lint, *words, env=None):
     """The habit is found, by its name; the same work done well is not."""
-    _, report = t.recorded(["loop_habits", habit])
+    _, report = t.recorded(["loop_habits", habit], env=env)
     found = one(report.warnings, where=lint)
+    check(found.confidence in ("low", "medium", "high"), f"confidence {found.confidence!r}")
+    check(found.text.endswith(f"; confidence: {found.confidence}"), f"{found.text!r}")
+    check(lint in t.text(t.trace()), f"{lint} not in the text")
     for word in words:
         check(word in found.text, f"{word!r} not in {found.text!r}")
     allowed = t.report(t.trace(), arguments=["--allow", lint])
@@ -37,7 +40,7 @@ def check_habit(t, habit, lint, *words):
     warned = t.report(t.trace(), arguments=["--warn", lint])
     check_equal(one(warned.warnings, where=lint).severity, "warning", f"--warn {lint}")
     t.remove(t.trace())
-    _, report = t.recorded(["loop_habits", habit, "well"])
+    _, report = t.recorded(["loop_habits", habit, "well"], env=env)
     check_equal(find(report.warnings, where=lint), [], f"{habit}, done well")
 
 
@@ -63,6 +66,50 @@ def test_saturated_loop(t):
 
 def test_thread_leak(t):
     check_habit(t, "threads", "thread-leak", "(4 threads)")
+
+
+def test_hog(t):
+    """Far from the threshold on both sides: a handler may lose the processor for some time."""
+    check_habit(t, "hog", "loop-hog", "pipe", "in one turn", env={"INSPECT_STALL_MS": "100"})
+
+
+def test_lock(t):
+    check_habit(t, "lock", "lock-in-loop", "handle_with_lock (", "(10 such waits)")
+
+
+PATIENT = ("descriptor-leak", "never-polled", "lost-wakeup", "stuck-task")
+
+
+def patience(t, *arguments):
+    """Its warnings, and the verdict, after 31 s."""
+    process = t.start(["patience", *arguments])
+    t.wait_for_line(process, "ready")
+    try:
+        report, text = t.report(t.trace()), t.text(t.trace())
+    finally:
+        t.kill(process)
+    t.settle()
+    t.remove(t.trace())
+    return report.warnings, text
+
+
+def test_those_that_wait(t):
+    """What takes its grace time: found after it, and not where the same is done well."""
+    warnings, text = patience(t)
+    for lint, word in zip(PATIENT, ("patience-", "pipe", "wait_for_signal (", "wait_for_lock (")):
+        found = one(warnings, where=lint)
+        check(word in found.text, f"{word!r} not in {found.text!r}")
+    warnings, text = patience(t, "well")
+    check_equal([warning.where for warning in warnings if warning.where in PATIENT], [], "done well")
+
+
+test_those_that_wait.long = True
+
+
+def test_verdict_names_lints(t):
+    """Where nothing else is wrong, the first lines send the reader to them."""
+    t.run(["loop_habits", "busy"])
+    check("but see WARNINGS: busy-poll" in t.text(t.trace()).splitlines()[2], "verdict")
 
 
 def test_reset_connection_has_failed(t):

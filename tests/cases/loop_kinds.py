@@ -54,7 +54,7 @@ def test_copy_of_what_is_in_the_set(t):
 
 
 def test_set_from_before_a_fork(t):
-    """The child's record begins after the set was made."""
+    """The child's record begins after the set was made: the kernel says what is in it."""
     run = t.run(["loop_kinds", "inherited"])
     t.settle()
     traces = t.traces()
@@ -64,5 +64,9 @@ def test_set_from_before_a_fork(t):
     loop = one(child.loops)
     check_events(child, [loop], run.truth)
     check_equal(loop.descriptor, run.truth.outer, "descriptor")
+    task = one(child.tasks, kind="descriptor")
+    check_equal([task.what, task.descriptor, task.site], ["pipe", run.truth.queue, "(inherited)"],
+                "the task")
+    check_equal([task.polls, task.reads], [run.truth.events] * 2, "polls and reads")
     parent = one([report for report in reports if report.trace.pid == run.pid])
     check_equal(one(parent.loops).events, 0, "events in the parent")

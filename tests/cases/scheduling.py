@@ -35,6 +35,21 @@ def test_one_loop_is_not_oversubscribed(t):
         check_equal(find(report.warnings, where="oversubscribed"), [], "lint")
 
 
+def test_threads_that_lived_for_less_than_a_look(t):
+    """Each says itself, as it ends, how long it was on a processor; for how long it had none nobody
+    knows, and the report says so."""
+    run, report = t.recorded(["short_threads"])
+    threads = [task for task in report.tasks if task.name == "short_main"]
+    check_equal(len(threads), len(run.truth.ran_ns), "threads")
+    for thread, ran in zip(threads, run.truth.ran_ns):
+        check(near(thread.ran_ns, ran, 2), f"on a processor {thread.ran_ns} ns, it counted {ran}")
+    unknown = [thread for thread in threads if thread.runnable_ns is None]
+    lines = [line for line in t.text(t.trace()).splitlines()
+             if "short_main (" in line and " unknown " in line]
+    check(unknown, "all were looked at within 30 ms")
+    check_equal(len(lines), len(unknown), "threads whose waits for a processor are unknown")
+
+
 def test_facts_on_request(t):
     """dump shows what the kernel counted, and all other facts, only with --facts."""
     t.recorded(["slow_handler"])

@@ -7,6 +7,8 @@
 //   starved    the first of a batch of two runs for 150 ms (well: 1 ms)
 //   saturated  asks for two events where there are four, 200 times (well: for eight)
 //   threads    four threads end, and nobody joins them for 1.1 s (well: joined at once)
+//   hog        a handler computes 150 ms (well: 1 ms)
+//   lock       a handler waits 5 ms for a lock, ten times (well: for one that is free)
 //   reset      the peer resets its connection (well: closes it)
 #include "program.h"
 
@@ -97,6 +99,47 @@ static void starved(void) {
   turn(8, 0, true);
 }
 
+static void hog(void) {
+  for (int i = 0; i < 4; i++) {
+    give(ends[0][1]);
+    turn(8, -1, true);
+    compute(well ? 1 : 150);
+  }
+}
+
+static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int asked, held;
+
+static void *holder_main(void *unused) {
+  for (int i = 1; i <= 10; i++) {
+    await_step(&asked, i);
+    pthread_mutex_lock(&table);
+    atomic_store(&held, i);
+    sleep_ms(5);
+    pthread_mutex_unlock(&table);
+  }
+  return unused;
+}
+
+static NOINLINE void handle_with_lock(int round) {
+  if (!well) atomic_store(&asked, round);
+  while (!well && atomic_load(&held) < round) {
+  }
+  pthread_mutex_lock(&table);
+  pthread_mutex_unlock(&table);
+}
+
+static void lock(void) {
+  pthread_t holder;
+  if (!well) REQUIRE_0(pthread_create(&holder, NULL, holder_main, NULL));
+  for (int i = 1; i <= 10; i++) {
+    give(ends[0][1]);
+    turn(8, -1, true);
+    handle_with_lock(i);
+  }
+  if (!well) REQUIRE_0(pthread_join(holder, NULL));
+}
+
 static void saturated(void) {
   for (int i = 0; i < 200; i++) {
     for (int at = 0; at < PIPES && i % 2 == 0; at++) give(ends[at][1]);
@@ -139,7 +182,7 @@ int main(int argc, char **argv) {
     void (*run)(void);
   } habits[] = {{"blocking", blocking}, {"busy", busy},           {"self", self},
                 {"starved", starved},   {"saturated", saturated}, {"threads", threads},
-                {"reset", reset}};
+                {"hog", hog},           {"lock", lock},           {"reset", reset}};
   well = argc > 2;
   epoll = epoll_create1(0);
   bell = eventfd(0, 0);
