@@ -6,6 +6,9 @@
 #include "analyzer/models/array.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
+
+enum { SITE_FRAMES = 2 };  // innermost frames that make stacks one call site
 
 static const char *const verdict_names[] = {
 #define VERDICT(name, key, text) key,
@@ -91,46 +94,25 @@ static void add_standoffs(deadlock_search_t *search) {
   }
 }
 
-// A standstill on the condition is what the hazard has led to: it says what stays held.
-static bool has_come_true(const deadlock_search_t *search, const condition_hazard_t *hazard) {
-  for (size_t at = 0; at < search->result->count; ++at) {
-    const deadlock_t *found = &search->result->items[at];
-    for (uint32_t leg = 0; found->arrived && leg < found->leg_count; ++leg) {
-      if (found->condition != hazard->condition || found->legs[leg].thread != hazard->thread)
-        continue;
-      found->legs[leg].holds = hazard->held;
-      found->legs[leg].holds_stack = hazard->held_stack;
-      return true;
-    }
-  }
-  return false;
+uint64_t deadlock_site(const deadlock_search_t *search, uint32_t stack) {
+  const reader_t *reader = models_reader(search->models);
+  if (!reader || !stack) return stack;
+  const reader_stack_t *frames = reader_stack(reader, stack);
+  uint32_t count = frames->count < SITE_FRAMES ? frames->count : SITE_FRAMES;
+  return XXH3_64bits(frames->frames, count * sizeof *frames->frames);
 }
 
-static void add_hazards(deadlock_search_t *search) {
-  const locks_t *locks = models_locks(search->models);
-  for (uint32_t at = 0; at < locks_hazard_count(locks); ++at) {
-    const condition_hazard_t *hazard = locks_hazard(locks, at);
-    if (has_come_true(search, hazard)) continue;
-    deadlock_t *found = deadlock_add(search, DEADLOCK_HAZARD, DEADLOCK_KIND_CONDITION,
-                                     DEADLOCK_REASON_WAITS_HOLDING, 1);
-    found->condition = hazard->condition;
-    found->signalled = hazard->signalled;
-    found->legs[0] = (deadlock_leg_t){.thread = hazard->thread,
-                                      .thread_count = 1,
-                                      .holds = hazard->held,
-                                      .holds_stack = hazard->held_stack,
-                                      .wants = hazard->mutex,
-                                      .wants_stack = hazard->stack,
-                                      .count = hazard->count,
-                                      .first_ns = hazard->first_ns,
-                                      .last_ns = hazard->last_ns};
-  }
+// How a hazard stands: 0: somebody is stuck behind it, 1: not all of its waits ended, 2: all did.
+static int hazard_rank(const deadlock_t *found) {
+  if (found->verdict != DEADLOCK_HAZARD) return 0;
+  return found->bystander_count ? 0 : found->signalled < found->legs[0].count ? 1 : 2;
 }
 
 // Gravest first; otherwise in the order they were found, which their ids still say.
 static int compare_gravity(const void *left, const void *right) {
   const deadlock_t *a = left, *b = right;
   if (a->verdict != b->verdict) return a->verdict < b->verdict ? -1 : 1;
+  if (hazard_rank(a) != hazard_rank(b)) return hazard_rank(a) - hazard_rank(b);
   if (a->legs[0].first_ns != b->legs[0].first_ns)
     return a->legs[0].first_ns < b->legs[0].first_ns ? -1 : 1;
   return a->id < b->id ? -1 : a->id > b->id;
@@ -145,7 +127,7 @@ deadlocks_t *deadlocks_find(const models_t *models, bool strict_order) {
   standstill_search(&search);
   add_standoffs(&search);
   lock_order_search(&search);
-  add_hazards(&search);
+  hazards_search(&search);
   if (result->count) qsort(result->items, result->count, sizeof *result->items, compare_gravity);
   for (size_t at = 0; at < result->count; ++at) result->items[at].id = (uint32_t)at + 1;
   return result;

@@ -23,6 +23,10 @@ void wait_for_search(deadlock_search_t *search);
 // ACTUAL ones without a cycle, and barriers for which too few are left (standstill.c). After the
 // search above.
 void standstill_search(deadlock_search_t *search);
+// Equal for stacks that are one call site when findings are merged.
+uint64_t deadlock_site(const deadlock_search_t *search, uint32_t stack);
+// HAZARDs: waits on conditions while another lock is held (hazards.c). Last.
+void hazards_search(deadlock_search_t *search);
 // POTENTIAL and BENIGN ones: from cycles of dependencies (lock_order.c).
 void lock_order_search(deadlock_search_t *search);
 

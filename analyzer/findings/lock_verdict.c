@@ -16,7 +16,6 @@
 enum {
   FINDINGS_MAX = 1000,
   REORDERINGS_MAX = 64,  // choices of occurrences that are tried
-  SITE_FRAMES = 2,       // innermost frames that make stacks one call site
 };
 
 // ---- what rules a cycle out --------------------------------------------------------------------
@@ -202,14 +201,6 @@ static deadlock_verdict_t judge(order_search_t *order, deadlock_reason_t *reason
 
 // ---- one bug is one finding --------------------------------------------------------------------
 
-static uint64_t site_of(const order_search_t *order, uint32_t stack) {
-  const reader_t *reader = models_reader(order->search->models);
-  if (!reader || !stack) return stack;
-  const reader_stack_t *frames = reader_stack(reader, stack);
-  uint32_t count = frames->count < SITE_FRAMES ? frames->count : SITE_FRAMES;
-  return XXH3_64bits(frames->frames, count * sizeof *frames->frames);
-}
-
 static uint64_t class_of(const order_search_t *order, uint32_t lock) {
   const lock_t *found = locks_get(models_locks(order->search->models), lock);
   return found ? lock_class(found) : lock;
@@ -218,7 +209,8 @@ static uint64_t class_of(const order_search_t *order, uint32_t lock) {
 static uint64_t leg_hash(const order_search_t *order, const dependency_lock_t *held,
                          const dependency_lock_t *wanted) {
   uint64_t parts[5] = {class_of(order, held->lock), class_of(order, wanted->lock),
-                       site_of(order, held->stack), site_of(order, wanted->stack),
+                       deadlock_site(order->search, held->stack),
+                       deadlock_site(order->search, wanted->stack),
                        (uint64_t)held->mode << 1 | wanted->mode};
   return XXH3_64bits(parts, sizeof parts);
 }

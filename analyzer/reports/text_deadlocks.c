@@ -56,7 +56,20 @@ static void actual_leg(const text_t *text, const deadlock_t *deadlock, uint32_t 
           quantity_time(leg->first_ns, QUANTITY));
 }
 
-static void possible_leg(const text_t *text, const deadlock_leg_t *leg) {
+static bool is_hazard_of_wait(const deadlock_t *deadlock) {
+  return deadlock->verdict == DEADLOCK_HAZARD && !deadlock->arrived;
+}
+
+// "on queue_filled (with queue_lock)"
+static void wait_print(const text_t *text, const deadlock_t *deadlock) {
+  names_t *names = text->analysis->names;
+  fprintf(text->page->stream, "on %s (with %s)",
+          names_address(names, "condition", deadlock->condition),
+          names_lock_unique(names, deadlock->legs[0].wants));
+}
+
+static void possible_leg(const text_t *text, const deadlock_t *deadlock,
+                         const deadlock_leg_t *leg) {
   FILE *stream = text->page->stream;
   fprintf(stream, "     %s", names_thread_label(text->analysis->names, leg->thread));
   if (leg->thread_count > 1) fprintf(stream, " and %u more", leg->thread_count - 1);
@@ -64,7 +77,12 @@ static void possible_leg(const text_t *text, const deadlock_leg_t *leg) {
     fprintf(stream, " held %s%s and", names_lock_unique(text->analysis->names, leg->holds),
             mode_note(text, leg->holds, leg->holds_mode));
   fputc(' ', stream);
-  wanted_print(text, leg, "asked for");
+  if (is_hazard_of_wait(deadlock)) {
+    fputs("waited ", stream);
+    wait_print(text, deadlock);
+  } else {
+    wanted_print(text, leg, "asked for");
+  }
   fprintf(stream, ", %s time%s", quantity_count(leg->count, QUANTITY), quantity_plural(leg->count));
   if (leg->count > 1)
     fprintf(stream, ", first at %s, last at %s\n", quantity_time(leg->first_ns, QUANTITY),
@@ -111,7 +129,11 @@ static void leg_stacks(const text_t *text, const deadlock_t *deadlock, const dea
     text_stack(text, "         ", leg->holds_stack, TEXT_FRAMES);
   }
   fprintf(stream, "       ");
-  if (leg->wants)
+  if (is_hazard_of_wait(deadlock)) {
+    fputs("then waited ", stream);
+    wait_print(text, deadlock);
+    fputs(" at\n", stream);
+  } else if (leg->wants)
     fprintf(stream, "%s %s%s%s at\n",
             deadlock->verdict == DEADLOCK_ACTUAL ? "waits for" : "then asked for",
             names_lock_unique(names, leg->wants), mode_note(text, leg->wants, leg->wants_mode),
@@ -259,7 +281,7 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
     if (deadlock->verdict == DEADLOCK_ACTUAL || deadlock->arrived)
       actual_leg(text, deadlock, i);
     else
-      possible_leg(text, &deadlock->legs[i]);
+      possible_leg(text, deadlock, &deadlock->legs[i]);
   if (legs < deadlock->leg_count)
     fprintf(stream,
             "     and %u more threads, each of which wants what the next one holds "
@@ -284,8 +306,9 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
       lock_origin(text, deadlock->legs[i].wants);
   }
   if (deadlock->merged > 1)
-    fprintf(stream, "     %s more cycle%s of the same locks, or of their class, %s the same\n",
-            quantity_count(deadlock->merged - 1, QUANTITY), quantity_plural(deadlock->merged - 1),
+    fprintf(stream, "     %s more %s%s of the same locks, or of their class, %s the same\n",
+            quantity_count(deadlock->merged - 1, QUANTITY),
+            is_hazard_of_wait(deadlock) ? "wait" : "cycle", quantity_plural(deadlock->merged - 1),
             deadlock->merged == 2 ? "is" : "are");
 }
 

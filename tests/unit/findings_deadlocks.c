@@ -557,6 +557,26 @@ START_TEST(waiting_on_a_condition_with_another_lock_held_is_a_hazard) {
 }
 END_TEST
 
+// One lock that stays held, one call site of the wait: one finding, whatever the condition.
+START_TEST(hazards_of_one_site_are_merged) {
+  uint32_t by_condition = FEED_MUTEX | TRACE_LOCK_BY_CONDITION;
+  feed_acquire(&feed, 1, B, FEED_MUTEX, 10);
+  for (uint64_t at = 0; at < 3; ++at) {
+    uint64_t mutex = A + 0x100 * at;
+    feed_acquire(&feed, 1, mutex, FEED_MUTEX, 11);
+    feed_release(&feed, 1, mutex, by_condition);
+    feed_event(&feed, 1, TRACE_COND_WAIT, 12, 0, 0x9000 + 0x100 * at, mutex, 500);
+    feed_acquire(&feed, 1, mutex, by_condition, 12);
+    feed_release(&feed, 1, mutex, FEED_MUTEX);
+  }
+  find();
+  ck_assert_uint_eq(found->count, 1);
+  ck_assert_uint_eq(found->items[0].merged, 3);
+  ck_assert_uint_eq(found->items[0].legs[0].count, 3);
+  ck_assert_uint_eq(found->items[0].signalled, 3);
+}
+END_TEST
+
 START_TEST(plain_condition_wait_is_none) {
   uint32_t by_condition = FEED_MUTEX | TRACE_LOCK_BY_CONDITION;
   feed_acquire(&feed, 1, A, FEED_MUTEX, 11);
@@ -603,7 +623,8 @@ Suite *findings_deadlocks_suite(void) {
         reader_again_behind_a_preferred_writer_is_actual,
         reader_again_where_readers_go_first_is_none, two_knots_are_two_findings}},
       {"hazard",
-       {waiting_on_a_condition_with_another_lock_held_is_a_hazard, plain_condition_wait_is_none}},
+       {waiting_on_a_condition_with_another_lock_held_is_a_hazard, hazards_of_one_site_are_merged,
+        plain_condition_wait_is_none}},
   };
   Suite *suite = suite_create("findings_deadlocks");
   for (size_t group = 0; group < sizeof groups / sizeof *groups; ++group) {
