@@ -69,13 +69,18 @@ static bool found_stall(const models_t *models) {
   return false;
 }
 
+// Of traces that are read as one only what is between the processes.
 static bool found_contention(const models_t *models) {
   const locks_t *locks = models_locks(models);
+  const reader_t *reader = models_reader(models);
+  bool joined = reader && reader_part_count(reader) > 1;
   uint64_t least = models_end_ns(models) / CONTENTION_SHARE;
   if (least < CONTENTION_LEAST_NS) least = CONTENTION_LEAST_NS;
   for (uint32_t id = 1; id < locks_limit(locks); ++id) {
     const lock_t *lock = locks_get(locks, id);
-    if (lock && lock_is_contention(lock) && lock->wait_ns.total >= least) return true;
+    if (lock && lock_is_contention(lock) && lock->wait_ns.total >= least &&
+        (!joined || lock->shared_by_processes))
+      return true;
   }
   return false;
 }

@@ -130,6 +130,14 @@ static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t 
   return *page = lock;
 }
 
+static void note_shared(const locks_t *locks, lock_t *lock, uint32_t thread) {
+  if (!lock->shared_by_threads && !lock->history) lock_history_begin(lock);
+  lock->shared_by_threads = true;
+  if (lock->shared_by_processes || !locks->reader || reader_part_count(locks->reader) == 1) return;
+  lock->shared_by_processes = reader_part_of_thread(locks->reader, thread) !=
+                              reader_part_of_thread(locks->reader, lock->first_thread);
+}
+
 lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address, uint32_t bits) {
   lock_t *lock = find_lock(locks, address);
   if (!lock) lock = lock_place_find(locks, address);
@@ -137,10 +145,7 @@ lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address
   if (bits) lock->bits = made_bits(bits);
   if (!lock->first_stack) lock->first_stack = event->stack;
   if (event->time > lock->last_ns) lock->last_ns = event->time;
-  if (event->thread != lock->first_thread && !lock->shared_by_threads) {
-    lock->shared_by_threads = true;
-    if (!lock->history) lock_history_begin(lock);
-  }
+  if (event->thread != lock->first_thread) note_shared(locks, lock, event->thread);
   return lock;
 }
 
@@ -190,6 +195,7 @@ static void merge_lock(lock_t *into, const lock_t *lock) {
   into->released_unseen += lock->released_unseen;
   into->holds += lock->holds;
   into->shared_by_threads |= lock->shared_by_threads;
+  into->shared_by_processes |= lock->shared_by_processes;
   if (lock->max_waiters > into->max_waiters) into->max_waiters = lock->max_waiters;
   if (lock->last_ns > into->last_ns) into->last_ns = lock->last_ns;
   histogram_merge(&into->wait_ns, &lock->wait_ns);

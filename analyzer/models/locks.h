@@ -60,11 +60,12 @@ typedef struct lock {
   uint32_t init_stack;   // where initialised, 0 not seen
   uint32_t first_stack;  // first call on it that has a stack
   uint32_t first_thread;
-  bool shared_by_threads;  // touched by more than one thread
-  bool owned;              // whoever acquires it releases it: all locks, and semaphores as long
-                           // as they begin with 1 and are posted by who waited for them
-  uint64_t writers;        // rwlocks: requests to write
-  heap_block_t block;      // the heap block it was first seen in; size 0: none
+  bool shared_by_threads;    // touched by more than one thread
+  bool shared_by_processes;  // by threads of more than one trace, where several are read as one
+  bool owned;                // whoever acquires it releases it: all locks, and semaphores as long
+                             // as they begin with 1 and are posted by who waited for them
+  uint64_t writers;          // rwlocks: requests to write
+  heap_block_t block;        // the heap block it was first seen in; size 0: none
   // Process-shared: inode and offset of what is mapped at its address; inode 0: not known.
   // `aliases` are further addresses it was met at.
   uint64_t inode, offset;

@@ -269,3 +269,7 @@ const reader_t *reading_join_part(const reading_join_t *join, uint32_t part) {
 uint32_t reading_join_part_of(const reading_join_t *join, uint32_t thread) {
   return thread && thread < join->thread_count ? join->threads[thread].part : 0;
 }
+
+uint32_t reading_join_part_of_stack(const reading_join_t *join, uint32_t stack) {
+  return stack && stack < join->stack_count ? join->stacks[stack].part : 0;
+}

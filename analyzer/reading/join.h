@@ -27,5 +27,6 @@ const reader_module_t *reading_join_module(reading_join_t *join, size_t index);
 uint32_t reading_join_part_count(const reading_join_t *join);
 const reader_t *reading_join_part(const reading_join_t *join, uint32_t part);
 uint32_t reading_join_part_of(const reading_join_t *join, uint32_t thread);
+uint32_t reading_join_part_of_stack(const reading_join_t *join, uint32_t stack);
 
 #endif

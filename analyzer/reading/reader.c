@@ -267,6 +267,9 @@ const reader_t *reader_part(const reader_t *reader, uint32_t part) {
 uint32_t reader_part_of_thread(const reader_t *reader, uint32_t thread) {
   return reader->join ? reading_join_part_of(reader->join, thread) : 0;
 }
+uint32_t reader_part_of_stack(const reader_t *reader, uint32_t stack) {
+  return reader->join ? reading_join_part_of_stack(reader->join, stack) : 0;
+}
 
 void reader_close(reader_t *reader) {
   if (reader->join) {

@@ -118,10 +118,11 @@ void reader_close(reader_t *reader);
 // of time, with threads, stacks and addresses told apart. Takes the readers over. Properties and
 // warnings are those of the parts.
 reader_t *reader_join(reader_t *const *readers, uint32_t count);
-// How many traces it reads, each of them, and the one that a thread is of.
+// How many traces it reads, each of them, and the one that a thread or a stack is of.
 uint32_t reader_part_count(const reader_t *reader);
 const reader_t *reader_part(const reader_t *reader, uint32_t part);
 uint32_t reader_part_of_thread(const reader_t *reader, uint32_t thread);
+uint32_t reader_part_of_stack(const reader_t *reader, uint32_t stack);
 
 // The next event in time order. Facts that the reader itself keeps (stacks, modules, clocks,
 // properties, lane, overhead, end) are not given out; the others are, LOST and PENDING among them.

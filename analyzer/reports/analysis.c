@@ -96,8 +96,8 @@ bool analysis_open_joined(analysis_t *analysis, const char *const *paths, uint32
   analysis->deadlocks = deadlocks_find(analysis->models, settings->strict_order);
   deadlocks_keep_joint(analysis->deadlocks, analysis->reader);
   if (settings->suppressions) suppressions_apply(settings->suppressions, analysis);
-  const uint32_t kinds =
-      1u << FAIL_ON_DEADLOCK | 1u << FAIL_ON_POTENTIAL_DEADLOCK | 1u << FAIL_ON_HAZARD;
+  const uint32_t kinds = 1u << FAIL_ON_DEADLOCK | 1u << FAIL_ON_POTENTIAL_DEADLOCK |
+                         1u << FAIL_ON_HAZARD | 1u << FAIL_ON_CONTENTION;
   analysis->found = kinds & fail_on_found(analysis->models, analysis->deadlocks, NULL, NULL);
   analysis->grave = analysis->found;
   return true;

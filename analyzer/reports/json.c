@@ -145,6 +145,9 @@ json_t *json_joined(const analysis_t *analysis, const options_t *options) {
     json_array_append_new(processes,
                           json_number(reader_summary(reader_part(analysis->reader, i))->pid));
   json_object_set_new(joined, "processes", processes);
-  json_object_set_new(joined, "deadlocks", json_deadlocks(analysis, options->all));
+  if (options->sections & OPTIONS_SECTION_DEADLOCKS)
+    json_object_set_new(joined, "deadlocks", json_deadlocks(analysis, options->all));
+  if (options->sections & OPTIONS_SECTION_LOCKS)
+    json_object_set_new(joined, "locks", json_locks(analysis));
   return joined;
 }

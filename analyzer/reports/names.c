@@ -153,7 +153,13 @@ const char *names_site(names_t *names, uint32_t stack) {
   if (!stack || stack >= reader_stack_count(names->reader)) return "";
   if (names->sites[stack]) return names->sites[stack];
   const symbols_frame_t *frame = names_frame(names, stack);
-  return names->sites[stack] = frame ? names_frame_text(names, frame) : "";
+  const char *text = frame ? names_frame_text(names, frame) : "";
+  if (*text && reader_part_count(names->reader) > 1) {
+    const reader_summary_t *process =
+        reader_summary(reader_part(names->reader, reader_part_of_stack(names->reader, stack)));
+    text = names_keep(names, "%s in %s %u", text, path_base(process->program), process->pid);
+  }
+  return names->sites[stack] = text;
 }
 
 const char *names_folded(names_t *names, uint32_t stack) {
@@ -250,8 +256,12 @@ static const char *thread_name(names_t *names, uint32_t index) {
   if (thread->name[0]) return names_keep(names, "%s", thread->name);
   if (thread->main) return "main";
   if (!thread->routine) return "thread";
+  const char *function = symbols_function(names->symbols, thread->routine);
+  // That of every std::thread; where libstdc++ has no symbols, a number.
+  if (begins(function, "libstdc++.so") || begins(function, "execute_native_thread_routine"))
+    return "std::thread";
   char routine[THREAD_NAME_MAX];
-  function_name_short(routine, sizeof routine, symbols_function(names->symbols, thread->routine));
+  function_name_short(routine, sizeof routine, function);
   return names_keep(names, "%s", routine);
 }
 

@@ -35,7 +35,8 @@ uint64_t names_descriptor_number(const names_t *names, uint32_t task);
 // The frame a reader cares about first: innermost that is neither the recorder's, the loader's,
 // libc's nor an allocator's wrapper of the C++ library. The innermost where all are; NULL without.
 const symbols_frame_t *names_frame(names_t *names, uint32_t stack);
-// "session_new (session.c:42)" for that frame, "" for no stack.
+// "session_new (session.c:42)" for that frame, "" for no stack. Where several traces are read as
+// one, with the process: "session_new (session.c:42) in server 4711".
 const char *names_site(names_t *names, uint32_t stack);
 // "session_new (session.c:42)", "zmalloc (redis-server+0x4f2a1)", "redis-server+0x4f2a1".
 const char *names_frame_text(names_t *names, const symbols_frame_t *frame);

@@ -80,10 +80,12 @@ static void lock_key(const analysis_t *analysis, const lock_t *lock, options_sor
 
 ranking_t ranking_locks(const analysis_t *analysis, options_sort_t sort) {
   const locks_t *locks = models_locks(analysis->models);
+  bool joined = reader_part_count(analysis->reader) > 1;
   rows_t rows = {0};
   for (uint32_t id = 1; id < locks_limit(locks); id++) {
     const lock_t *lock = locks_get(locks, id);
-    if (lock) lock_key(analysis, lock, sort, row_add(&rows, id));
+    if (lock && (!joined || lock->shared_by_processes))
+      lock_key(analysis, lock, sort, row_add(&rows, id));
   }
   return rows_rank(&rows);
 }

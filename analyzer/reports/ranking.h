@@ -13,7 +13,8 @@ typedef struct {
   size_t count;
 } ranking_t;
 
-// Locks by total wait, then acquisitions.
+// Locks by what their holding cost others, then acquisitions. Of traces that are read as one only
+// those that processes share.
 ranking_t ranking_locks(const analysis_t *analysis, options_sort_t sort);
 // Threads: those that wait for a lock or a join at the end first, then by time waiting for locks,
 // then running.

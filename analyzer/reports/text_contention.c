@@ -4,6 +4,7 @@
 #include "analyzer/findings/contention.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
+#include "analyzer/reports/sites.h"
 #include "analyzer/reports/table.h"
 #include "analyzer/reports/text.h"
 
@@ -26,10 +27,25 @@ static const char *typical(const histogram_t *histogram, double quantile, quanti
 
 // ---- what to do --------------------------------------------------------------------------------
 
+static void still_held_write(const text_t *text, const lock_t *lock, char *line) {
+  const lock_holder_t *owner = lock->owner.thread ? &lock->owner : lock->readers;
+  const thread_account_t *holder =
+      threads_get(models_threads(text->analysis->models), owner->thread);
+  uint64_t end = models_end_ns(text->analysis->models);
+  snprintf(line, LINE,
+           "%s still holds it, for %s by now, and %s %s: find out what it does there, and let it "
+           "release the lock before",
+           names_thread_label(text->analysis->names, owner->thread),
+           quantity_time(end - owner->since_ns, QUANTITY), holder->ended ? "has" : "is",
+           holder->ended ? "ended" : thread_state_text(holder->state));
+}
+
 static void advice_write(const text_t *text, const lock_t *lock, const contention_t *found,
-                         char *line) {
-  const char *site = site_of(text, found->site, "its holders");
+                         const char *site, char *line) {
   switch (found->cause) {
+  case CONTENTION_STILL_HELD:
+    still_held_write(text, lock, line);
+    return;
   case CONTENTION_BLOCKING:
     snprintf(line, LINE,
              "%s was %s while it held it (%s): do that before or after, or give the "
@@ -92,20 +108,31 @@ static uint64_t worth_telling(const text_t *text) {
   return text->analysis->found >> FAIL_ON_CONTENTION & 1 || !least ? 1 : least;
 }
 
+static void holders_write(const blamed_site_t *most, char *line) {
+  if (most->name) {
+    snprintf(line, LINE, "%s held it for %s of that", most->name,
+             quantity_share(most->ns, most->total_ns, QUANTITY));
+    return;
+  }
+  *line = 0;
+  FILE *stream = fmemopen(line, LINE, "w");
+  if (!stream) return;
+  sites_unnamed_write(stream, most);
+  fclose(stream);
+}
+
 void text_contention(const text_t *text, const lock_t *lock) {
   if (!lock_is_contention(lock) || lock->blamed_ns < worth_telling(text)) return;
-  contention_t found = contention_judge(lock);
+  contention_t found = contention_judge(lock, models_end_ns(text->analysis->models));
   char line[LINE], note[120];
   snprintf(line, LINE, "%s costs most: threads waited %s because it was held%s",
            lock_of(text, lock->id), quantity_time(lock->blamed_ns, QUANTITY),
            path_note(text, lock->id, note, sizeof note));
   page_paragraph(text->page, "  ", line);
-  if (found.site) {
-    snprintf(line, LINE, "%s held it for %s of that", site_of(text, found.site, "its holder"),
-             quantity_share(found.site_ns, lock->blamed_ns, QUANTITY));
-    page_paragraph(text->page, "  who holds it: ", line);
-  }
-  advice_write(text, lock, &found, line);
+  blamed_site_t most = sites_blamed(text->analysis, lock);
+  holders_write(&most, line);
+  page_paragraph(text->page, "  who holds it: ", line);
+  advice_write(text, lock, &found, most.name ? most.name : "its holders", line);
   if (*line) page_paragraph(text->page, "  what to do:   ", line);
   fputc('\n', text->page->stream);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is between processes: which they are, the verdict, the deadlocks.
+// What is between processes: which they are, the verdict, the deadlocks, the locks they share.
 #include "analyzer/reports/quantity.h"
 #include "analyzer/reports/text.h"
 #include "analyzer/reports/verdict.h"
@@ -30,4 +30,5 @@ void text_joined(const text_t *text) {
   verdict_write_joined(stream, text->analysis);
   fputc('\n', stream);
   if (text->options->sections & OPTIONS_SECTION_DEADLOCKS) text_deadlocks(text);
+  if (text->options->sections & OPTIONS_SECTION_LOCKS) text_locks(text);
 }

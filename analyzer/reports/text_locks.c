@@ -5,6 +5,7 @@
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
 #include "analyzer/reports/ranking.h"
+#include "analyzer/reports/sites.h"
 #include "analyzer/reports/table.h"
 #include "analyzer/reports/text.h"
 
@@ -63,10 +64,15 @@ static void waits_table(const text_t *text, const ranking_t *ranking, size_t row
   table_close(&table);
 }
 
-static const char *held_by(const text_t *text, const lock_t *lock) {
-  if (!lock_is_held(lock)) return "";
-  return names_thread_label(text->analysis->names,
-                            lock->owner.thread ? lock->owner.thread : lock->readers[0].thread);
+static void held_by_put(const text_t *text, table_t *table, const lock_t *lock) {
+  const lock_holder_t *holder = lock->owner.thread ? &lock->owner : lock->readers;
+  uint64_t end = models_end_ns(text->analysis->models);
+  char cell[200] = "";
+  if (lock_is_held(lock))
+    snprintf(cell, sizeof cell, "%s, for %s",
+             names_thread_label(text->analysis->names, holder->thread),
+             quantity_time(end > holder->since_ns ? end - holder->since_ns : 0, QUANTITY));
+  table_put(table, cell);
 }
 
 // True where not all holds were timed: the quantiles are of a part of them.
@@ -87,7 +93,7 @@ static void holds_table(const text_t *text, const ranking_t *ranking, size_t row
     table_put(&table, quantity_count(lock->hold_ns.count, QUANTITY));
     table_put(&table, lock->hold_ns.count ? quantity_time(lock->hold_ns.total, QUANTITY) : "-");
     quantiles_put(&table, &lock->hold_ns);
-    table_put(&table, held_by(text, lock));
+    held_by_put(text, &table, lock);
     estimated |= holds_are_estimated(lock);
   }
   fputs("\n  How long they were held\n", text->page->stream);
@@ -99,66 +105,26 @@ static void holds_table(const text_t *text, const ranking_t *ranking, size_t row
                "estimated from these)\n");
 }
 
-// A site as it is shown: several stacks may have one name.
-typedef struct {
-  const char *name;
-  uint32_t through;  // the lock that it held where that is another one
-  uint64_t total_ns;
-} named_site_t;
-
-static int name_compare(const void *left, const void *right) {
-  const named_site_t *a = left, *b = right;
-  int names = strcmp(a->name, b->name);
-  return names ? names : (a->through > b->through) - (a->through < b->through);
-}
-
-static int total_compare(const void *left, const void *right) {
-  const named_site_t *a = left, *b = right;
-  if (a->total_ns != b->total_ns) return a->total_ns > b->total_ns ? -1 : 1;
-  return name_compare(left, right);
-}
-
-static const char *site_name(const text_t *text, uint32_t stack, bool holders) {
-  const char *name = names_site(text->analysis->names, stack);
-  if (*name) return name;
-  if (stack) return "(its frames are unknown)";
+static const char *shown_name(const named_site_t *site, bool holders) {
+  if (*site->name) return site->name;
   return holders ? "(hand-over, or a holder that was not seen)" : "(no stack)";
 }
 
-// Fills `named` (room for all sites), most first. Returns their number.
-static size_t sites_name(const text_t *text, const site_table_t *sites, bool holders,
-                         named_site_t *named) {
-  size_t count = 0;
-  for (uint32_t i = 0; i < sites->count; i++)
-    named[i] = (named_site_t){site_name(text, sites->items[i].stack, holders), sites->items[i].kind,
-                              sites->items[i].total_ns};
-  qsort(named, sites->count, sizeof *named, name_compare);
-  for (uint32_t i = 0; i < sites->count; i++)
-    if (count && !name_compare(&named[count - 1], &named[i]))
-      named[count - 1].total_ns += named[i].total_ns;
-    else
-      named[count++] = named[i];
-  qsort(named, count, sizeof *named, total_compare);
-  return count;
-}
-
-static void sites_print(const text_t *text, const char *title, const site_table_t *sites,
+static void sites_print(const text_t *text, const char *title, const site_table_t *table,
                         bool holders) {
-  named_site_t *named = memory_new(sites->count + 1, sizeof *named);
-  size_t count = sites->count ? sites_name(text, sites, holders, named) : 0;
-  uint64_t total = 0;
-  for (size_t i = 0; i < count; i++) total += named[i].total_ns;
-  if (total) fprintf(text->page->stream, "    %s\n", title);
-  for (size_t i = 0; total && i < count && i < BLAMED_SITES; i++) {
+  named_sites_t sites = sites_named(text->analysis, table);
+  if (sites.total_ns) fprintf(text->page->stream, "    %s\n", title);
+  for (size_t i = 0; sites.total_ns && i < sites.count && i < BLAMED_SITES; i++) {
+    const named_site_t *site = &sites.items[i];
     fprintf(text->page->stream, "      %6s  %8s  %s",
-            quantity_share(named[i].total_ns, total, QUANTITY),
-            quantity_time(named[i].total_ns, QUANTITY), named[i].name);
-    if (named[i].through)
+            quantity_share(site->total_ns, sites.total_ns, QUANTITY),
+            quantity_time(site->total_ns, QUANTITY), shown_name(site, holders));
+    if (site->through)
       fprintf(text->page->stream, ", which held %s, for which the holder waited",
-              names_lock(text->analysis->names, named[i].through));
+              names_lock(text->analysis->names, site->through));
     fputc('\n', text->page->stream);
   }
-  free(named);
+  sites_free(&sites);
 }
 
 static void histogram_print(const text_t *text, const histogram_t *histogram) {
@@ -242,10 +208,11 @@ static void conditions_print(const text_t *text) {
 
 static void note_write(const text_t *text, const ranking_t *ranking, char *note, size_t size) {
   size_t contended = 0;
+  bool joined = reader_part_count(text->analysis->reader) > 1;
   for (size_t i = 0; i < ranking->count; i++)
     contended += lock_at(text, ranking, i)->wait_ns.count > 0;
-  snprintf(note, size, "%s lock%s, %s waited for", quantity_count(ranking->count, QUANTITY),
-           quantity_plural(ranking->count),
+  snprintf(note, size, "%s lock%s%s, %s waited for", quantity_count(ranking->count, QUANTITY),
+           quantity_plural(ranking->count), joined ? " that they share" : "",
            contended ? quantity_count(contended, QUANTITY) : "none");
 }
 
@@ -264,7 +231,9 @@ void text_locks(const text_t *text) {
     blame_print(text, &ranking, rows);
     holds_table(text, &ranking, rows);
   }
-  conditions_print(text);
-  text_critical_path(text);
+  if (reader_part_count(text->analysis->reader) == 1) {
+    conditions_print(text);
+    text_critical_path(text);
+  }
   ranking_free(&ranking);
 }

@@ -5,6 +5,7 @@
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
 #include "analyzer/reports/ranking.h"
+#include "analyzer/reports/sites.h"
 
 #include <string.h>
 
@@ -265,6 +266,13 @@ static void hazard_write(FILE *stream, const analysis_t *analysis, const deadloc
           names_thread_label(analysis->names, leg->thread),
           names_address(analysis->names, "a condition", deadlock->condition),
           names_lock_unique(analysis->names, leg->holds));
+  if (!deadlock->bystander_count) return;
+  const deadlock_bystander_t *stuck = &deadlock->bystanders[0];
+  uint64_t end = models_end_ns(analysis->models);
+  fprintf(stream, ", for which %s", names_thread_label(analysis->names, stuck->thread));
+  if (deadlock->bystander_count > 1) fprintf(stream, " and %u more", deadlock->bystander_count - 1);
+  fprintf(stream, " %s waited %s by now", deadlock->bystander_count > 1 ? "have" : "has",
+          quantity_time(end > stuck->since_ns ? end - stuck->since_ns : 0, QUANTITY));
 }
 
 static void stall_write(FILE *stream, const analysis_t *analysis) {
@@ -291,24 +299,15 @@ static void stall_write(FILE *stream, const analysis_t *analysis) {
   if (*site) fprintf(stream, " at %s", site);
 }
 
-// The site that is charged most, "" where it is not known.
-static const char *holder_site(const analysis_t *analysis, const lock_t *lock, uint64_t *ns) {
-  const site_total_t *most = NULL;
-  for (uint32_t i = 0; i < lock->blamed.count; i++)
-    if (lock->blamed.items[i].stack && (!most || lock->blamed.items[i].total_ns > most->total_ns))
-      most = &lock->blamed.items[i];
-  *ns = most ? most->total_ns : 0;
-  return most ? names_site(analysis->names, most->stack) : "";
-}
-
 static void contention_of(FILE *stream, const analysis_t *analysis, const lock_t *lock) {
-  uint64_t ns;
-  const char *site = holder_site(analysis, lock, &ns);
-  fprintf(stream, "contention: threads waited %s because %s was held, at most %s at once",
+  fprintf(stream, "contention: threads waited %s because %s was held, at most %s at once, ",
           quantity_time(lock->blamed_ns, QUANTITY), names_lock_unique(analysis->names, lock->id),
           quantity_time(lock->wait_ns.max, QUANTITY));
-  if (*site)
-    fprintf(stream, ", %s of it by %s", quantity_share(ns, lock->blamed_ns, QUANTITY), site);
+  blamed_site_t most = sites_blamed(analysis, lock);
+  if (most.name)
+    fprintf(stream, "%s of it by %s", quantity_share(most.ns, most.total_ns, QUANTITY), most.name);
+  else
+    sites_unnamed_write(stream, &most);
 }
 
 static void contention_write(FILE *stream, const analysis_t *analysis) {
@@ -371,6 +370,26 @@ static void stuck_write(FILE *stream, const analysis_t *analysis) {
   }
 }
 
+// Where it was ended from outside, or runs: every thread waits for another one, on something of
+// which nobody knows who owns it.
+static bool all_wait(const analysis_t *analysis) {
+  const threads_t *threads = models_threads(analysis->models);
+  const reader_summary_t *summary = reader_summary(analysis->reader);
+  const unsigned waits = 1u << TRACE_PENDING_LOCK | 1u << TRACE_PENDING_CONDITION |
+                         1u << TRACE_PENDING_JOIN | 1u << TRACE_PENDING_BARRIER |
+                         1u << TRACE_PENDING_FUTEX;
+  uint32_t count = 0;
+  if (!summary->running && summary->end_how != TRACE_END_DIED) return false;
+  for (uint32_t id = 1; id < threads_limit(threads); id++) {
+    const thread_account_t *thread = threads_get(threads, id);
+    if (!thread->seen || thread->ended) continue;
+    bool stopped = !summary->running || thread->quiet;
+    if (!stopped || thread->pending.timed || !(waits >> thread->pending.what & 1)) return false;
+    count++;
+  }
+  return count > 0;
+}
+
 // Nothing is claimed of what was not recorded.
 static void nothing_write(FILE *stream, const analysis_t *analysis) {
   const models_t *models = analysis->models;
@@ -393,6 +412,9 @@ static void nothing_write(FILE *stream, const analysis_t *analysis) {
     gap = ", ";
   }
   if (gap[0] == ' ') fputs(" no locks, event loops or heap were recorded to the end", stream);
+  if (all_wait(analysis))
+    fprintf(stream, "; but all of its threads %s, and who would wake them is not known",
+            reader_summary(analysis->reader)->running ? "wait" : "waited");
 }
 
 static void lost_write(FILE *stream, const analysis_t *analysis) {
@@ -467,6 +489,12 @@ static void also_write(FILE *stream, const analysis_t *analysis, fail_on_kind_t 
     }
 }
 
+// A hazard behind which somebody is stuck is why it goes no further: it comes before contention.
+static bool hazard_holds_up(const analysis_t *analysis) {
+  const deadlock_t *hazard = deadlock_first(analysis, 1u << DEADLOCK_HAZARD);
+  return hazard && hazard->bystander_count;
+}
+
 void verdict_write(FILE *stream, const analysis_t *analysis) {
   static const fail_on_kind_t gravest[] = {FAIL_ON_DEADLOCK, FAIL_ON_POTENTIAL_DEADLOCK,
                                            FAIL_ON_STALL,    FAIL_ON_CONTENTION,
@@ -474,8 +502,10 @@ void verdict_write(FILE *stream, const analysis_t *analysis) {
                                            FAIL_ON_LOST};
   for (size_t i = 0; i < sizeof gravest / sizeof *gravest; i++)
     if (analysis->grave >> gravest[i] & 1) {
-      kind_write(stream, analysis, gravest[i]);
-      also_write(stream, analysis, gravest[i]);
+      bool held_up = gravest[i] == FAIL_ON_STALL || gravest[i] == FAIL_ON_CONTENTION;
+      fail_on_kind_t first = held_up && hazard_holds_up(analysis) ? FAIL_ON_HAZARD : gravest[i];
+      kind_write(stream, analysis, first);
+      also_write(stream, analysis, first);
       stuck_write(stream, analysis);
       return;
     }
@@ -488,5 +518,6 @@ void verdict_write_joined(FILE *stream, const analysis_t *analysis) {
   if (analysis->found)
     verdict_write(stream, analysis);
   else
-    fputs("no deadlock and no doubtful order of the locks that they share was found", stream);
+    fputs("no deadlock, no doubtful order and no contention of the locks that they share was found",
+          stream);
 }

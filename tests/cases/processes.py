@@ -73,6 +73,27 @@ def test_hang_across_two_processes(t):
     check("DEADLOCK: " in lines[2] and str(child) in lines[2], f"it comes first: {lines[:3]}")
 
 
+def test_contention_between_processes(t):
+    """Who held it is known to the child's trace alone, who waited to the parent's: together they tell."""
+    run = t.run(["shared_contention"], env={"INSPECT_OUTPUT": "x.zst"})
+    t.settle()
+    truth = dict(pair.split("=") for pair in run.stdout.split())
+    path = os.path.join(t.folder, "x.zst")
+    found = analysed(t, "--all-processes", path).between
+    check_equal(len(found.locks), 1, "locks that they share")
+    lock = found.locks[0]
+    check_equal(lock.contended, int(truth["waits"]), "waits")
+    check(abs(lock.wait_ns.total / int(truth["waited_ns"]) - 1) < 0.02, f"{lock.wait_ns} {truth}")
+    check(lock.holders_by_site[0].site.startswith("hold (") and
+          lock.holders_by_site[0].site.endswith(f" in shared_contention {truth['child']}"),
+          lock.holders_by_site[0].site)
+    check(lock.holders_by_site[0].total_ns > 0.9 * lock.wait_ns.total, "charged to it")
+    lines = t.run([t.analyzer, "--all-processes", path], recorded=False).stdout.splitlines()
+    check("contention: " in lines[2] and f"in shared_contention {truth['child']}" in lines[2], lines[2])
+    check("it is shared between processes: see --all-processes" in t.text(path), "one trace alone")
+    t.run([t.analyzer, "--all-processes", "--fail-on", "contention", path], recorded=False, status=1)
+
+
 def test_lock_inherited_through_fork(t):
     process, child = hang(t, "fork_inherited_hang")
     try:
