@@ -34,8 +34,8 @@ static void grow(address_map_t *map) {
   grown.slots = array_zeroed((size_t)1 << grown.bits, grown.slot_size);
   for (size_t at = 0; map->slots && at <= mask_of(map); ++at)
     if (*key_at(map, at))
-      memcpy(address_map_slot(&grown, find_slot(&grown, *key_at(map, at))), address_map_slot(map, at),
-             map->slot_size);
+      memcpy(address_map_slot(&grown, find_slot(&grown, *key_at(map, at))),
+             address_map_slot(map, at), map->slot_size);
   free(map->slots);
   *map = grown;
 }
@@ -67,7 +67,8 @@ bool address_map_remove(address_map_t *map, uint64_t key, void *value) {
   if (!map->count || !key) return false;
   size_t at = find_slot(map, key);
   if (!*key_at(map, at)) return false;
-  if (value) memcpy(value, address_map_slot(map, at) + ADDRESS_MAP_KEY, map->slot_size - ADDRESS_MAP_KEY);
+  if (value)
+    memcpy(value, address_map_slot(map, at) + ADDRESS_MAP_KEY, map->slot_size - ADDRESS_MAP_KEY);
   close_gap(map, at);
   --map->count;
   return true;

@@ -135,7 +135,8 @@ static void add_span(critical_path_t *path, uint32_t thread, uint64_t key, uint6
 static void end_thread(critical_path_t *path, uint32_t thread, uint64_t time) {
   path_thread_t *item = thread_of(path, thread);
   while (item->count > 1) forget(path, item, 0);
-  if (!item->count) return;
+  // Only once: what hangs on a part relies on its end.
+  if (!item->count || item->recent[0]->until != UINT64_MAX) return;
   path_part_t *last = item->recent[0];
   last->until = time > last->from ? time : last->from;
   path_part_settle(last);
@@ -166,12 +167,16 @@ void critical_path_hold(critical_path_t *path, uint32_t thread, uint32_t lock, u
 
 // ---- wake-ups ----------------------------------------------------------------------------------
 
-// True where `part` is among what `other` goes back to: then it cannot come after it.
-static bool comes_before(const path_part_t *part, const path_part_t *other, uint64_t earliest) {
-  for (; other && other->until >= earliest; other = other->parent)
-    if (other == part) return true;
-  return false;
+// No part ends before the one it goes on from. So what `part` could not go on from without a circle
+// is found among the parts that end no earlier than it: few, whatever a trace says.
+static bool may_follow(const path_part_t *part, const path_part_t *before) {
+  if (before->until > part->until) return false;
+  for (; before && before->until >= part->until; before = before->parent)
+    if (before == part) return false;
+  return true;
 }
+
+static uint64_t earlier_of(uint64_t one, uint64_t two) { return one < two ? one : two; }
 
 static uint32_t index_of(const path_thread_t *item, const path_part_t *part) {
   uint32_t at = 0;
@@ -209,11 +214,11 @@ static void sweep(critical_path_t *path);
 // A creation may be read late: its thread's beginning is where the oldest part goes back to.
 static void begin_thread(critical_path_t *path, const wakeup_t *wakeup) {
   const path_thread_t *item = thread_of(path, wakeup->woken);
-  path_part_t *before = path_at(path, wakeup->waker, wakeup->woke);
   path_part_t *first = item->count ? item->recent[0] : NULL;
   while (first && first->parent) first = first->parent;
-  if (!before || !first || first->first_thread != wakeup->woken ||
-      comes_before(first, before, wakeup->from)) {
+  path_part_t *before =
+      first ? path_at(path, wakeup->waker, earlier_of(wakeup->woke, first->first_from)) : NULL;
+  if (!before || first->first_thread != wakeup->woken || !may_follow(first, before)) {
     ++path->summary.unresolved;
     return;
   }
@@ -230,13 +235,13 @@ void critical_path_wake(critical_path_t *path, const wakeup_t *wakeup) {
   }
   path_part_t *after =
       part_after(path, thread_of(path, wakeup->woken), wakeup->from, wakeup->until);
-  path_part_t *before = path_at(path, wakeup->waker, wakeup->woke);
-  if (!after || !before || before == after || comes_before(after, before, wakeup->from)) {
+  path_part_t *before = path_at(path, wakeup->waker, earlier_of(wakeup->woke, wakeup->until));
+  if (!after || !before || !may_follow(after, before)) {
     ++path->summary.unresolved;
     return;
   }
   forget_between(path, &path->items[wakeup->woken], wakeup->from, after);
-  uint64_t begun = before->until < wakeup->until ? before->until : wakeup->until;
+  uint64_t begun = earlier_of(before->until, wakeup->until);
   path_part_hang(&path->tree, after, before, begun);
   count_wake(after, wakeup, begun);
   if (wakeup->how == WAKE_JOIN) {

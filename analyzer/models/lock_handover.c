@@ -79,14 +79,14 @@ static void open_descriptor(locks_t *locks, const reader_event_t *event) {
 }
 
 void lock_descriptor_step(locks_t *locks, const reader_event_t *event) {
-  lock_blocking_step(locks, event);
+  if (event->phase != READER_BEGINS) lock_blocking_step(locks, event);
   const uint64_t *other;
   switch (event->kind) {
   case TRACE_DESCRIPTOR_OPEN:
     open_descriptor(locks, event);
     break;
   case TRACE_WRITE:
-    if (trace_unzigzag(event->words[0]) <= 0) break;
+    if (event->phase == READER_ENDS || trace_unzigzag(event->words[0]) <= 0) break;
     other = other_end(locks, event->arg);
     lock_hand_over(locks, key_of(other ? *other - 1 : event->arg), event->thread);
     break;

@@ -178,8 +178,18 @@ void models_prefetch(const models_t *models, const reader_event_t *event) {
   heap_prefetch(models->heap, event);
 }
 
+// What is given away is on its way before the call returns.
+static void step_beginning(models_t *models, const reader_event_t *event) {
+  lock_descriptor_step(models->locks, event);
+  if (!models->joined) wakers_step(models->wakers, event);
+}
+
 void models_step(models_t *models, const reader_event_t *event) {
   if (event->kind >= TRACE_KIND_LIMIT) return;
+  if (event->phase == READER_BEGINS) {
+    step_beginning(models, event);
+    return;
+  }
   ++models->kinds[event->kind];
   if (event->time > models->end_ns) models->end_ns = event->time;
   if (!(++models->steps % MODULE_CHECK_EVENTS)) locks_check_modules(models->locks);

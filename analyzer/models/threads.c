@@ -120,8 +120,9 @@ static thread_account_t *account_of(threads_t *threads, const reader_event_t *ev
   uint32_t thread = event->thread;
   ARRAY_RESERVE(threads->accounts, threads->capacity, thread + 1);
   if (thread >= threads->limit) threads->limit = thread + 1;
-  if (!threads->accounts[thread].seen) begin_life(threads, thread, event);
-  return &threads->accounts[thread];
+  thread_account_t *account = &threads->accounts[thread];
+  if (!account->seen) begin_life(threads, thread, event);
+  return account;
 }
 
 // Counts [until - duration, until] for a state, without what is counted already.

@@ -339,9 +339,10 @@ static void open_descriptor(wakers_t *wakers, const reader_event_t *event) {
 
 // It took effect at some moment of the call: readers may return before it does.
 static void step_write(wakers_t *wakers, const reader_event_t *event) {
-  if (trace_unzigzag(event->words[0]) <= 0) return;
+  if (event->phase == READER_ENDS || trace_unzigzag(event->words[0]) <= 0) return;
   const uint64_t *other = address_map_get(&wakers->others, key_of(event->arg));
-  uint64_t begun = event->words[1] < event->time ? event->time - event->words[1] : 0;
+  uint64_t lasted = event->phase == READER_BEGINS ? 0 : event->words[1];
+  uint64_t begun = lasted < event->time ? event->time - lasted : 0;
   act(object_of(wakers, key_of(other ? *other - 1 : event->arg), event->time), event->thread,
       event->stack, begun, 1);
 }

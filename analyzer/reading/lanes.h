@@ -46,6 +46,8 @@ typedef struct {
   uint64_t time;         // of the event read last, ns; never goes back
   uint64_t fact_time;    // of the timed fact read last
   uint64_t record_time;  // of the record
+  uint64_t ends;         // not 0: the record is a call that begins at `time`, and ends then
+  bool has_begun;        // its beginning was given
   bool timed;            // some event of the lane had a stamp
   bool begun;
   uint32_t stack, thread;

@@ -100,8 +100,28 @@ static void stack_find(reader_t *reader, reading_lane_t *lane) {
   if (record->stack && !lane->stack) reader->unknown_stacks++;
 }
 
+// A write stands first where it began.
+static void call_begin(reader_t *reader, reading_lane_t *lane, uint64_t before) {
+  const trace_record_t *record = &lane->record;
+  uint64_t duration = reading_clock_duration(&reader->clock, record->words[1]);
+  uint64_t begins = lane->time > duration ? lane->time - duration : 0;
+  lane->ends = lane->time;
+  lane->time = lane->record_time = begins > before ? begins : before;
+}
+
+static void call_end(reading_lane_t *lane) {
+  lane->time = lane->record_time = lane->ends;
+  lane->ends = 0;
+}
+
 // Reads on to the next record that is to be given out. False at the end of the lane.
 static bool lane_advance(reader_t *reader, reading_lane_t *lane) {
+  lane->has_begun = lane->ends != 0;
+  if (lane->has_begun) {
+    call_end(lane);
+    return true;
+  }
+  uint64_t before = lane->time;
   while (reading_lanes_read(lane, &reader->files, &reader->warnings)) {
     uint64_t time = record_time(reader, lane);
     unsigned kind = lane->record.kind;
@@ -114,6 +134,8 @@ static bool lane_advance(reader_t *reader, reading_lane_t *lane) {
     if (kind_is_kept(kind) && !reader->options.facts) continue;
     lane->record_time = time;
     stack_find(reader, lane);
+    if (kind == TRACE_WRITE && reader->options.beginnings && lane->record.timed)
+      call_begin(reader, lane, before);
     return true;
   }
   reading_facts_note_quiet(reader, lane);
@@ -124,6 +146,7 @@ static bool lane_advance(reader_t *reader, reading_lane_t *lane) {
 static void event_fill(reader_t *reader, reading_lane_t *lane, reader_event_t *event) {
   const trace_record_t *record = &lane->record;
   event->kind = record->kind;
+  event->phase = lane->ends ? READER_BEGINS : lane->has_begun ? READER_ENDS : READER_WHOLE;
   event->timed = record->timed;
   event->lane = lane->number;
   event->thread = lane->thread;
@@ -144,7 +167,7 @@ static void event_fill(reader_t *reader, reading_lane_t *lane, reader_event_t *e
 static void event_count(reader_t *reader, const reading_lane_t *lane, const reader_event_t *event) {
   reader_summary_t *summary = &reader->summary;
   if (event->time > summary->duration_ns) summary->duration_ns = event->time;
-  if (kind_is_fact(event->kind)) return;
+  if (kind_is_fact(event->kind) || event->phase == READER_BEGINS) return;
   summary->events++;
   summary->events_from_rings += lane->from_ring;
   reader->threads.threads[event->thread].events++;
@@ -178,6 +201,9 @@ static reading_lane_t *lane_choose(reader_t *reader) {
   reading_lane_t *lane = reader->current;
   reader->current = NULL;
   if (lane && lane_advance(reader, lane)) {
+    // Nobody can tell where a call began during which nothing else happened.
+    if (lane->ends && (reader->heap_count == 0 || reader->heap[0]->time >= lane->ends))
+      call_end(lane);
     if (reader->heap_count == 0 || lane_before(lane, reader->heap[0])) return lane;
     reading_lane_t *first = reader->heap[0];
     reader->heap[0] = lane;

@@ -14,11 +14,19 @@
 
 typedef struct reader reader_t;
 
+// Which part of its call an event stands for.
+typedef enum {
+  READER_WHOLE,
+  READER_BEGINS,  // a call that gives something away begins; the event itself follows as READER_ENDS
+  READER_ENDS,
+} reader_phase_t;
+
 // One event. Times are ns since the start of the trace. `stack` is an index for reader_stack, 0 for
 // none. `thread` is an index for reader_thread; each life of a thread has its own.
 typedef struct {
   uint8_t kind;  // trace_kind_t
-  bool timed;    // its own stamp; else time is that of the event before in its lane
+  uint8_t phase;  // reader_phase_t
+  bool timed;     // its own stamp; else time is that of the event before in its lane
   uint32_t lane;
   uint32_t thread;
   uint32_t stack;
@@ -98,6 +106,9 @@ typedef struct {
   unsigned settle_ms;
   bool no_rings;  // the file alone (tests)
   bool facts;     // facts are given out as events, too (dump)
+  // A write during which other threads did something is given twice: where it begins, too, for who
+  // reads what was written may be done before the writer is.
+  bool beginnings;
 } reader_options_t;
 
 // A reader of several traces as one (see reader_join): the number of the process stands above these

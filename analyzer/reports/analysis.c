@@ -42,19 +42,21 @@ static void events_read(analysis_t *analysis, analysis_watch_t *watch, void *con
   for (size_t count; (count = events_take(analysis, events)) > 0;) {
     for (size_t i = 0; i < count; i++) {
       models_step(analysis->models, &events[i]);
-      if (watch) watch(context, analysis->reader, &events[i]);
+      if (watch && events[i].phase != READER_BEGINS) watch(context, analysis->reader, &events[i]);
       progress_step(&progress, analysis->path);
     }
   }
   progress_end(&progress);
 }
 
+static const reader_options_t reading = {.beginnings = true};
+
 bool analysis_open(analysis_t *analysis, const char *path, const analysis_settings_t *settings,
                    analysis_watch_t *watch, void *context, char *error, size_t size) {
   static const analysis_settings_t usual;
   if (!settings) settings = &usual;
   *analysis = (analysis_t){.path = path};
-  analysis->reader = reader_open(path, NULL, error, size);
+  analysis->reader = reader_open(path, &reading, error, size);
   if (!analysis->reader) return false;
   analysis->models = models_open(analysis->reader);
   events_read(analysis, watch, context);
@@ -74,7 +76,7 @@ bool analysis_open(analysis_t *analysis, const char *path, const analysis_settin
 static bool readers_open(reader_t **readers, const char *const *paths, uint32_t count, char *error,
                          size_t size) {
   for (uint32_t i = 0; i < count; i++) {
-    readers[i] = reader_open(paths[i], NULL, error, size);
+    readers[i] = reader_open(paths[i], &reading, error, size);
     if (readers[i]) continue;
     while (i-- > 0) reader_close(readers[i]);
     return false;

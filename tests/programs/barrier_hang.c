@@ -25,7 +25,8 @@ int main(int count, char **arguments) {
   pthread_join(quitter, NULL);
   sleep_ms(busy ? 1300 : 200);
   say("hanging");
-  for (; busy;) pause();
+  if (busy)
+    for (;;) pause();
   meet();
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "formats/block.h"
 #include "formats/varint.h"
 #include "tests/unit/formats_random.h"
+#include "tests/unit/rounds.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -376,7 +377,7 @@ START_TEST(flipped_bits_do_no_harm) {
   formats_random_t random = 41;
   for (int block = 0; block < 20; block++) {
     encoded_t encoded = encode(words, formats_random_records(&random, words, 600));
-    for (int round = 0; round < 1000; round++) {
+    for (int round = 0; round < rounds(1000); round++) {
       size_t at[3];
       uint8_t mask[3];
       for (int i = 0; i < 3; i++) {
@@ -397,7 +398,7 @@ END_TEST
 
 START_TEST(numbers_round_trip) {
   formats_random_t random = 51;
-  for (int round = 0; round < 20000; round++) {
+  for (int round = 0; round < rounds(20000); round++) {
     uint64_t value = round < 64 ? UINT64_C(1) << round : formats_random_value(&random), got;
     if (round >= 64 && round < 128) value = (UINT64_C(1) << (round - 64)) - 1;
     uint8_t bytes[VARINT_MAX + VARINT_SLACK];

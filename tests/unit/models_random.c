@@ -7,7 +7,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-enum { EVENTS = 40000, SEEDS = 4 };
+enum { EVENTS = 40000, SEEDS = 12 };
 
 static feed_t feed;
 

@@ -3,6 +3,7 @@
 // and nothing is made up. Worth the most with the sanitizers on.
 #include "analyzer/reading/reader.h"
 #include "analyzer/reading/recover.h"
+#include "tests/unit/rounds.h"
 #include "tests/unit/trace_builder.h"
 
 #include <check.h>
@@ -120,7 +121,7 @@ START_TEST(flipped_bits_of_a_trace_take_no_more_than_their_frame) {
   size_t size;
   uint8_t *bytes = file_read(trace_builder_path(builder), &size);
   uint64_t random = 1;
-  for (int i = 0; i < FLIPS; i++) {
+  for (int i = 0; i < rounds(FLIPS); i++) {
     size_t at = next_random(&random) % size;
     uint8_t bit = (uint8_t)(1 << next_random(&random) % 8);
     bytes[at] ^= bit;
@@ -149,7 +150,7 @@ START_TEST(flipped_bits_of_rings_do_no_harm) {
   uint8_t *session = (uint8_t *)trace_builder_session(builder);
   uint8_t *ring = (uint8_t *)trace_builder_ring(builder, 1);
   uint64_t random = 2;
-  for (int i = 0; i < FLIPS; i++) {
+  for (int i = 0; i < rounds(FLIPS); i++) {
     // The fields of the session, those of the ring, or its first records, each as often.
     uint8_t *part = i % 3 == 0 ? session : i % 3 == 1 ? ring : ring + TRACE_RING_HEADER;
     size_t length = i % 3 == 0 ? 640 : i % 3 == 1 ? sizeof(trace_ring_t) : 8000;

@@ -240,6 +240,47 @@ START_TEST(a_restated_lane_goes_on_with_its_thread) {
 }
 END_TEST
 
+START_TEST(a_write_that_is_overtaken_is_given_where_it_begins_too) {
+  static const reader_options_t beginnings = {.beginnings = true};
+  trace_builder_t *builder = trace_builder_new();
+  trace_builder_thread(builder, 1, 10, 1, 0x1000, 0);
+  trace_builder_thread(builder, 2, 20, 2, 0x2000, 0);
+  trace_builder_record(builder, 1, TRACE_WRITE, 200, 0, 5, 2, 100, 0);
+  trace_builder_record(builder, 1, TRACE_WRITE, 300, 0, 6, 2, 50, 0);
+  trace_builder_record(builder, 2, TRACE_READ, 150, 0, 4, 2, 20, 0);
+  trace_builder_finish(builder, TRACE_END_EXIT, 0);
+  for (int asked = 0; asked < 2; asked++) {
+    char error[512] = "";
+    reader_t *reader =
+        reader_open(trace_builder_path(builder), asked ? &beginnings : NULL, error, sizeof error);
+    ck_assert_msg(reader != NULL, "%s", error);
+    next_event(reader);
+    next_event(reader);
+    reader_event_t event = next_event(reader);
+    if (asked) {
+      ck_assert_int_eq(event.phase, READER_BEGINS);
+      ck_assert_int_eq(event.kind, TRACE_WRITE);
+      ck_assert_uint_eq(event.time, 100);
+      ck_assert_uint_eq(event.arg, 5);
+      event = next_event(reader);
+    }
+    ck_assert_int_eq(event.kind, TRACE_READ);
+    ck_assert_int_eq(event.phase, READER_WHOLE);
+    event = next_event(reader);
+    ck_assert_int_eq(event.phase, asked ? READER_ENDS : READER_WHOLE);
+    ck_assert_uint_eq(event.time, 200);
+    ck_assert_uint_eq(event.arg, 5);
+    event = next_event(reader);
+    ck_assert_int_eq(event.phase, READER_WHOLE);
+    ck_assert_uint_eq(event.time, 300);
+    ck_assert_uint_eq(count_rest(reader), 0);
+    ck_assert_uint_eq(reader_summary(reader)->events, 5);
+    reader_close(reader);
+  }
+  trace_builder_free(builder);
+}
+END_TEST
+
 START_TEST(what_was_lost_is_given_out_and_counted) {
   trace_builder_t *builder = trace_builder_new();
   trace_builder_thread(builder, 1, 10, 1, 0x1000, 0);
@@ -402,6 +443,7 @@ Suite *reading_reader_suite(void) {
   tcase_add_test(facts, a_module_that_every_lane_states_is_one);
   tcase_add_test(facts, a_thread_knows_who_created_it);
   tcase_add_test(facts, a_restated_lane_goes_on_with_its_thread);
+  tcase_add_test(facts, a_write_that_is_overtaken_is_given_where_it_begins_too);
   tcase_add_test(facts, what_was_lost_is_given_out_and_counted);
   tcase_add_test(facts, the_summary_says_what_ran_and_how_it_ended);
   tcase_add_test(facts, facts_are_events_where_they_are_asked_for);

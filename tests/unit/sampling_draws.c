@@ -2,13 +2,16 @@
 // The recorder's sampler draws what it says, and the set of sampled blocks is exact.
 #include "preload/sampled_blocks.h"
 #include "preload/sampler.h"
+#include "tests/unit/rounds.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 200000, BLOCKS = 100000 };
+enum { DRAWS_USUALLY = 200000, BLOCKS = 100000 };
+static int draws;
+static void setup(void) { draws = rounds(DRAWS_USUALLY); }
 
 // Mean and tail of an exponential distribution: of N draws the mean lies within 4 / sqrt(N) of it.
 START_TEST(distances_are_exponential) {
@@ -16,16 +19,16 @@ START_TEST(distances_are_exponential) {
   sampler_seed(&sampler, 1);
   double sum = 0;
   int beyond_1 = 0, beyond_3 = 0;
-  for (int i = 0; i < DRAWS; i++) {
+  for (int i = 0; i < draws; i++) {
     const int64_t distance = sampler_distance(&sampler, 50000);
     ck_assert_int_gt(distance, 0);
     sum += (double)distance;
     beyond_1 += distance > 50000;
     beyond_3 += distance > 150000;
   }
-  ck_assert_double_lt(fabs(sum / DRAWS / 50000 - 1), 4 / sqrt(DRAWS));
-  ck_assert_double_lt(fabs((double)beyond_1 / DRAWS - exp(-1)), 4 * sqrt(0.24 / DRAWS));
-  ck_assert_double_lt(fabs((double)beyond_3 / DRAWS - exp(-3)), 4 * sqrt(0.05 / DRAWS));
+  ck_assert_double_lt(fabs(sum / draws / 50000 - 1), 4 / sqrt(draws));
+  ck_assert_double_lt(fabs((double)beyond_1 / draws - exp(-1)), 4 * sqrt(0.24 / draws));
+  ck_assert_double_lt(fabs((double)beyond_3 / draws - exp(-3)), 4 * sqrt(0.05 / draws));
 }
 END_TEST
 
@@ -36,15 +39,15 @@ START_TEST(trials_are_geometric) {
   for (int at = 0; at < 3; at++) {
     double sum = 0;
     int none = 0;
-    for (int i = 0; i < DRAWS; i++) {
+    for (int i = 0; i < draws; i++) {
       const int64_t trials = sampler_trials(&sampler, rates[at]);
       ck_assert_int_ge(trials, 0);
       sum += (double)trials;
       none += trials == 0;
     }
     const double mean = (1 - rates[at]) / rates[at];
-    ck_assert_double_lt(fabs(sum / DRAWS / mean - 1), 4 / sqrt(DRAWS * (1 - rates[at])));
-    ck_assert_double_lt(fabs((double)none / DRAWS - rates[at]), 4 * sqrt(rates[at] / DRAWS));
+    ck_assert_double_lt(fabs(sum / draws / mean - 1), 4 / sqrt(draws * (1 - rates[at])));
+    ck_assert_double_lt(fabs((double)none / draws - rates[at]), 4 * sqrt(rates[at] / draws));
   }
   ck_assert_int_eq(sampler_trials(&sampler, 1), 0);
 }
@@ -158,9 +161,10 @@ Suite *sampling_draws_suite(void) {
       unseeded_samplers_differ,  blocks_are_known_until_taken,  crowded_pages_spill,
       a_block_is_in_once,        strange_addresses_are_refused, a_full_set_refuses};
   Suite *suite = suite_create("sampling_draws");
-  TCase *draws = tcase_create("draws");
-  tcase_set_timeout(draws, 60);
-  for (size_t at = 0; at < sizeof tests / sizeof *tests; ++at) tcase_add_test(draws, tests[at]);
-  suite_add_tcase(suite, draws);
+  TCase *group = tcase_create("draws");
+  tcase_add_checked_fixture(group, setup, NULL);
+  tcase_set_timeout(group, 60);
+  for (size_t at = 0; at < sizeof tests / sizeof *tests; ++at) tcase_add_test(group, tests[at]);
+  suite_add_tcase(suite, group);
   return suite;
 }

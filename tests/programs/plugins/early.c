@@ -6,7 +6,6 @@
 
 void *early_blocks[3];
 int early_answer(void);
-unsigned la_version(unsigned version);
 
 static int answer(void) { return 42; }
 
