@@ -126,20 +126,13 @@ static void find_tasks(finder_t *finder, lint_kind_t kind, judge_t *judge) {
   add(finder, worst);
 }
 
-// Of what a loop's threads could have run, they waited for a processor for a fifth.
-static bool is_starved(const models_t *models, uint32_t loop, uint64_t turn_ns) {
-  scheduling_t times = scheduling_of_loop(models, loops_get(models_loops(models), loop - 1));
-  return times.runnable_ns >= 10 * MILLISECOND && times.runnable_ns >= turn_ns / 2 &&
-         times.runnable_ns >= (times.ran_ns + times.runnable_ns) / 5;
-}
-
 static void find_hogs(finder_t *finder) {
   lints_t *lints = finder->lints;
   uint32_t before = lints->count;
   find_tasks(finder, LINT_LOOP_HOG, judge_hog);
   if (lints->count > before)
-    lints->items[before].starved =
-        is_starved(finder->models, lints->items[before].loop, lints->items[before].duration_ns);
+    lints->items[before].starved = scheduling_is_starved(finder->models, lints->items[before].loop,
+                                                         lints->items[before].duration_ns);
 }
 static void find_self_wakes(finder_t *finder) {
   find_tasks(finder, LINT_SELF_WAKE, judge_self_wake);
@@ -158,8 +151,8 @@ static bool is_lock_call(uint32_t kind) {
 
 // A transfer of some milliseconds may only have lost the processor: the recorder cannot see that.
 static bool may_be_preempted(const site_total_t *site) {
-  bool transfer =
-      site->kind == TRACE_READ || site->kind == TRACE_WRITE || site->kind == TRACE_ACCEPT;
+  bool transfer = site->kind == TRACE_READ || site->kind == TRACE_WRITE ||
+                  site->kind == TRACE_ACCEPT || site->kind == TRACE_CONNECT;
   return transfer && site->max_ns < 20 * MILLISECOND;
 }
 

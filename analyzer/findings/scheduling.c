@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define STARVED_LEAST_NS UINT64_C(10000000)
+
 static void add(scheduling_t *sum, const models_t *models, uint32_t index) {
   const thread_account_t *thread = threads_get(models_threads(models), index);
   uint64_t life = thread->ended_ns - thread->started_ns;
@@ -47,6 +49,12 @@ scheduling_t scheduling_of_run(const models_t *models) {
   scheduling_t sum = {0};
   for (uint32_t thread = 1; thread < limit; ++thread) add(&sum, models, thread);
   return sum;
+}
+
+bool scheduling_is_starved(const models_t *models, uint32_t loop, uint64_t turn_ns) {
+  scheduling_t times = scheduling_of_loop(models, loops_get(models_loops(models), loop - 1));
+  return times.runnable_ns >= STARVED_LEAST_NS && times.runnable_ns >= turn_ns / 2 &&
+         times.runnable_ns >= (times.ran_ns + times.runnable_ns) / 5;
 }
 
 uint32_t scheduling_processors(const models_t *models) {

@@ -3,6 +3,7 @@
 #include "analyzer/models/array.h"
 #include "analyzer/models/loops_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <xxhash.h>
@@ -125,8 +126,9 @@ static task_t *task_of_token(loops_t *loops, uint32_t loop, uint64_t token) {
 
 static void add_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
                            const reader_event_t *event) {
+  const turn_t *turn = &loops_thread(loops, event->thread)->turn;
   task_t *task = tasks_register(loops->tasks, descriptor, loop->id, event->words[1], event->stack,
-                                event->time);
+                                turn->active ? turn->from : UINT64_MAX, event->time);
   set_token(loops, loop->id, event->words[1], task->id);
   if (++loop->registered > loop->max_registered) loop->max_registered = loop->registered;
 }
@@ -325,7 +327,8 @@ void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
   if (loops->watcher->calls)
     loops->watcher->calls->turn(loops->watcher->context,
                                 &(loop_turn_t){thread, turn->loop, turn->from, until});
-  if (until - turn->from > loops->stall_ns && !loop_serves_one(loop))
+  if (until - turn->from > loops->stall_ns && !loop_serves_one(loop) &&
+      !loops->threads[thread].exits)
     note_stall(loop, turn, thread, until - turn->from);
 }
 
@@ -453,7 +456,7 @@ static const struct {
     [TRACE_FUTEX_WAIT] = {1 + 1, 1},
     [TRACE_SLEEP] = {0 + 1, 1},
     [TRACE_SYNC] = {1 + 1, 1},
-    [TRACE_RESOLVE] = {0 + 1, 1},
+    [TRACE_RESOLVE] = {0 + 1, LOOP_RESOLVING_NS},
     [TRACE_POLL] = {1 + 1, 10000},
     [TRACE_READ] = {1 + 1, LOOP_BLOCKING_NS},
     [TRACE_WRITE] = {1 + 1, LOOP_BLOCKING_NS},
@@ -464,6 +467,7 @@ static const struct {
 // A transfer that takes long on a descriptor that does not block has lost the processor.
 static bool cannot_block(const loops_t *loops, const loop_thread_t *thread,
                          const reader_event_t *event) {
+  if (event->kind == TRACE_CONNECT) return trace_unzigzag(event->words[0]) == -EINPROGRESS;
   if (event->kind != TRACE_READ && event->kind != TRACE_WRITE && event->kind != TRACE_ACCEPT)
     return false;
   if (thread->slow) return thread->nonblocking;
@@ -616,6 +620,11 @@ void loops_step(loops_t *loops, const reader_event_t *event) {
     break;
   case TRACE_CLOSE:
     step_close(loops, event);
+    break;
+  case TRACE_EXIT:
+    // Recorded behind all handlers of exit; when these began is not known.
+    loops_thread(loops, event->thread)->exits = event->words[0] == TRACE_EXIT_NORMAL;
+    loops_end_turn(loops, event->thread, event->time);
     break;
   case TRACE_THREAD_END:
     loops_end_turn(loops, event->thread, event->time);

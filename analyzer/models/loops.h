@@ -18,8 +18,10 @@
 
 enum { LOOP_STALLS_MAX = 64 };  // kept of a loop: the longest
 // A read, write, accept or connect inside a turn this long blocks it; a lock, condition, join,
-// barrier, sleep, sync or name look-up that waits always does.
+// barrier, sleep or sync that waits always does.
 #define LOOP_BLOCKING_NS UINT64_C(1000000)
+// A name look-up that is shorter has asked nobody: the name was an address, or in a table.
+#define LOOP_RESOLVING_NS UINT64_C(100000)
 
 typedef struct {
   uint64_t at_ns;  // begin of the turn

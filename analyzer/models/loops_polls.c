@@ -60,7 +60,7 @@ void loops_poll_ready(loops_t *loops, const reader_event_t *event) {
   task_t *task = tasks_live(loops->tasks, descriptor);
   if (!task) {
     task = tasks_register(loops->tasks, descriptor, loop->id, (uint64_t)descriptor, loop->site,
-                          event->time);
+                          UINT64_MAX, event->time);
     if (++loop->registered > loop->max_registered) loop->max_registered = loop->registered;
   }
   loops_add_ready(loops, &thread->turn, task, event);

@@ -16,11 +16,12 @@ struct tasks {
   uint32_t last_id;
   address_map_t live;     // descriptor + 1 -> task_t *
   address_map_t by_id;    // task_t *, live and kept
+  address_map_t left;     // descriptor + 1 -> id of the task that left its loop, while it is open
   address_map_t by_file;  // of live tasks whose descriptor has copies: task_t *
   descriptors_t *descriptors;
   task_t **ended;  // ring: the newest TASKS_ENDED_MAX
   uint32_t ended_capacity;
-  uint64_t ended_count;
+  uint64_t ended_count, dropped;
   task_t **order;  // after tasks_finish: all kept, by id
   uint32_t count;
 };
@@ -51,6 +52,7 @@ void tasks_close(tasks_t *tasks) {
   uint64_t id;
   for (task_t **task; (task = address_map_next(&tasks->by_id, &position, &id));) free_task(*task);
   address_map_clear(&tasks->live);
+  address_map_clear(&tasks->left);
   address_map_clear(&tasks->by_file);
   address_map_clear(&tasks->by_id);
   descriptors_close(tasks->descriptors);
@@ -124,9 +126,24 @@ static task_t *begin_task(tasks_t *tasks, int32_t descriptor) {
   return task;
 }
 
+// The task that left this loop a moment ago, alive again; NULL: none.
+static task_t *revive(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t since) {
+  const uint64_t *left = address_map_get(&tasks->left, key_of(descriptor));
+  task_t *task = left ? tasks_find(tasks, (uint32_t)*left) : NULL;
+  if (!task || task->loop != loop || task->ended_ns < since) return NULL;
+  address_map_remove(&tasks->left, key_of(descriptor), NULL);
+  tasks->ended[task->kept_at] = NULL;
+  task->ended_ns = 0;
+  task->state = TASK_STATE_PENDING;
+  *(task_t **)address_map_put(&tasks->live, key_of(descriptor)) = task;
+  note_file(tasks, task);
+  return task;
+}
+
 task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t token,
-                       uint32_t stack, uint64_t time) {
+                       uint32_t stack, uint64_t since, uint64_t time) {
   task_t *task = with_number(tasks, descriptor);
+  if (!task && (task = revive(tasks, descriptor, loop, since))) stack = task->site;
   if (!task) {
     task = begin_task(tasks, descriptor);
     task->created_ns = time;
@@ -146,7 +163,7 @@ task_t *tasks_adopt(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t 
   const descriptor_t *known = descriptors_get(tasks->descriptors, descriptor);
   if (!known || known->kind != DESCRIPTOR_CONNECTION || !known->parent || known->was_task)
     return NULL;
-  task_t *task = tasks_register(tasks, descriptor, loop, 0, 0, time);
+  task_t *task = tasks_register(tasks, descriptor, loop, 0, 0, UINT64_MAX, time);
   task->adopted = true;
   return task;
 }
@@ -157,7 +174,9 @@ static void keep_ended(tasks_t *tasks, task_t *task) {
   ARRAY_RESERVE(tasks->ended, tasks->ended_capacity, place + 1);
   task_t *dropped = tasks->ended[place];
   tasks->ended[place] = task;
+  task->kept_at = place;
   if (!dropped) return;
+  ++tasks->dropped;
   address_map_remove(&tasks->by_id, dropped->id, NULL);
   free_task(dropped);
 }
@@ -178,6 +197,7 @@ void tasks_unregister(tasks_t *tasks, task_t *task, bool closed, uint64_t time) 
   task->ended_ns = time > task->created_ns ? time : task->created_ns;
   task->state = task->failed ? TASK_STATE_FAILED : TASK_STATE_COMPLETED;
   forget_number(tasks, task);
+  if (!closed) *(uint64_t *)address_map_put(&tasks->left, key_of(task->descriptor)) = task->id;
   task_t **of_file = task->file ? address_map_get(&tasks->by_file, task->file) : NULL;
   if (of_file && *of_file == task) address_map_remove(&tasks->by_file, task->file, NULL);
   keep_ended(tasks, task);
@@ -242,6 +262,7 @@ void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time) {
   bool stays = tasks_stays(tasks, descriptor);
   if (task && stays && task->descriptor == descriptor) forget_number(tasks, task);
   if (task && !stays) tasks_unregister(tasks, task, true, time);
+  if (tasks->left.count) address_map_remove(&tasks->left, key_of(descriptor), NULL);
   descriptors_forget(tasks->descriptors, descriptor);
 }
 
@@ -339,6 +360,4 @@ const task_t *tasks_by_id(const tasks_t *tasks, uint32_t id) {
   return task ? *task : NULL;
 }
 
-uint64_t tasks_dropped(const tasks_t *tasks) {
-  return tasks->ended_count > TASKS_ENDED_MAX ? tasks->ended_count - TASKS_ENDED_MAX : 0;
-}
+uint64_t tasks_dropped(const tasks_t *tasks) { return tasks->dropped; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptor tasks: a descriptor registered in an epoll instance, from ADD to DEL or close, or one
+// Descriptor tasks: a descriptor registered in an epoll instance, from ADD to DEL or close (DEL and
+// ADD in one turn only change what is asked for, as libevent does it: the task lives on), or one
 // that a poll or select loop found ready, from then to its close, or an accepted connection that a
 // loop serves without either. (A thread is a task too: its figures are in threads.h.)
 //
@@ -59,6 +60,7 @@ typedef struct {
   // Private: epoll instances that hold it; whether an error was seen; where it stands in the batch
   // of which thread's turn.
   uint32_t registrations;
+  uint32_t kept_at;             // place among the ended ones
   uint32_t file;                // of its descriptor, where that has copies (see descriptors.h)
   bool adopted;                 // the one registration is none: tasks_adopt
   bool held;                    // registered before this process, or image, waited for it
@@ -87,9 +89,10 @@ task_t *tasks_live(tasks_t *tasks, int32_t descriptor);
 // What is known of a descriptor, NULL: nothing. Valid until the next event.
 const descriptor_t *tasks_descriptor(const tasks_t *tasks, int32_t descriptor);
 task_t *tasks_find(tasks_t *tasks, uint32_t id);  // live or kept; NULL: dropped
-// One registration more; makes the task with the first.
+// One registration more; makes the task with the first. One that left this loop at `since` or
+// later, and whose descriptor stayed open, goes on (UINT64_MAX: never).
 task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t token,
-                       uint32_t stack, uint64_t time);
+                       uint32_t stack, uint64_t since, uint64_t time);
 // A connection of a known listener that a loop serves before it registers it, or without: a task
 // from the first call on it in a turn. NULL: it is no such connection.
 task_t *tasks_adopt(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t time);

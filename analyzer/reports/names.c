@@ -83,6 +83,9 @@ bool names_frame_is_recorder(const symbols_frame_t *frame) {
 
 static bool frame_tells(const symbols_frame_t *frame) {
   if (symbols_frame_is_runtime(frame)) return false;
+  if (begins(frame->module, "libevent") || begins(frame->module, "libev.") ||
+      begins(frame->module, "libuv."))
+    return false;  // what they do, they do for somebody
   return !frame->function || (!function_name_is_allocator(frame->function) &&
                               !function_name_wraps_lock(frame->function));
 }

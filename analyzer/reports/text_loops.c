@@ -171,11 +171,10 @@ static void latencies_print(const text_t *text, const loop_t *loop) {
 static void scheduling_print(const text_t *text, const loop_t *loop) {
   scheduling_t times = scheduling_of_loop(text->analysis->models, loop);
   if (!times.runnable_ns || times.runnable_ns < loop->busy_ns / 20) return;
-  fprintf(text->page->stream,
-          "\n  loop %u: runnable, but not running, for %s (it ran %s): long turns may be due to "
-          "that\n",
+  fprintf(text->page->stream, "\n  loop %u: runnable, but not running, for %s (it ran %s)%s\n",
           loop->id, quantity_time(times.runnable_ns, QUANTITY),
-          quantity_time(times.ran_ns, QUANTITY));
+          quantity_time(times.ran_ns, QUANTITY),
+          loop->stall_count ? ": long turns may be due to that" : "");
 }
 
 // Loops made in one place do the same work: whether one of them has most of it.

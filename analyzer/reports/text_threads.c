@@ -188,8 +188,9 @@ void text_threads(const text_t *text) {
   ranking_t ranking = ranking_threads(text->analysis, text->options->sort);
   char note[240];
   snprintf(note, sizeof note,
-           "%s thread%s; running includes waiting for a processor (how much of it: no cpu), and in "
-           "calls that are not recorded; on cpu is what the kernel counted",
+           "%s thread%s; running includes waiting in calls that are not recorded, and for a "
+           "processor; on cpu, no cpu: on a processor, and ready but without one, as the kernel "
+           "counted it",
            quantity_count(ranking.count, QUANTITY), quantity_plural(ranking.count));
   page_heading(text->page, "THREADS", note);
   table_t table;

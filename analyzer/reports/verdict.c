@@ -2,6 +2,7 @@
 // Findings as sentences.
 #include "analyzer/reports/verdict.h"
 
+#include "analyzer/findings/scheduling.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
 #include "analyzer/reports/ranking.h"
@@ -279,11 +280,15 @@ static void stall_write(FILE *stream, const analysis_t *analysis) {
   const loops_t *loops = models_loops(analysis->models);
   const loop_stall_t *worst = NULL;
   uint64_t count = 0;
+  uint32_t of = 0;
   for (uint32_t i = 0; i < loops_count(loops); i++) {
     const loop_t *loop = loops_get(loops, i);
     count += loop->stall_count;
     for (uint32_t j = 0; j < loop->kept_stalls; j++)
-      if (!worst || loop->stalls[j].duration_ns > worst->duration_ns) worst = &loop->stalls[j];
+      if (!worst || loop->stalls[j].duration_ns > worst->duration_ns) {
+        worst = &loop->stalls[j];
+        of = loop->id;
+      }
   }
   fprintf(stream, "event loop stalled %s time%s", quantity_count(count, QUANTITY),
           quantity_plural(count));
@@ -297,6 +302,9 @@ static void stall_write(FILE *stream, const analysis_t *analysis) {
   if (worst->blocked_ns > worst->duration_ns / 2 && worst->blocked_kind < TRACE_KIND_LIMIT)
     fprintf(stream, ", blocked in %s", trace_event_kinds[worst->blocked_kind].name);
   if (*site) fprintf(stream, " at %s", site);
+  if (worst->blocked_ns <= worst->duration_ns / 2 &&
+      scheduling_is_starved(analysis->models, of, worst->duration_ns))
+    fputs(" (but that thread often waited for a processor)", stream);
 }
 
 static void contention_of(FILE *stream, const analysis_t *analysis, const lock_t *lock) {

@@ -94,6 +94,87 @@ START_TEST(turns_batches_busy_and_idle) {
 }
 END_TEST
 
+// What is taken out and put back in one turn, as libevent does it, was only asked for otherwise.
+START_TEST(taken_out_and_put_back) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  read_from(11 * MS, ONE, 100, 0);
+  feed_at(&feed, 12 * MS);
+  control(EPOLL_CTL_DEL, ONE, 0, 44);
+  control(EPOLL_CTL_ADD, ONE, 111, 45);
+  turn(20 * MS, 7 * MS, (uint64_t[]){111}, 1);
+  feed_at(&feed, 21 * MS);
+  feed_event(&feed, 1, TRACE_WRITE, 0, ONE, trace_zigzag(10), 0, 0);
+  control(EPOLL_CTL_DEL, ONE, 0, 44);
+  turn(30 * MS, 8 * MS, NULL, 0);
+  feed_at(&feed, 31 * MS);
+  control(EPOLL_CTL_ADD, ONE, 121, 45);  // in another turn: another task
+  feed_end(&feed);
+  ck_assert_uint_eq(tasks_count(models_tasks(feed.models)), 4);
+  const task_t *one = tasks_by_id(models_tasks(feed.models), 1);
+  ck_assert_int_eq(one->descriptor, ONE);
+  ck_assert_uint_eq(one->created_ns, task(TWO)->created_ns - 1000);
+  ck_assert_uint_eq(one->site, 41);
+  ck_assert_uint_eq(one->polls, 2);
+  ck_assert_uint_eq(one->responses, 1);
+  ck_assert_int_eq((int)one->state, TASK_STATE_COMPLETED);
+  expect_sum(one);
+  ck_assert_uint_eq(task(ONE)->id, 4);
+  ck_assert_uint_eq(loop()->max_registered, 3);
+}
+END_TEST
+
+START_TEST(taken_out_and_closed) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  control(EPOLL_CTL_DEL, ONE, 0, 44);
+  feed_event(&feed, 1, TRACE_CLOSE, 0, ONE, 0, 0, 0);
+  control(EPOLL_CTL_ADD, ONE, 111, 45);  // the number is another's
+  feed_end(&feed);
+  ck_assert_uint_eq(tasks_count(models_tasks(feed.models)), 4);
+  ck_assert_uint_eq(task(ONE)->polls, 0);
+}
+END_TEST
+
+START_TEST(inherited_set) {
+  feed_event(&feed, 1, TRACE_EPOLL_HELD, 0, 9, EPOLL, 109, EPOLLIN);
+  feed_event(&feed, 1, TRACE_EPOLL_HELD, 0, ONE, EPOLL, 101, EPOLLIN);  // is known already
+  turn(10 * MS, 0, (uint64_t[]){109, 101}, 2);
+  feed_end(&feed);
+  ck_assert_uint_eq(tasks_count(models_tasks(feed.models)), 4);
+  ck_assert(task(9)->held);
+  ck_assert(!task(ONE)->held);
+  ck_assert_uint_eq(task(9)->polls, 1);
+  ck_assert_uint_eq(task(ONE)->polls, 1);
+}
+END_TEST
+
+// 20 ms in a connect: of one that does not block it says nothing.
+START_TEST(connect_that_cannot_block) {
+  turn(10 * MS, 0, (uint64_t[]){101}, 1);
+  feed_at(&feed, 31 * MS);
+  feed_event(&feed, 1, TRACE_CONNECT, 60, 9, trace_zigzag(-EINPROGRESS), 20 * MS, 0);
+  feed_event(&feed, 1, TRACE_RESOLVE, 61, 0, 20000, 0, 0);  // 20 us: an address
+  turn(32 * MS, 0, NULL, 0);
+  feed_end(&feed);
+  ck_assert_uint_eq(loop()->blocking.count, 0);
+  ck_assert_uint_eq(task(ONE)->blocked_ns, 0);
+}
+END_TEST
+
+// The last turn of a thread that calls exit holds nobody up; that of one that is killed does.
+START_TEST(end_of_the_process_is_no_stall) {
+  for (int how = TRACE_EXIT_NORMAL; how <= TRACE_EXIT_IMMEDIATE; how++) {
+    teardown();
+    setup();
+    turn(10 * MS, 0, (uint64_t[]){101}, 1);
+    feed_at(&feed, 60 * MS);
+    feed_event(&feed, 1, TRACE_EXIT, 0, 0, (uint64_t)how, 0, 0);
+    feed_end(&feed);
+    ck_assert_uint_eq(loop()->stall_count, how == TRACE_EXIT_IMMEDIATE);
+    ck_assert_uint_ge(loop()->busy_ns, 49 * MS);
+  }
+}
+END_TEST
+
 START_TEST(batch_as_large_as_asked_is_saturated) {
   turn(10 * MS, 0, (uint64_t[]){101, 102, 103, 101, 102, 103, 101, 102}, 8);
   feed_end(&feed);
@@ -644,7 +725,12 @@ Suite *models_loops_suite(void) {
                           who_polls_one_descriptor_keeps_nobody_waiting,
                           what_was_read_without_a_wait_wakes_nobody_later,
                           turn_of_poll_ends_with_its_last_descriptor,
-                          kinds_follow_from_the_calls_that_made_them};
+                          kinds_follow_from_the_calls_that_made_them,
+                          taken_out_and_put_back,
+                          taken_out_and_closed,
+                          inherited_set,
+                          connect_that_cannot_block,
+                          end_of_the_process_is_no_stall};
   Suite *suite = suite_create("models_loops");
   TCase *loops = tcase_create("loops");
   tcase_set_timeout(loops, 60);
