@@ -72,9 +72,10 @@ typedef struct {
   // Written by the owner, rarely: what was dropped, by kind, since its process took the
   // ring.
   _Alignas(64) _Atomic uint32_t lost[TRACE_KIND_LIMIT];
-  // Set by the owner: what it wrote names a place in memory (LOCK_SHARED_AT) that the writer has to
-  // look up while the process lives. Cleared by the writer before it drains the ring.
-  _Alignas(64) _Atomic uint32_t place_wanted;
+  // Counted by the owner: what it wrote names a place in memory (LOCK_SHARED_AT) that the writer
+  // has to look up while the process lives. The writer says how far it has come.
+  _Alignas(64) _Atomic uint32_t places_wanted;
+  _Atomic uint32_t places_found;
 } trace_ring_t;
 _Static_assert(sizeof(trace_ring_t) <= TRACE_RING_HEADER, "a ring header is one page");
 
@@ -91,7 +92,7 @@ enum {
 };
 
 // process.unseen: the writer says so in the trace (TRACE_KEY_NOT_SEEN).
-enum { TRACE_UNSEEN_MALLOC = 1, TRACE_UNSEEN_IO_URING = 2 };
+enum { TRACE_UNSEEN_MALLOC = 1, TRACE_UNSEEN_IO_URING = 2, TRACE_UNSEEN_CONFINED = 4 };
 
 // One recorded process of the session: the first image, or a child it forked.
 typedef struct {

@@ -5,18 +5,22 @@
 #include "preload/system.h"
 #include <cpuid.h>
 
+#include <sys/prctl.h>
 #include <time.h>
 
 bool clock_is_tsc;
 
-// CPUID 80000007H, EDX bit 8 (Intel SDM, AMD APM): the counter runs at one rate in all states.
+// CPUID 80000007H, EDX bit 8 (Intel SDM, AMD APM): the counter runs at one rate in all states. Who
+// started the program may have taken the counter away from it (prctl(2), PR_SET_TSC).
 void clock_choose(void) {
   unsigned a, b, c, d;
-  clock_is_tsc = __get_cpuid(0x80000007, &a, &b, &c, &d) && (d >> 8 & 1);
+  int access = PR_TSC_ENABLE;
+  system_call(SYS_prctl, PR_GET_TSC, &access);
+  clock_is_tsc = access == PR_TSC_ENABLE && __get_cpuid(0x80000007, &a, &b, &c, &d) && (d >> 8 & 1);
 }
 
 static uint64_t clock_read(clockid_t which) {
-  struct timespec now;
+  struct timespec now = {0};
   system_call(SYS_clock_gettime, which, &now);  // not through libc: others interpose it
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }

@@ -2,7 +2,6 @@
 // Claiming and releasing rings.
 #include "preload/lanes.h"
 
-#include "preload/hooks/description.h"
 #include "preload/hooks/hooks.h"
 #include "preload/lock_sample.h"
 #include "preload/system.h"
@@ -93,7 +92,8 @@ static void lanes_attach(uint32_t index) {
   lane->guard = 0;
   lane->pend_cfa = 0;
   lane->heap_cfa = 0;
-  lane->tid = (uint32_t)system_call(SYS_gettid);
+  const long tid = system_call(SYS_gettid);
+  lane->tid = system_failed(tid) ? 0 : (uint32_t)tid;
   lane->handle = (uint64_t)pthread_self();
   lane->sink = lane_sink(lane);
   lane->ring = ring;
@@ -155,9 +155,7 @@ lane_t *lanes_claim(uint64_t routine) {
 // Of the calling thread: the writer looks at most once a second, and a thread may live for less.
 static uint64_t lane_ran_ns(void) {
   struct timespec ran;
-  if (description_is_forbidden() ||
-      system_failed(system_call(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &ran)))
-    return 0;
+  if (system_failed(system_call(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &ran))) return 0;
   return (uint64_t)ran.tv_sec * 1000000000 + (uint64_t)ran.tv_nsec;
 }
 

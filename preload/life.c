@@ -4,8 +4,10 @@
 
 #include "preload/lane.h"
 #include "preload/message.h"
+#include "preload/process.h"
 #include "preload/system.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -13,7 +15,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { LIFE_EXIT_WAIT_NS = 50 * 1000 * 1000, LIFE_MOMENT_NS = 200 * 1000, LIFE_PAGE = 4096 };
+enum {
+  LIFE_EXIT_WAIT_NS = 50 * 1000 * 1000,
+  LIFE_EXIT_WAIT_SHORT_NS = 4 * 1000 * 1000,
+  LIFE_MOMENT_NS = 200 * 1000,
+  LIFE_PAGE = 4096
+};
 
 // In a page of its own (MADV_WIPEONFORK). A vfork child shares it with its parent, as it does
 // everything else.
@@ -106,7 +113,8 @@ int recorder_process(void) {
   life_begin(place);
   // In a pid namespace of its own it does not know the pid that the writer knows it by: its parent
   // does.
-  if (place >= 0 && !(fork_place && life_namespace() != life_first_namespace))
+  if (place >= 0 && !system_forbids(SYS_getpid) &&
+      !(fork_place && life_namespace() != life_first_namespace))
     place_fill(place, life->pid, (uint32_t)system_call(SYS_getppid));
   return place;
 }
@@ -145,8 +153,7 @@ bool recorder_wait_a_moment(unsigned *tries) {
   if (!recorder_may_wait || !recorder_writer_lives()) return false;
   if (++*tries > LIFE_EXIT_WAIT_NS / LIFE_MOMENT_NS) return false;
   recorder_ring_bell();
-  system_call(SYS_nanosleep, &moment, NULL);
-  return true;
+  return system_call(SYS_nanosleep, &moment, NULL) != -EPERM;
 }
 
 bool recorder_writer_lives(void) {
@@ -156,11 +163,16 @@ bool recorder_writer_lives(void) {
 
 // ---- exec and exit -----------------------------------------------------------------------------
 
+// Where getpid is forbidden there is no vfork either.
+bool recorder_is_own(void) {
+  if (!recorder_session || recorder_process() < 0) return false;
+  const long pid = system_call(SYS_getpid);
+  return life->pid == (uint32_t)pid || pid == -EPERM;
+}
+
 // In a vfork child the pid is another, and what it does is not its parent's end.
 static trace_process_t *own_process(void) {
-  const int place = recorder_session ? recorder_process() : -1;
-  if (place < 0 || life->pid != (uint32_t)system_call(SYS_getpid)) return NULL;
-  return &recorder_session->processes[place];
+  return recorder_is_own() ? &recorder_session->processes[recorder_process()] : NULL;
 }
 
 void recorder_exec(bool begins) {
@@ -168,8 +180,55 @@ void recorder_exec(bool begins) {
   if (process) atomic_store(&process->exec_pending, begins ? 1 : 0);
 }
 
+// Whether the writer has yet to look up what is behind an address of this process: only while it
+// lives can that be told.
+static bool places_are_wanted(const trace_process_t *process) {
+  const uint32_t slot = (uint32_t)(process - recorder_session->processes);
+  const uint32_t ready = atomic_load(&recorder_session->rings_ready);
+  for (uint32_t i = 0; i < ready; i++) {
+    const trace_ring_t *ring = (trace_ring_t *)((uint8_t *)recorder_session + TRACE_SESSION_SIZE +
+                                                (size_t)i * TRACE_RING_STRIDE);
+    if (atomic_load(&ring->places_wanted) != atomic_load(&ring->places_found) &&
+        atomic_load_explicit(&ring->process, memory_order_relaxed) == slot)
+      return true;
+  }
+  return false;
+}
+
+// How long an exit may wait for the trace to be completed. Whoever started the program is likely to
+// look at it next, so it waits, but for no more than a part of its life: on a busy machine it takes
+// that long until the writer runs, and a script of short commands would pay for each. What is not
+// completed then is completed later, and so is what a forked child leaves: its parent goes on.
+static uint64_t exit_patience(const trace_process_t *process) {
+  if (places_are_wanted(process)) return LIFE_EXIT_WAIT_NS;
+  if (process != recorder_session->processes) return 0;
+  const uint64_t lived = (clock_monotonic() - recorder_session->monotonic_ns) / 4;
+  if (lived < LIFE_EXIT_WAIT_SHORT_NS) return LIFE_EXIT_WAIT_SHORT_NS;
+  return lived < LIFE_EXIT_WAIT_NS ? lived : LIFE_EXIT_WAIT_NS;
+}
+
+// A child that ends before the writer has looked at it: nobody could find this out afterwards.
+static void identity_leave(trace_process_t *process) {
+  process_identity_t identity;
+  if (process != recorder_session->processes && !atomic_load(&process->start_time) &&
+      process_identify(0, &identity))
+    atomic_store(&process->start_time, identity.start_time);
+}
+
+static void finish_await(trace_process_t *process, uint32_t wanted) {
+  const uint64_t patience = exit_patience(process), until = clock_monotonic() + patience;
+  uint32_t done;
+  while (patience > 0 && (done = atomic_load(&process->finish_done)) != wanted &&
+         recorder_writer_lives()) {
+    const uint64_t now = clock_monotonic();
+    if (now >= until) break;
+    const struct timespec left = {0, (long)(until - now)};
+    if (system_call(SYS_futex, &process->finish_done, FUTEX_WAIT, done, &left) == -EPERM) break;
+  }
+}
+
 void recorder_finish(int status, unsigned how) {
-  trace_process_t *process = own_process();
+  trace_process_t *process = recorder_families.process ? own_process() : NULL;
   if (!process) return;
   const uint64_t cfa = (uint64_t)__builtin_frame_address(0);
   const stacks_origin_t origin = {0, cfa, 0};
@@ -182,16 +241,10 @@ void recorder_finish(int status, unsigned how) {
   atomic_store(&process->exit_status, status);
   atomic_store(&process->exit_how, how);
   atomic_store(&process->exit_known, 1);
+  identity_leave(process);
   const uint32_t wanted = atomic_fetch_add(&process->finish_wanted, 1) + 1;
   recorder_ring_bell();
-  const uint64_t until = clock_monotonic() + LIFE_EXIT_WAIT_NS;
-  uint32_t done;
-  while ((done = atomic_load(&process->finish_done)) != wanted && recorder_writer_lives()) {
-    const uint64_t now = clock_monotonic();
-    if (now >= until) break;
-    const struct timespec left = {0, (long)(until - now)};
-    system_call(SYS_futex, &process->finish_done, FUTEX_WAIT, done, &left);
-  }
+  finish_await(process, wanted);
   if (atomic_load(&process->stopped))
     message_say(1, "recording stopped before the end: the trace says why", -1);
 }

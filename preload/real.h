@@ -99,6 +99,7 @@
        (listener, address, length, flags), NULL)                                                   \
   REAL(int, close, (int descriptor), (descriptor), NULL)                                           \
   REAL(pid_t, fork, (void), (), NULL)                                                              \
+  REAL(pid_t, _Fork, (void), (), NULL)                                                             \
   REAL(int, execve, (const char *path, char *const arguments[], char *const environment[]),        \
        (path, arguments, environment), NULL)                                                       \
   REAL(int, execv, (const char *path, char *const arguments[]), (path, arguments), NULL)           \

@@ -71,6 +71,8 @@
        (int source, off64_t *source_offset, int descriptor, off64_t *offset, size_t size,          \
         unsigned flags),                                                                           \
        (source, source_offset, descriptor, offset, size, flags), NULL)                             \
+  REAL(int, eventfd_read, (int descriptor, eventfd_t *value), (descriptor, value), NULL)           \
+  REAL(int, eventfd_write, (int descriptor, eventfd_t value), (descriptor, value), NULL)           \
   REAL(ssize_t, __read_chk, (int descriptor, void *buffer, size_t size, size_t room),              \
        (descriptor, buffer, size, room), NULL)                                                     \
   REAL(ssize_t, __recv_chk, (int descriptor, void *buffer, size_t size, size_t room, int flags),   \

@@ -43,6 +43,10 @@ extern uint64_t recorder_allocator_start, recorder_allocator_size;
 // getpid the first time.
 int recorder_process(void);
 
+// Whether the caller is the process that is recorded here: false in a vfork child, which runs in
+// the memory of its parent. Costs a system call. Signal-safe.
+bool recorder_is_own(void);
+
 // Around fork: prepare takes a place for the child (-1: none) before it, so that the writer waits
 // for it even if the parent ends at once; the parent tells which process has it (a negative
 // `child`: fork failed), the child takes it, so that its trace exists even if it never calls
@@ -50,7 +54,8 @@ int recorder_process(void);
 int recorder_fork_prepare(void);
 void recorder_fork_parent(int place, pid_t child);
 void recorder_fork_child(void);
-// The process ends: asks the writer to complete the trace and waits for it, 50 ms at most.
+// The process ends: asks the writer to complete the trace. The first of the session waits for it,
+// 50 ms at most and 4 ms if it has lived for a moment only.
 void recorder_finish(int status, unsigned how);
 // An exec is about to happen (true), or has failed (false).
 void recorder_exec(bool begins);

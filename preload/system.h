@@ -4,6 +4,8 @@
 #ifndef PRELOAD_SYSTEM_H
 #define PRELOAD_SYSTEM_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -24,8 +26,24 @@ static inline long system_call6(long number, long a, long b, long c, long d, lon
   return result;
 }
 
+// Whether the program has confined itself (confinement.h). Calls that are forbidden since are not
+// made, as the answer may be the end of the program: they fail with EPERM.
+#pragma GCC visibility push(hidden)
+extern bool system_confined;
+bool system_forbids(long number);
+// From now on only calls may be made that are granted here, each time, and never refused. A number
+// may stand in several verdicts, for other arguments. Signal-safe.
+typedef struct {
+  uint16_t number;  // below 512
+  bool granted;
+} system_verdict_t;
+void system_confine(const system_verdict_t *verdicts, size_t count);
+#pragma GCC visibility pop
+
 #define SYSTEM_CALL_(n, a, b, c, d, e, f, ...)                                                     \
-  system_call6((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+  (__builtin_expect(system_confined, 0) && system_forbids(n)                                       \
+       ? -EPERM                                                                                    \
+       : system_call6((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f)))
 // system_call(SYS_name, up to six arguments): the kernel's result, -errno on failure.
 #define system_call(...) SYSTEM_CALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 

@@ -12,13 +12,6 @@
 
 enum { TEXT_MAX = 256, HASH_BASE = 16 };
 
-static _Atomic bool forbidden;
-
-bool description_is_forbidden(void) {
-  return atomic_load_explicit(&forbidden, memory_order_relaxed);
-}
-void description_forbid(void) { atomic_store_explicit(&forbidden, true, memory_order_relaxed); }
-
 // ---- text ----------------------------------------------------------------------------------
 
 typedef struct {
@@ -196,7 +189,7 @@ static void describe_other(description_t *to, int descriptor) {
 
 void description_record(lane_t *lane, int descriptor, const struct sockaddr *peer,
                         socklen_t peer_length) {
-  if (description_is_forbidden()) return;
+  if (system_forbids(SYS_getsockname) || system_forbids(SYS_readlinkat)) return;
   description_t description;
   description.length = 0;
   if (!describe_socket(&description, descriptor, peer, peer_length))

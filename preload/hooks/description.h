@@ -11,12 +11,8 @@
 //   eventfd | timerfd | signalfd | inotify | eventpoll | pipe | file PATH
 // With INSPECT_REDACT=1 each address and path is "#" and a hash, the same for the same.
 // `peer`, if not NULL, stands for the peer of a socket that is not connected yet. A few system
-// calls; signal-safe, errno untouched. Nothing at all after description_forbid.
+// calls; signal-safe, errno untouched. Nothing at all where the program has forbidden them.
 void description_record(lane_t *lane, int descriptor, const struct sockaddr *peer,
                         socklen_t peer_length);
-
-// The program is about to filter its own system calls, and might be ended for ours.
-void description_forbid(void);
-bool description_is_forbidden(void);
 
 #endif

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other ways in which a process ends, leaves its terminal, or changes what it may do.
-#include "preload/hooks/description.h"
+#include "preload/confinement.h"
+#include "preload/hooks/hooks.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -89,7 +91,10 @@ HOOK_UNPROTOTYPED(process, int, prctl,
                   (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
                   (option, a, b, c, d)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
-  if (option == PR_SET_SECCOMP) description_forbid();
+  if ((option == PR_SET_SECCOMP && a == SECCOMP_MODE_STRICT) ||
+      (option == PR_SET_TSC && a == PR_TSC_SIGSEGV))
+    confinement_end();
+  if (option == PR_SET_SECCOMP && a == SECCOMP_MODE_FILTER) confinement_filter((const void *)b);
   const int result = real_prctl(option, a, b, c, d);
   if (option != PR_SET_NAME || result != 0) return result;
   lane_t *lane = lane_enter(&origin, TRACE_THREAD_NAME);

@@ -3,7 +3,6 @@
 //   tfd:        5 events:       19 data:         7f0012345678  pos:0 ino:1f sdev:8
 #include "preload/hooks/epoll_held.h"
 
-#include "preload/hooks/description.h"
 #include "preload/hooks/descriptor.h"
 #include "preload/naming.h"
 #include "preload/system.h"
@@ -69,9 +68,7 @@ static void lines_record(lane_t *lane, int epoll, long file) {
 
 void epoll_held_record(lane_t *lane, int epoll) {
   char path[40] = "/proc/self/fdinfo/";
-  if (epoll < 0 || !process_is_recorded() || descriptor_add(&descriptor_listed, epoll) ||
-      description_is_forbidden())
-    return;
+  if (epoll < 0 || !process_is_recorded() || descriptor_add(&descriptor_listed, epoll)) return;
   naming_digits(path + strlen(path), (uint32_t)epoll);
   const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
   if (system_failed(file)) return;

@@ -2,12 +2,13 @@
 // syscall(2): the waits and wakes of those who bring locks of their own (Rust, abseil, parts of
 // libstdc++). Only the contended path comes here, and who owns what is not to be known. Every other
 // system call goes through untouched, in a jump.
-#include "preload/hooks/description.h"
+#include "preload/confinement.h"
 #include "preload/hooks/hooks.h"
 #include "preload/hooks/unseen.h"
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <sys/syscall.h>
 
 // Numbers that an older kernel's headers may lack.
@@ -89,11 +90,17 @@ static HOOK_BODY long recorded_futex(const stacks_origin_t *origin, long number,
 
 // ---- the way in ----------------------------------------------------------------------------
 
+// As the kernel understands them; libseccomp tries others to see what there is.
+static void confined(long operation, long flags, long argument) {
+  if (operation == SECCOMP_SET_MODE_STRICT && flags == 0 && argument == 0) confinement_end();
+  if (operation == SECCOMP_SET_MODE_FILTER) confinement_filter((const void *)argument);
+}
+
 // The calls that concern us, and the first ones, made before the real function is known.
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f);
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
   const stacks_origin_t origin = STACKS_ORIGIN();
-  if (number == SYS_seccomp) description_forbid();
+  if (number == SYS_seccomp) confined(a, b, c);
   const bool is_futex = number == SYS_futex || number == NUMBER_FUTEX_WAITV ||
                         number == NUMBER_FUTEX_WAIT || number == NUMBER_FUTEX_WAKE;
   const long result = is_futex && recorder_families.lock

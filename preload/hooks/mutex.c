@@ -189,6 +189,7 @@ HOOK(lock, int, pthread_mutex_consistent, (pthread_mutex_t * mutex), (mutex)) {
   return result;
 }
 
+HOOK_ALIAS(pthread_mutex_consistent_np, pthread_mutex_consistent)
 HOOK_ALIAS(__pthread_mutex_init, pthread_mutex_init)
 HOOK_ALIAS(__pthread_mutex_destroy, pthread_mutex_destroy)
 HOOK_ALIAS(__pthread_mutex_lock, pthread_mutex_lock)

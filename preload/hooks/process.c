@@ -13,30 +13,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool process_is_recorded(void) {
-  if (!recorder_session) return false;
-  const int process = recorder_process();
-  if (process < 0) return false;
-  const trace_process_t *own = &recorder_session->processes[process];
-  return (long)atomic_load_explicit(&own->pid, memory_order_relaxed) == system_call(SYS_getpid);
-}
+bool process_is_recorded(void) { return recorder_is_own(); }
 
-// Not under the guard: handlers of pthread_atfork run inside.
-HOOK(process, pid_t, fork, (void), ()) {
-  const stacks_origin_t origin = STACKS_ORIGIN();
-  const int place = recorder_fork_prepare();
-  const pid_t child = real_fork();
+static pid_t forked(const stacks_origin_t *origin, int place, pid_t child) {
   if (child == 0) {
     recorder_fork_child();
     return child;
   }
   recorder_fork_parent(place, child);
-  lane_t *lane = lane_enter(&origin, TRACE_FORK);
+  lane_t *lane = lane_enter(origin, TRACE_FORK);
   if (!lane) return child;
-  lane_record0(lane, TRACE_FORK, lane_stack_take(lane, &origin),
+  lane_record0(lane, TRACE_FORK, lane_stack_take(lane, origin),
                trace_zigzag(child < 0 ? -errno : child));
   lane_leave(lane);
   return child;
+}
+
+// Not under the guard: handlers of pthread_atfork run inside.
+#define FORKER(name)                                                                               \
+  HOOK(process, pid_t, name, (void), ()) {                                                         \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const int place = recorder_fork_prepare();                                                     \
+    return forked(&origin, place, real_##name());                                                  \
+  }
+
+FORKER(fork)
+FORKER(_Fork)
+
+// vfork is not stood in front of: its child returns from it before its parent does, over the same
+// frame. What it calls then is the first that is seen of it, by the parent's thread in the parent's
+// memory, while that stands still: the parent's record has it there.
+static void vforked(const stacks_origin_t *origin) {
+  static __thread uint32_t last __attribute__((tls_model("initial-exec")));
+  if (!recorder_session || recorder_process() < 0) return;
+  const uint32_t child = (uint32_t)system_call(SYS_getpid);
+  if (child == last) return;
+  last = child;
+  lane_t *lane = lane_enter(origin, TRACE_SPAWN);
+  if (!lane) return;
+  lane_record0(lane, TRACE_SPAWN, lane_stack_take(lane, origin), trace_zigzag(child));
+  lane_leave(lane);
 }
 
 // ---- exec ----------------------------------------------------------------------------------
@@ -57,7 +73,10 @@ static size_t path_length(const char *path) {
 
 // Returns whether the attempt was recorded, and exec_failed is to be called if it returns.
 static bool exec_begin(const stacks_origin_t *origin, const char *path) {
-  if (!process_is_recorded()) return false;
+  if (!process_is_recorded()) {
+    vforked(origin);
+    return false;
+  }
   lane_t *lane = lane_enter(origin, TRACE_EXEC);
   if (lane) {
     lane_record_text(lane, TRACE_EXEC, lane_stack_take(lane, origin), 0, path, path_length(path));
@@ -143,7 +162,11 @@ EXECUTOR_OF_LIST(execle, execve, TAKE_ENVIRONMENT, , environment)
 // ---- ending at once ------------------------------------------------------------------------
 
 static void end(const stacks_origin_t *origin, int status) {
-  if (!recorder_families.process || !process_is_recorded()) return;
+  if (!recorder_families.process) return;
+  if (!process_is_recorded()) {
+    vforked(origin);
+    return;
+  }
   lane_t *lane = lane_enter(origin, TRACE_EXIT);
   if (lane) {
     lane_record1(lane, TRACE_EXIT, 0, trace_zigzag(status), TRACE_EXIT_IMMEDIATE);

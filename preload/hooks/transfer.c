@@ -102,6 +102,12 @@ TRANSFER(READ, ssize_t, __recvfrom_chk,
           struct sockaddr *address, socklen_t *length),
          (descriptor, buffer, size, room, flags, address, length), result)
 
+// A counter: read and written by libc itself.
+TRANSFER(READ, int, eventfd_read, (int descriptor, eventfd_t *value), (descriptor, value),
+         result < 0 ? -1 : (int64_t)sizeof *value)
+TRANSFER(WRITE, int, eventfd_write, (int descriptor, eventfd_t value), (descriptor, value),
+         result < 0 ? -1 : (int64_t)sizeof value)
+
 // ---- several messages at once --------------------------------------------------------------
 
 static int64_t bytes_of(const struct mmsghdr *messages, int count) {

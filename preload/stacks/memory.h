@@ -32,7 +32,11 @@ bool memory_probe(memory_t *memory, uint64_t address);
 // Whether all of [address, address + size) can be read; size at most 64 KiB.
 bool memory_probe_bytes(memory_t *memory, uint64_t address, uint64_t size);
 
-// A walk begins. Forgets everything every MEMORY_USES walks.
+// Whether the kernel can still be asked: a confined program may have forbidden it.
+bool memory_can_probe(void);
+
+// A walk begins. Forgets everything every MEMORY_USES walks, unless it could not be found out
+// again.
 void memory_use(memory_t *memory);
 
 // The little-endian number of 1, 2, 4 or 8 bytes at an address that is known to be readable,

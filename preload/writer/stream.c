@@ -99,6 +99,8 @@ static void fact_unseen(stream_t *stream) {
       {TRACE_UNSEEN_MALLOC,
        "heap: malloc is the program's own, or that of a library preloaded before this one"},
       {TRACE_UNSEEN_IO_URING, "io_uring: what the program hands to it is in no call"},
+      {TRACE_UNSEEN_CONFINED, "the rest of the run: the program gave up all calls but four, or the "
+                              "processor's clock (prctl)"},
   };
   const uint32_t met = atomic_load_explicit(&stream->process->unseen, memory_order_relaxed);
   for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++)
@@ -132,26 +134,24 @@ static void fact_argument(stream_t *stream, size_t index, const char *argument) 
 }
 
 // A forked child may have given itself another title: /proc/PID/cmdline has its arguments, each
-// ended by a zero.
-static void facts_of_title(stream_t *stream) {
+// ended by a zero. False where that is gone with the child.
+static bool facts_of_title(stream_t *stream) {
   char path[64] = "/proc/", text[4096];
   naming_digits(path + 6, stream->pid);
   strcat(path, "/cmdline");
   const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-  if (system_failed(file)) return;
+  if (system_failed(file)) return false;
   const long length = system_call(SYS_read, file, text, sizeof text - 1);
   system_call(SYS_close, file);
-  if (length <= 0) return;
+  if (length <= 0) return false;
   text[length] = 0;
   for (long at = 0; at < length; at += (long)strlen(text + at) + 1)
     fact_argument(stream, (size_t)at, text + at);
+  return true;
 }
 
 static void facts_of_arguments(stream_t *stream, const session_files_t *files) {
-  if (stream->slot > 0) {
-    facts_of_title(stream);
-    return;
-  }
+  if (stream->slot > 0 && facts_of_title(stream)) return;
   for (size_t i = 0; files->arguments[i]; i++) fact_argument(stream, i, files->arguments[i]);
 }
 
@@ -264,7 +264,9 @@ bool stream_open(stream_t *stream, const session_files_t *files, uint32_t slot, 
     stream->identity = files->identity;  // from before any exec
   else
     process_identify(stream->pid, &stream->identity);
-  if (!atomic_load(&stream->process->start_time))
+  if (stream->identity.start_time == 0)  // gone, but it may have left word
+    stream->identity.start_time = atomic_load(&stream->process->start_time);
+  else if (!atomic_load(&stream->process->start_time))
     atomic_store(&stream->process->start_time, stream->identity.start_time);
   stream->open = true;
   stream->opened_at = clock_monotonic();

@@ -200,10 +200,12 @@ static uint64_t process_drain(uint32_t slot, bool all) {
     if (atomic_load_explicit(&ring->process, memory_order_relaxed) != slot) continue;
     const uint64_t waiting = atomic_load_explicit(&ring->head, memory_order_relaxed) -
                              atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    const bool place = atomic_load_explicit(&ring->place_wanted, memory_order_acquire);
-    if (!all && !place && waiting < TRACE_RING_WORDS / 2) continue;
-    if (place) atomic_store_explicit(&ring->place_wanted, 0, memory_order_relaxed);
+    // Pairs with the owner's release: that far, its records are below the head.
+    const uint32_t places = atomic_load_explicit(&ring->places_wanted, memory_order_acquire);
+    const uint32_t found = atomic_load_explicit(&ring->places_found, memory_order_relaxed);
+    if (!all && places == found && waiting < TRACE_RING_WORDS / 2) continue;
     words += drain_ring(stream, ring, i + 1, &writer->rings[i], &writer->memory);
+    if (places != found) atomic_store(&ring->places_found, places);
   }
   if (slot > 0 && words > 0) stream->cpu_ns += process_cpu_ns() - before;
   return words;
@@ -216,6 +218,7 @@ static void ring_free(trace_ring_t *ring) {
   atomic_store(&ring->waits, 0);
   atomic_store(&ring->waited_ticks, 0);
   atomic_store(&ring->pending_what, TRACE_PENDING_NONE);
+  atomic_store(&ring->places_found, atomic_load(&ring->places_wanted));
   atomic_store(&ring->tail, atomic_load(&ring->head));
   atomic_store_explicit(&ring->state, TRACE_RING_FREE, memory_order_release);
 }
@@ -415,7 +418,8 @@ static bool writer_round(void) {
   uint64_t words = 0;
   bool lives = false;
   const uint32_t used = atomic_load(&writer->session->processes_used);
-  for (uint32_t slot = 0; slot < used && slot < TRACE_PROCESSES_MAX; slot++) {
+  // The first process last: when it ends, what its children have left is done.
+  for (uint32_t slot = used < TRACE_PROCESSES_MAX ? used : TRACE_PROCESSES_MAX; slot-- > 0;) {
     // At every step: in a burst of forks a round takes long, and threads wait for rings meanwhile.
     keep_spare_rings();
     lives |= process_visit(slot, flush, &words);

@@ -26,6 +26,7 @@ def test_old_names(t):
     for name in ("lock", "table"):
         check_equal(one(report.locks, name=name).acquisitions, run.truth[name], f"acquisitions of {name}")
     check_equal(count(events, "lock-fail"), 2, "refused")
+    check_equal([e.result for e in events if e.event == "lock-repair"], [-22], "repairs")
     check_equal(count(events, "spawn"), 1, "popen")
     freed = site(report, "give_back_as_of_old")
     check_equal((freed.allocations, freed.live_blocks), (1, 0), "block of cfree")
@@ -38,6 +39,8 @@ def test_rare_calls(t):
     t.settle()
     report, events = t.report(t.trace("run.zst")), t.events(t.trace("run.zst"))
     check_equal(count(events, "fork"), run.truth.execs, "forks")
+    counters = [(e.event, e.result) for e in events if e.event in ("read", "write") and e.result == 8]
+    check_equal(counters, [("write", 8), ("read", 8)], "eventfd_write and eventfd_read")
     images = [path for path in t.traces() if any(event.event == "exec" for event in t.events(path))]
     check_equal(len(images), run.truth.execs, "images that called exec")
     check_equal(count(events, "thread-join"), run.truth.joins, "joins")

@@ -79,6 +79,10 @@ def test_spawn(t):
     check_equal(report.trace.pid, run.truth.pid, "pid")
     check_equal(sites_sum(report, "last_blocks", "allocations"), run.truth.blocks, "last blocks")
     check(report.trace.complete, "complete")
+    events = t.events(t.trace("spawn.zst"))
+    check_equal([e.child > 0 for e in events if e.event == "spawn"], [True, True, True, False, False],
+                "two by vfork, posix_spawn, system and popen, which do not say")
+    check_equal(sum(e.event == "fork" for e in events), 1, "forks")
     programs = [os.path.basename(t.report(path).trace.program) for path in t.traces()]
     check(sum(program in ("sh", "dash") for program in programs) >= 5,
           f"one trace for each shell that was started: {programs}")

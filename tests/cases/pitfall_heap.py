@@ -205,6 +205,16 @@ def test_24_seccomp_namespaces_no_proc(t):
     for what in ("calls-refused", "calls-deadly"):
         _, report, _ = as_native(t, ["confined", what])
         check_equal(sites_sum(report, "confined_main", "allocations"), 2000, f"blocks, {what}")
+    for what in ("strict", "clockless"):
+        _, report, _ = as_native(t, ["confined", what])
+        check_equal(sites_sum(report, "confined_main", "allocations"), 1000, f"blocks, {what}")
+        check("the rest of the run" in str(report.warnings), f"warnings: {report.warnings}")
+    for what in ("few", "fewest"):
+        _, report, _ = as_native(t, ["confined", what])
+        check_equal([sites_sum(report, name, "allocations") for name in ("confined_main", "descend")],
+                    [2000, 40], f"blocks, {what}")
+        whole = [s for s in report.memory.sites if {"descend", "main"} <= set(functions(s.stack))]
+        check_equal(len(whole), 40, f"whole stacks, {what}")
     if os.getuid() != 0 or t.run_native([t.command("unshare"), "-mpf", "true"], status=None).status:
         raise Skip("no namespaces can be made here")
     leaks = t.program("leaks")

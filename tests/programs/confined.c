@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gives things up while it runs, as argv[1] says: its root and user, its descriptors one after the
 // other, its limits, its system calls. Afterwards it works as ever: 2000 blocks and locks in two
-// threads, one of them new.
+// threads, one of them new; in one where nothing but memory may be asked for, and 40 blocks from
+// ever deeper calls.
 #include "program.h"
 
 #include <fcntl.h>
@@ -34,8 +35,8 @@ static void limit(int what, rlim_t most) {
   REQUIRE(setrlimit((__rlimit_resource_t)what, &both) == 0);
 }
 
-// What each of these answers when it is called, and all others are let through.
-static void forbid(const unsigned *calls, unsigned count, unsigned answer) {
+// What each of these answers when it is called, and what all others do.
+static void filter_calls(const unsigned *calls, unsigned count, unsigned answer, unsigned rest) {
   struct sock_filter filter[40];
   unsigned used = 0;
   filter[used++] =
@@ -44,7 +45,7 @@ static void forbid(const unsigned *calls, unsigned count, unsigned answer) {
     filter[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
     filter[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answer);
   }
-  filter[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  filter[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, rest);
   struct sock_fprog program = {(unsigned short)used, filter};
   REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
   REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
@@ -55,8 +56,16 @@ static void confine_calls(unsigned answer) {
                             SYS_unlinkat, SYS_socket,  SYS_getpeername, SYS_execve,
                             SYS_kill,     SYS_prctl,   SYS_pidfd_open,  SYS_rename,
                             SYS_chdir,    SYS_setpgid, SYS_renameat2};
-  forbid(calls, sizeof calls / sizeof *calls, answer);
+  filter_calls(calls, sizeof calls / sizeof *calls, answer, SECCOMP_RET_ALLOW);
 }
+
+// Everything but these ends the process.
+static void keep_few(unsigned count) {
+  const unsigned calls[] = {SYS_write, SYS_exit_group, SYS_mmap,   SYS_munmap,
+                            SYS_brk,   SYS_madvise,    SYS_mremap, SYS_futex};
+  filter_calls(calls, count, SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS);
+}
+enum { FEW = 8, FEWEST = 7 };
 
 static void give_up(const char *what) {
   if (!strcmp(what, "root")) {
@@ -77,15 +86,48 @@ static void give_up(const char *what) {
   }
   if (!strcmp(what, "calls-refused")) confine_calls(SECCOMP_RET_ERRNO | EPERM);
   if (!strcmp(what, "calls-deadly")) confine_calls(SECCOMP_RET_KILL_PROCESS);
+  if (!strcmp(what, "few")) keep_few(FEW);
+  if (!strcmp(what, "fewest")) keep_few(FEWEST);
+  if (!strcmp(what, "clockless")) REQUIRE(prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0);
+  if (!strcmp(what, "strict")) REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0);
+}
+
+// A page of stack for each call, so that each depth reaches where no call was before.
+static NOINLINE void descend(unsigned depth) {
+  volatile char room[4000];
+  room[0] = 1;
+  if (depth > 0)
+    descend(depth - 1);
+  else
+    free(malloc(40));
+  room[1] = room[0];
+}
+
+static void work_alone(void) {
+  confined_main(NULL);
+  for (unsigned depth = 0; depth < 40; depth++) descend(depth);
+}
+
+static void work_in_threads(void) {
+  pthread_t thread;
+  REQUIRE_0(pthread_create(&thread, NULL, confined_main, NULL));
+  pthread_join(thread, NULL);
 }
 
 int main(int argc, char **argv) {
   REQUIRE(argc == 2);
   confined_main(NULL);
+  static char buffer[100];
+  setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+  const bool strict = !strcmp(argv[1], "strict");
+  const bool alone = strict || !strncmp(argv[1], "few", 3);
   give_up(argv[1]);
-  pthread_t thread;
-  REQUIRE_0(pthread_create(&thread, NULL, confined_main, NULL));
-  pthread_join(thread, NULL);
+  if (alone)
+    work_alone();
+  else
+    work_in_threads();
   printf("{\"blocks\": %d}\n", 2 * ROUNDS);
+  fflush(stdout);
+  if (strict) syscall(SYS_exit, 0);
   return 0;
 }

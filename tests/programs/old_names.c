@@ -14,6 +14,8 @@ OTHER_NAME(__pthread_mutex_lock, pthread_mutex_lock);
 OTHER_NAME(__pthread_mutex_trylock, pthread_mutex_trylock);
 OTHER_NAME(__pthread_mutex_unlock, pthread_mutex_unlock);
 OTHER_NAME(__pthread_mutex_destroy, pthread_mutex_destroy);
+extern __typeof__(pthread_mutex_consistent) other_consistent;
+__asm__(".symver other_consistent,pthread_mutex_consistent_np@GLIBC_2.4");
 OTHER_NAME(__pthread_rwlock_init, pthread_rwlock_init);
 OTHER_NAME(__pthread_rwlock_rdlock, pthread_rwlock_rdlock);
 OTHER_NAME(__pthread_rwlock_tryrdlock, pthread_rwlock_tryrdlock);
@@ -42,6 +44,7 @@ int main(void) {
   REQUIRE_0(other_pthread_mutex_lock(&lock));
   REQUIRE(other_pthread_mutex_trylock(&lock) == EBUSY);
   REQUIRE_0(other_pthread_mutex_unlock(&lock));
+  REQUIRE(other_consistent(&lock) == EINVAL);
   REQUIRE_0(other_pthread_mutex_trylock(&lock));
   REQUIRE_0(other_pthread_mutex_unlock(&lock));
   REQUIRE_0(other_pthread_rwlock_init(&table, NULL));

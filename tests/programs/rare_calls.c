@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/select.h>
@@ -75,7 +76,7 @@ enum { FORMS = 8 };
 
 static void execs(void) {
   for (int form = 0; form < FORMS; form++) {
-    pid_t child = form == 0 ? __fork() : fork();
+    pid_t child = form == 0 ? __fork() : form == 1 ? _Fork() : fork();
     int status;
     REQUIRE(child >= 0);
     if (child == 0) run_exec(form);
@@ -151,6 +152,10 @@ static void files(int ends[2]) {
   REQUIRE(page != MAP_FAILED && munmap(page, 4096) == 0);
   int copy = __fcntl(file, F_DUPFD_CLOEXEC, 50), other = fcntl64(file, F_DUPFD_CLOEXEC, 60);
   REQUIRE(copy >= 50 && other >= 60 && __dup2(file, copy) == copy);
+  int counter = eventfd(0, 0);
+  eventfd_t value;
+  REQUIRE(counter >= 0 && eventfd_write(counter, 3) == 0);
+  REQUIRE(eventfd_read(counter, &value) == 0 && value == 3);
   int notify = inotify_init();
   REQUIRE(notify >= 0);
   struct sockaddr nobody = {.sa_family = AF_UNIX};
