@@ -15,7 +15,7 @@
 #include <sys/resource.h>
 #include <sys/vfs.h>
 
-enum { SESSION_RINGS_FIRST = 4, SESSION_RINGS_USUAL = 1024, SESSION_RINGS_TIGHT = 16 };
+enum { SESSION_RINGS_FIRST = 8, SESSION_RINGS_USUAL = 1024, SESSION_RINGS_TIGHT = 16 };
 
 static uint64_t session_size(uint32_t rings) {
   return TRACE_SESSION_SIZE + (uint64_t)rings * TRACE_RING_STRIDE;
