@@ -19,6 +19,7 @@ enum {
   LIFE_EXIT_WAIT_NS = 50 * 1000 * 1000,
   LIFE_EXIT_WAIT_SHORT_NS = 4 * 1000 * 1000,
   LIFE_MOMENT_NS = 200 * 1000,
+  LIFE_RINGS_SPARE = 2,
   LIFE_PAGE = 4096
 };
 
@@ -180,27 +181,31 @@ void recorder_exec(bool begins) {
   if (process) atomic_store(&process->exec_pending, begins ? 1 : 0);
 }
 
-// Whether the writer has yet to look up what is behind an address of this process: only while it
-// lives can that be told.
-static bool places_are_wanted(const trace_process_t *process) {
+// Whether the writer has to run before this process may end: it has yet to look up what is behind
+// an address here, which can be told only while the process lives; or nearly all rings are in use,
+// and the next child would find none.
+static bool writer_is_needed(const trace_process_t *process) {
   const uint32_t slot = (uint32_t)(process - recorder_session->processes);
   const uint32_t ready = atomic_load(&recorder_session->rings_ready);
+  uint32_t free_rings = 0;
   for (uint32_t i = 0; i < ready; i++) {
     const trace_ring_t *ring = (trace_ring_t *)((uint8_t *)recorder_session + TRACE_SESSION_SIZE +
                                                 (size_t)i * TRACE_RING_STRIDE);
-    if (atomic_load(&ring->places_wanted) != atomic_load(&ring->places_found) &&
-        atomic_load_explicit(&ring->process, memory_order_relaxed) == slot)
+    if (atomic_load_explicit(&ring->state, memory_order_relaxed) == TRACE_RING_FREE)
+      free_rings++;
+    else if (atomic_load(&ring->places_wanted) != atomic_load(&ring->places_found) &&
+             atomic_load_explicit(&ring->process, memory_order_relaxed) == slot)
       return true;
   }
-  return false;
+  return free_rings < LIFE_RINGS_SPARE;
 }
 
 // How long an exit may wait for the trace to be completed. Whoever started the program is likely to
 // look at it next, so it waits, but for no more than a part of its life: on a busy machine it takes
 // that long until the writer runs, and a script of short commands would pay for each. What is not
-// completed then is completed later, and so is what a forked child leaves: its parent goes on.
+// completed then is completed later, and so is what a forked child leaves.
 static uint64_t exit_patience(const trace_process_t *process) {
-  if (places_are_wanted(process)) return LIFE_EXIT_WAIT_NS;
+  if (writer_is_needed(process)) return LIFE_EXIT_WAIT_NS;
   if (process != recorder_session->processes) return 0;
   const uint64_t lived = (clock_monotonic() - recorder_session->monotonic_ns) / 4;
   if (lived < LIFE_EXIT_WAIT_SHORT_NS) return LIFE_EXIT_WAIT_SHORT_NS;

@@ -3,6 +3,7 @@
 //   tfd:        5 events:       19 data:         7f0012345678  pos:0 ino:1f sdev:8
 #include "preload/hooks/epoll_held.h"
 
+#include "preload/hooks/description.h"
 #include "preload/hooks/descriptor.h"
 #include "preload/naming.h"
 #include "preload/system.h"
