@@ -162,14 +162,17 @@ static bool is_joint(const deadlock_t *deadlock, const reader_t *reader) {
 }
 
 void deadlocks_keep_joint(deadlocks_t *deadlocks, const reader_t *reader) {
-  deadlocks->handed_over = 0;
+  deadlocks->handed_over = deadlocks->fresh = 0;
   for (size_t at = deadlocks->count; at-- > 0;) {
     const deadlock_t *deadlock = &deadlocks->items[at];
-    if (!is_joint(deadlock, reader))
+    bool benign = deadlock->verdict == DEADLOCK_BENIGN;
+    deadlock_reason_t reason = deadlock->reason;
+    if (!is_joint(deadlock, reader)) {
       take_out(deadlocks, at);
-    else
-      deadlocks->handed_over +=
-          deadlock->verdict == DEADLOCK_BENIGN && deadlock->reason == DEADLOCK_REASON_HANDED_OVER;
+      continue;
+    }
+    deadlocks->handed_over += benign && reason == DEADLOCK_REASON_HANDED_OVER;
+    deadlocks->fresh += benign && reason == DEADLOCK_REASON_FRESH;
   }
 }
 

@@ -57,6 +57,8 @@ const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
   REASON(ORDERED, "creating and joining threads, or a barrier, keeps the orders apart")            \
   REASON(HANDED_OVER, "a hand-over through a condition, semaphore or descriptor kept the orders "  \
                       "apart in this run")                                                         \
+  REASON(FRESH, "its thread had just allocated a lock of the cycle, and no other one knew of it "  \
+                "yet, as far as was seen")                                                         \
   REASON(READERS, "readers do not exclude each other")
 typedef enum {
 #define REASON(name, text) DEADLOCK_REASON_##name,
@@ -147,6 +149,7 @@ typedef struct {
   size_t count;
   uint64_t cycles_examined;
   uint64_t handed_over;  // BENIGN ones that only a hand-over kept apart: perhaps an accident
+  uint64_t fresh;        // BENIGN ones of a lock that was new
   uint64_t suppressed;   // taken out on request
   bool search_cut;       // the search for cycles met its limit: there may be more
 } deadlocks_t;

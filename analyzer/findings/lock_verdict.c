@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a cycle of dependencies can deadlock:
 //   READERS        no: somewhere wanted and held modes do not exclude each other
+//   FRESH          no: one of the locks was known to its thread alone
 //   GATE           no: two of them hold one more lock that keeps them apart
 //   SINGLE_THREAD  no: they cannot be done by as many different threads
 //   ORDERED        no: create, join and barriers keep every choice of threads apart
@@ -118,6 +119,20 @@ static bool all_wait(const order_search_t *order, bool behind_writers) {
   return true;
 }
 
+static const dependency_lock_t *leg_held(const order_search_t *order, uint32_t at) {
+  uint32_t before = order->chain[(at + order->length - 1) % order->length];
+  return order_held(order_entry(order, order->chain[at]), order_entry(order, before)->wanted.lock);
+}
+
+// Where both locks of a leg are new, nothing that others know is held against them: how they came
+// to know both is not seen.
+static bool any_fresh(const order_search_t *order) {
+  for (uint32_t at = 0; at < order->length; ++at)
+    if (order_entry(order, order->chain[at])->wanted.fresh != leg_held(order, at)->fresh)
+      return true;
+  return false;
+}
+
 static uint32_t gate_of_chain(const order_search_t *order) {
   for (uint32_t a = 0; a < order->length; ++a)
     for (uint32_t b = a + 1; b < order->length; ++b) {
@@ -190,8 +205,10 @@ static deadlock_verdict_t judge(order_search_t *order, deadlock_reason_t *reason
   *reason = DEADLOCK_REASON_GATE;
   order->gate = gate_of_chain(order);
   if (order->gate) return DEADLOCK_BENIGN;
-  if (order_find_actors(order, order->length, ACTORS_CONCURRENT))
-    return order->ruled_out_too ? DEADLOCK_POTENTIAL : judge_possible(order, reason);
+  bool concurrent = order_find_actors(order, order->length, ACTORS_CONCURRENT);
+  *reason = DEADLOCK_REASON_FRESH;
+  if (concurrent && any_fresh(order)) return DEADLOCK_BENIGN;
+  if (concurrent) return order->ruled_out_too ? DEADLOCK_POTENTIAL : judge_possible(order, reason);
   *reason = DEADLOCK_REASON_HANDED_OVER;
   if (order_find_actors(order, order->length, ACTORS_UNORDERED)) return DEADLOCK_BENIGN;
   bool possible = order_find_actors(order, order->length, ACTORS_ANY);
@@ -213,11 +230,6 @@ static uint64_t leg_hash(const order_search_t *order, const dependency_lock_t *h
                        deadlock_site(order->search, wanted->stack),
                        (uint64_t)held->mode << 1 | wanted->mode};
   return XXH3_64bits(parts, sizeof parts);
-}
-
-static const dependency_lock_t *leg_held(const order_search_t *order, uint32_t at) {
-  uint32_t before = order->chain[(at + order->length - 1) % order->length];
-  return order_held(order_entry(order, order->chain[at]), order_entry(order, before)->wanted.lock);
 }
 
 // The same for a cycle wherever it is entered.
@@ -335,6 +347,12 @@ static void choose_any_actors(order_search_t *order) {
     order->actors[at] = &order_entry(order, order->chain[at])->occurrences[0];
 }
 
+// Those that are ruled out by what may be otherwise another time.
+static void note_benign(deadlocks_t *result, deadlock_reason_t reason) {
+  result->handed_over += reason == DEADLOCK_REASON_HANDED_OVER;
+  result->fresh += reason == DEADLOCK_REASON_FRESH;
+}
+
 static void report(order_search_t *order, deadlock_verdict_t verdict, deadlock_reason_t reason) {
   uint64_t *known = address_map_put(&order->found, merge_key(order, reason));
   deadlocks_t *result = order->search->result;
@@ -357,7 +375,7 @@ static void report(order_search_t *order, deadlock_verdict_t verdict, deadlock_r
   else if (verdict == DEADLOCK_POTENTIAL)
     found->why_not_ruled_out = 1u << DEADLOCK_DOUBT_INDEX_STRICT;
   else
-    result->handed_over += reason == DEADLOCK_REASON_HANDED_OVER;
+    note_benign(result, reason);
   if (verdict == DEADLOCK_FEASIBLE) fill_schedule(order, found);
   *known = result->count;
 }

@@ -89,14 +89,18 @@ thread_order_t *dependencies_order(const dependencies_t *dependencies) {
 // ---- entries -----------------------------------------------------------------------------------
 
 typedef struct {
-  uint32_t lock, mode;
+  uint32_t lock, mode;  // and LOCK_FRESH
 } family_part_t;
+enum { LOCK_FRESH = 1 << 8 };
+
+static family_part_t family_part(const dependency_lock_t *lock) {
+  return (family_part_t){lock->lock, lock->mode | (lock->fresh ? LOCK_FRESH : 0u)};
+}
 
 static uint64_t family_of(const dependency_lock_t *wanted, const dependency_lock_t *held,
                           uint32_t count) {
-  family_part_t parts[DEPENDENCY_HELD_MAX + 1] = {{wanted->lock, wanted->mode}};
-  for (uint32_t at = 0; at < count; ++at)
-    parts[at + 1] = (family_part_t){held[at].lock, held[at].mode};
+  family_part_t parts[DEPENDENCY_HELD_MAX + 1] = {family_part(wanted)};
+  for (uint32_t at = 0; at < count; ++at) parts[at + 1] = family_part(&held[at]);
   return XXH3_64bits(parts, (count + 1) * sizeof *parts) | 1;
 }
 

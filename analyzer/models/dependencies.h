@@ -27,6 +27,7 @@ typedef struct {
   uint32_t stack;          // where it was (or is being) acquired
   uint8_t mode;            // lock_mode_t
   bool recursive_readers;  // shared, of a kind where waiting writers do not stop readers
+  bool fresh;              // in a block that the thread had allocated and told nobody of so far
 } dependency_lock_t;
 
 // One (thread, moment) at which the tuple was seen.

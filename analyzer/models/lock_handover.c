@@ -23,6 +23,7 @@ void lock_handovers_free(locks_t *locks) {
 }
 
 void lock_hand_over(locks_t *locks, uint64_t key, uint32_t thread) {
+  lock_not_alone(locks, thread, locks->now);
   handover_t *handover = address_map_put(&locks->handovers, key);
   order_message_drop(&handover->message);
   handover->message = thread_order_send(dependencies_order(locks->dependencies), thread);
@@ -30,6 +31,7 @@ void lock_hand_over(locks_t *locks, uint64_t key, uint32_t thread) {
 
 void lock_take_over(locks_t *locks, uint64_t key, uint32_t thread, order_strength_t strength) {
   const handover_t *handover = address_map_get(&locks->handovers, key);
+  lock_not_alone(locks, thread, locks->now);
   if (handover)
     thread_order_receive(dependencies_order(locks->dependencies), thread, &handover->message,
                          strength);
@@ -49,6 +51,7 @@ static void pass_barrier(locks_t *locks, const reader_event_t *event) {
   if (!barrier || !barrier->parties || trace_unzigzag(event->arg) < 0) return;
   thread_order_t *order = dependencies_order(locks->dependencies);
   if (!barrier->passed) barrier->round = thread_order_round(order);
+  lock_not_alone(locks, event->thread, event->time);
   bool last = ++barrier->passed == barrier->parties;
   thread_order_pass(order, event->thread, barrier->round, last);
   if (last) barrier->passed = 0;
@@ -79,6 +82,7 @@ static void open_descriptor(locks_t *locks, const reader_event_t *event) {
 }
 
 void lock_descriptor_step(locks_t *locks, const reader_event_t *event) {
+  locks->now = event->time;
   if (event->phase != READER_BEGINS) lock_blocking_step(locks, event);
   const uint64_t *other;
   switch (event->kind) {

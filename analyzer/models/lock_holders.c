@@ -179,7 +179,23 @@ static void release_foreign(locks_t *locks, lock_t *lock, const reader_event_t *
   if (!checks_owner(lock->bits)) release_held(locks, held, entry, holder, event);
 }
 
+void lock_not_alone(locks_t *locks, uint32_t thread, uint64_t time) {
+  held_locks_t *held = lock_held_by(locks, thread);
+  if (time > held->alone_ns) held->alone_ns = time;
+}
+
+// The lock lies in a block that was allocated since the thread last had to do with others, and
+// nobody else has touched it: unless plain memory told of it, others cannot wait for it or hold it.
+static bool is_fresh(const locks_t *locks, const lock_t *lock, uint32_t thread, uint64_t alone_ns) {
+  if (!locks->reader || locks_are_sampled(locks) || !lock->block.size || lock->shared_by_threads ||
+      lock->first_thread != thread)
+    return false;
+  return lock->block.allocated_ns > alone_ns &&
+         lock->block.allocated_ns > reader_thread(locks->reader, thread)->started;
+}
+
 void lock_released(locks_t *locks, lock_t *lock, const reader_event_t *event) {
+  lock_not_alone(locks, event->thread, event->time);
   held_locks_t *held = lock_held_by(locks, event->thread);
   held_lock_t *entry = find_held(held, lock);
   if (entry)
@@ -202,11 +218,14 @@ void lock_requested(locks_t *locks, const lock_t *lock, uint32_t thread, uint32_
   if (!held->count || find_held(held, lock)) return;
   dependency_lock_t others[DEPENDENCY_HELD_MAX];
   uint32_t first = held->count > DEPENDENCY_HELD_MAX ? held->count - DEPENDENCY_HELD_MAX : 0;
-  for (uint32_t at = first; at < held->count; ++at)
-    others[at - first] =
-        describe(held->items[at].lock, held->items[at].stack, held->items[at].mode);
+  for (uint32_t at = first; at < held->count; ++at) {
+    const held_lock_t *item = &held->items[at];
+    others[at - first] = describe(item->lock, item->stack, item->mode);
+    others[at - first].fresh = is_fresh(locks, item->lock, thread, held->alone_ns);
+  }
   lock_mode_t mode = bits & TRACE_LOCK_SHARED ? LOCK_MODE_SHARED : LOCK_MODE_EXCLUSIVE;
   dependency_lock_t wanted = describe(lock, stack, mode);
+  wanted.fresh = is_fresh(locks, lock, thread, held->alone_ns);
   dependencies_add(locks->dependencies, thread, time, &wanted, bits & TRACE_LOCK_TIMED, pending,
                    others, held->count - first);
 }

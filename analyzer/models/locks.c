@@ -470,6 +470,7 @@ static bool names_nothing(const reader_event_t *event) {
 
 void locks_step(locks_t *locks, const reader_event_t *event) {
   if (names_nothing(event)) return;
+  locks->now = event->time;
   lock_blocking_step(locks, event);
   switch (event->kind) {
   case TRACE_LOCK_INIT:
@@ -505,6 +506,10 @@ void locks_step(locks_t *locks, const reader_event_t *event) {
     break;
   case TRACE_THREAD_END:
     end_thread_stack(locks, event);
+    break;
+  case TRACE_THREAD_CREATE:
+  case TRACE_THREAD_JOIN:
+    lock_not_alone(locks, event->thread, event->time);
     break;
   case TRACE_LOST:
     if (lost_locks(event)) lock_forget_thread(locks, event->thread);

@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
   held_lock_t *items;  // in order of acquisition
   uint32_t count, capacity;
+  uint64_t alone_ns;  // since then the thread released, handed over and took over nothing
 } held_locks_t;
 
 // What the address of a process-shared lock stands for.
@@ -56,7 +57,8 @@ typedef struct {
 
 struct locks {
   const reader_t *reader;
-  double rate;  // of sampling holds; 1: all were kept
+  uint64_t now;  // of the event that is stepped
+  double rate;   // of sampling holds; 1: all were kept
   const heap_t *heap;
   dependencies_t *dependencies;
   wakers_t *wakers;
@@ -125,6 +127,8 @@ void lock_requested(locks_t *locks, const lock_t *lock, uint32_t thread, uint32_
                     uint32_t bits, uint64_t time, bool pending);
 // Nobody holds it any more, whatever was read.
 void lock_drop_holders(locks_t *locks, lock_t *lock);
+// Other threads may know from now on what the thread knows, or it what they know.
+void lock_not_alone(locks_t *locks, uint32_t thread, uint64_t time);
 // Events of the thread are missing: what it holds is not known any more.
 void lock_forget_thread(locks_t *locks, uint32_t thread);
 

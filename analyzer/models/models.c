@@ -160,6 +160,7 @@ static void step_thread(models_t *models, const reader_event_t *event) {
     break;
   case TRACE_THREAD_CREATE:
     note_creation(models, event);
+    locks_step(models->locks, event);
     break;
   case TRACE_THREAD_JOIN:
     note_join(models, event);

@@ -335,6 +335,13 @@ static void counts_ruled_out(const text_t *text) {
             (unsigned long long)deadlocks->handed_over,
             deadlocks->handed_over == 1 ? " was" : "s were",
             deadlocks->handed_over == 1 ? "it" : "them");
+  if (deadlocks->fresh && !text->options->all)
+    fprintf(
+        stream,
+        "  %llu cycle%s of a lock that its thread had just allocated and that no other one knew "
+        "yet:\n  --all shows %s\n",
+        (unsigned long long)deadlocks->fresh, quantity_plural(deadlocks->fresh),
+        deadlocks->fresh == 1 ? "it" : "them");
   if (deadlocks->suppressed)
     fprintf(stream, "  %llu finding%s suppressed\n", (unsigned long long)deadlocks->suppressed,
             deadlocks->suppressed == 1 ? " was" : "s were");

@@ -34,7 +34,8 @@ static void take_both(uint32_t lane, uint64_t first, uint64_t second) {
 }
 
 // Two threads, of which one has a name that a terminal would obey, take two locks in opposite
-// orders; one lock lies in a block of 128 bytes, another block is freed.
+// orders; one lock lies in a block of 128 bytes, which others may know from when another lock
+// was released; another block is freed.
 static void trace_make(int how, int status) {
   static const uint64_t frames[] = {0x401000, 0x402000};
   now = 0;
@@ -47,10 +48,10 @@ static void trace_make(int how, int status) {
   trace_builder_record(builder, MAIN, TRACE_ALLOCATE, 100, STACK, 128, BLOCK, 0, 0);
   trace_builder_record(builder, MAIN, TRACE_ALLOCATE, 200, STACK, 64, 0x6000, 0, 0);
   trace_builder_record(builder, MAIN, TRACE_FREE, 300, 0, 0, 0x6000, 0, 0);
-  take_both(MAIN, IN_BLOCK, STATIC);
-  take_both(OTHER, STATIC, IN_BLOCK);
   lock_event(MAIN, TRACE_LOCK_ACQUIRE, STATIC);
   lock_event(MAIN, TRACE_LOCK_RELEASE, STATIC);
+  take_both(MAIN, IN_BLOCK, STATIC);
+  take_both(OTHER, STATIC, IN_BLOCK);
   trace_builder_record(builder, MAIN, TRACE_EXIT, 1000000, 0, trace_zigzag(status), how, 0, 0);
   trace_builder_finish(builder, how, status);
 }
