@@ -65,7 +65,6 @@ static uint32_t session_rings_max(void) {
 
 static void session_fill(session_files_t *files) {
   trace_session_t *session = files->session;
-  process_identify(0, &files->identity);
   session->version = TRACE_SESSION_VERSION;
   session->header_size = TRACE_SESSION_SIZE;
   session->ring_stride = TRACE_RING_STRIDE;
@@ -78,7 +77,7 @@ static void session_fill(session_files_t *files) {
   session->monotonic_ns = clock_monotonic();
   session->realtime_ns = clock_realtime();
   trace_process_t *first = &session->processes[0];
-  atomic_store(&first->pid, (uint32_t)system_call(SYS_getpid));
+  atomic_store(&first->pid, files->pid);
   atomic_store(&first->start_time, files->identity.start_time);
   atomic_store(&first->start_ticks, session->ticks);
   strcpy(first->trace_path, files->trace_path);
@@ -98,7 +97,7 @@ static long session_open_rings(session_files_t *files) {
     const long file = system_call(SYS_openat, AT_FDCWD, files->rings_path, flags, 0600);
     if (file != -EEXIST) return file;
     if (n == 0) {
-      if (!naming_insert(stem, sizeof stem, other, (uint64_t)system_call(SYS_getpid))) break;
+      if (!naming_insert(stem, sizeof stem, other, files->pid)) break;
       strcpy(other, stem);
     } else if (!naming_insert(other, sizeof other, stem, n)) {
       break;
@@ -127,13 +126,18 @@ static int session_make_rings(session_files_t *files) {
   return 0;
 }
 
-int session_create(session_files_t *files, const char **what) {
+void session_prepare(session_files_t *files) {
+  files->pid = (uint32_t)system_call(SYS_getpid);
+  process_identify(0, &files->identity);
   files->trace_fd = files->rings_fd = -1;
   files->session = NULL;
   files->rings_max = session_rings_max();
+}
+
+int session_create(session_files_t *files, const char **what) {
   *what = "cannot create the trace";
   if (!session_fits_limits(SESSION_RINGS_FIRST)) return -EFBIG;
-  files->trace_fd = session_claim_name(files->trace_path);
+  files->trace_fd = session_claim_name(files);
   if (files->trace_fd < 0) return files->trace_fd;
   *what = "cannot make the rings beside the trace";
   const int result = session_make_rings(files);

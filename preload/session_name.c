@@ -197,11 +197,11 @@ static void name_remove(const char *path) {
     system_call(SYS_unlinkat, AT_FDCWD, beside, 0);
 }
 
-int session_claim_name(char path[TRACE_PATH_MAX]) {
-  name_search_t search = {.path = path, .pid = (uint32_t)system_call(SYS_getpid)};
+int session_claim_name(session_files_t *files) {
+  char *path = files->trace_path;
+  name_search_t search = {.path = path, .pid = files->pid, .self = files->identity};
   char plain[TRACE_PATH_MAX];
   strcpy(plain, path);
-  process_identify(0, &search.self);
   uint64_t suffix = 0;
   for (uint64_t tries = 0; tries < NAME_TRIES; tries++) {
     const long file = system_call(SYS_openat, AT_FDCWD, path,

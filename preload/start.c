@@ -20,6 +20,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -59,43 +60,70 @@ static bool start_collects_orphans(void) {
   return collects || system_call(SYS_getpid) == 1;
 }
 
-// A child without an exit signal: only a wait with __WALL or __WCLONE sees it.
-static long start_child(session_files_t *files) {
-  const long child = system_call(SYS_clone, 0, 0, 0, 0, 0);
-  if (child == 0) writer_run(files);
-  return child;
+// What the start has come to.
+typedef struct {
+  session_files_t files;  // the writer keeps a copy; too large for a small stack
+  const char *what;       // that failed, and how
+  int result;
+  long writer;  // its pid, or -errno
+} beginning_t;
+
+// Makes the files and then the writer: a child without an exit signal, whom only a wait with __WALL
+// or __WCLONE sees.
+static void start_files(beginning_t *beginning, long flags) {
+  session_files_t *files = &beginning->files;
+  beginning->result = session_create(files, &beginning->what);
+  if (beginning->result) return;
+  beginning->writer = system_call(SYS_clone, flags, 0, 0, 0, 0);
+  if (beginning->writer == 0) writer_run(files);
 }
 
-// A grandchild, which no wait of the program sees: the child between ends at once, and the orphan
-// goes to init. That child runs as one of vfork, in this memory and on this stack while we wait.
-static __attribute__((noinline)) long start_grandchild(session_files_t *files) {
-  static volatile long grandchild;
-  grandchild = -EAGAIN;
+// The same by a child between, which runs as one of vfork, in this memory and on this stack while
+// we wait. Who kills the program does not kill it: so there are no files, or there is a writer to
+// see to them. It ends at once, and the writer goes to init, where no wait of the program sees it.
+// A program that collects orphans would be given it back with an exit signal: there the writer is
+// its child from the start.
+static __attribute__((noinline)) bool start_between(beginning_t *beginning) {
+  const long flags = start_collects_orphans() ? CLONE_PARENT : 0;
   const long between = system_call(SYS_clone, CLONE_VM | CLONE_VFORK, 0, 0, 0, 0);
   if (between == 0) {
-    grandchild = start_child(files);
+    start_files(beginning, flags);
     for (;;) system_call(SYS_exit_group, 0);
   }
-  if (system_failed(between)) return between;
+  if (system_failed(between)) return false;
   system_call(SYS_wait4, between, NULL, __WALL, NULL);
-  return grandchild;
+  return true;
 }
 
-// Starts the writer. Signals are blocked around it, so that it is born with all of them blocked.
-static bool start_writer(session_files_t *files) {
+// Where no process can be made: the files alone, with the facts of the run.
+static void start_alone(beginning_t *beginning) {
+  session_files_t *files = &beginning->files;
+  if (files->session) {  // opened by the child between, whose descriptors went with it
+    files->trace_fd =
+        (int)system_call(SYS_openat, AT_FDCWD, files->trace_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  } else {
+    beginning->result = session_create(files, &beginning->what);
+    if (beginning->result) return;
+    system_call(SYS_close, files->rings_fd);
+  }
+  atomic_store(&files->session->writer_life, FUTEX_OWNER_DIED);
+  writer_write_facts_only(files);
+  if (files->trace_fd >= 0) system_call(SYS_close, files->trace_fd);
+  message_say(1, "the writer could not be started: only the newest events are kept", -1);
+}
+
+// Signals are blocked around it, so that the writer is born with all of them blocked.
+static bool start_session(beginning_t *beginning) {
   const uint64_t all = ~UINT64_C(0);
   uint64_t before;
+  beginning->writer = -EAGAIN;
   system_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-  const long writer = start_collects_orphans() ? start_child(files) : start_grandchild(files);
+  const bool made = start_between(beginning);
   system_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
-  if (system_failed(writer)) {
-    atomic_store(&files->session->writer_life, FUTEX_OWNER_DIED);
-    writer_write_facts_only(files);
-    message_say(1, "the writer could not be started: only the newest events are kept", -1);
-    return false;
-  }
-  atomic_store(&files->session->writer_pid, (uint32_t)writer);
-  return true;
+  if (!made || (!beginning->result && system_failed(beginning->writer))) start_alone(beginning);
+  if (!beginning->result && !system_failed(beginning->writer))
+    atomic_store(&beginning->files.session->writer_pid, (uint32_t)beginning->writer);
+  return beginning->result == 0;
 }
 
 // Finds the module of the real malloc, unless that is libc itself.
@@ -153,31 +181,28 @@ static uint64_t start_ticks_of(double milliseconds) {
 }
 
 static void start_recording(char *const arguments[]) {
-  static session_files_t files;  // the writer keeps a copy; too large for a small stack
-  const char *what;
-  files.arguments = arguments;
-  if (!start_path(&files)) {
+  static beginning_t beginning;
+  session_files_t *files = &beginning.files;
+  files->arguments = arguments;
+  if (!start_path(files)) {
     start_failed("INSPECT_OUTPUT", "not to be made an absolute path", -ENAMETOOLONG);
     return;
   }
-  const int result = session_create(&files, &what);
-  if (result) {
-    start_failed(files.trace_path, what, result);
-    return;
-  }
+  session_prepare(files);
   recorder_is_sampled = settings.sampling < 1;
-  if (!life_reserve() || !lanes_reserve(files.rings_max)) {
-    start_failed(files.trace_path, "no address space for the recorder", -ENOMEM);
+  if (!life_reserve() || !lanes_reserve(files->rings_max)) {
+    start_failed(files->trace_path, "no address space for the recorder", -ENOMEM);
     return;
   }
   life_begin(0);
-  start_writer(&files);
-  system_call(SYS_close, files.trace_fd);
-  system_call(SYS_close, files.rings_fd);
+  if (!start_session(&beginning)) {
+    start_failed(files->trace_path, beginning.what, beginning.result);
+    return;
+  }
   recorder_backtraces = settings.backtraces;
   recorder_wait_ticks = start_ticks_of(settings.wait_ms);
   recorder_may_wait = settings.mode != SETTINGS_PRODUCTION;
-  recorder_session = files.session;
+  recorder_session = files->session;
   thread_key_create();
   start_main_lane();
   start_allocator();
