@@ -205,7 +205,8 @@ static bool writer_is_needed(const trace_process_t *process) {
 // that long until the writer runs, and a script of short commands would pay for each. What is not
 // completed then is completed later, and so is what a forked child leaves.
 static uint64_t exit_patience(const trace_process_t *process) {
-  if (writer_is_needed(process)) return LIFE_EXIT_WAIT_NS;
+  // The first process of a pid namespace takes the writer with it.
+  if (life->pid == 1 || writer_is_needed(process)) return LIFE_EXIT_WAIT_NS;
   if (process != recorder_session->processes) return 0;
   const uint64_t lived = (clock_monotonic() - recorder_session->monotonic_ns) / 4;
   if (lived < LIFE_EXIT_WAIT_SHORT_NS) return LIFE_EXIT_WAIT_SHORT_NS;
