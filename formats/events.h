@@ -164,8 +164,8 @@ typedef enum {
         "one of the events that the epoll-wait before returned")                                   \
   EVENT(84, READ, "read", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                         \
         WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")),                                    \
-        "read from a descriptor that is, or was, in a loop, was accepted from one that is, or is " \
-        "a pipe, socket pair or eventfd")                                                          \
+        "read from a descriptor that is, or was, in a loop, was accepted from one that is, was "   \
+        "connected, or is a pipe, socket pair or eventfd")                                         \
   EVENT(85, WRITE, "write", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),                       \
         WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")), "written to such a descriptor")    \
   EVENT(86, ACCEPT, "accept", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "listener"),                      \

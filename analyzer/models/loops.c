@@ -4,7 +4,10 @@
 #include "analyzer/models/loops_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <xxhash.h>
 
@@ -256,13 +259,16 @@ static void keep_stall(loop_t *loop, const loop_stall_t *stall) {
   if (stall->duration_ns > shortest->duration_ns) *shortest = *stall;
 }
 
-static void note_stall(loop_t *loop, const turn_t *turn, uint32_t thread, uint64_t duration) {
+static void note_stall(const loops_t *loops, loop_t *loop, const turn_t *turn, uint32_t thread,
+                       uint64_t duration) {
   loop_stall_t stall = {.at_ns = turn->from,
                         .duration_ns = duration,
                         .thread = thread,
                         .stack = turn->silence_stack ? turn->silence_stack : turn->wait_stack,
                         .blocked_kind = turn->blocked_kind,
-                        .blocked_ns = turn->blocked_ns};
+                        .blocked_ns = turn->blocked_ns,
+                        .open = loops->threads[thread].cut};
+  memcpy(stall.blocked_on, turn->blocked_on, sizeof stall.blocked_on);
   if (turn->longest_blocked_ns >= turn->silence_ns && turn->blocked_stack)
     stall.stack = turn->blocked_stack;
   uint64_t longest = 0;
@@ -329,7 +335,7 @@ void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
                                 &(loop_turn_t){thread, turn->loop, turn->from, until});
   if (until - turn->from > loops->stall_ns && !loop_serves_one(loop) &&
       !loops->threads[thread].exits)
-    note_stall(loop, turn, thread, until - turn->from);
+    note_stall(loops, loop, turn, thread, until - turn->from);
 }
 
 static void count_batch(loop_t *loop, int64_t ready, uint32_t asked, int64_t timeout) {
@@ -475,6 +481,19 @@ static bool cannot_block(const loops_t *loops, const loop_thread_t *thread,
   return task && task->nonblocking;
 }
 
+// What the longest call that blocked was on.
+static void note_blocked_on(const loops_t *loops, turn_t *turn, uint32_t kind, int32_t descriptor) {
+  bool transfers =
+      kind == TRACE_READ || kind == TRACE_WRITE || kind == TRACE_ACCEPT || kind == TRACE_CONNECT;
+  turn->blocked_on[0] = 0;
+  if (!transfers) return;
+  const descriptor_t *known = tasks_descriptor(loops->tasks, descriptor);
+  const char *name = known && known->name ? known->name : "";
+  snprintf(turn->blocked_on, sizeof turn->blocked_on, "%s %" PRId32 "%s%s%s",
+           descriptor_kind_name(known ? known->kind : DESCRIPTOR_UNKNOWN), descriptor,
+           *name ? " (" : "", name, *name ? ")" : "");
+}
+
 uint64_t loops_note_call(loops_t *loops, const reader_event_t *event) {
   unsigned word = durations[event->kind].word;
   uint64_t duration = word ? event->words[word - 1] : 0;
@@ -489,7 +508,10 @@ uint64_t loops_note_call(loops_t *loops, const reader_event_t *event) {
   if (!turn->active) return from;
   turn_call(turn, from, event->time, stack);
   if (!blocked) return from;
+  uint64_t longest = turn->longest_blocked_ns;
   turn_blocked(turn, event->kind, from, event->time, stack);
+  if (turn->longest_blocked_ns > longest)
+    note_blocked_on(loops, turn, event->kind, (int32_t)event->arg);
   site_table_add(&loops->items[turn->loop - 1]->blocking, event->kind, stack, duration);
   return from;
 }
@@ -522,13 +544,14 @@ static void wait_begin(loops_t *loops, loop_t *loop, const reader_event_t *event
   if (!loop->poll) pools_wait_at_end(loops->pools, event->thread, loop->id, since);
 }
 
-static void block_begin(loop_thread_t *thread, const reader_event_t *event) {
+static void block_begin(const loops_t *loops, loop_thread_t *thread, const reader_event_t *event) {
   uint64_t since = event->words[2];
   uint32_t kind = event->arg < sizeof pending_kinds ? pending_kinds[event->arg] : 0;
   thread->turn.pending = true;
   turn_call(&thread->turn, since, since, event->stack);
   thread->turn.blocked_kind = kind;
   thread->turn.blocked_stack = event->stack;
+  note_blocked_on(loops, &thread->turn, kind, (int32_t)event->words[0]);
   thread->waits_since = since;
 }
 
@@ -541,7 +564,7 @@ static void step_pending(loops_t *loops, const reader_event_t *event) {
   else if (event->arg == TRACE_PENDING_POLL && loop && loop->poll)
     wait_begin(loops, loop, event);
   else if (loop && event->arg)
-    block_begin(thread, event);
+    block_begin(loops, thread, event);
 }
 
 // A connection that its loop serves before it asks for it: it has a share of the turn without
@@ -660,6 +683,7 @@ static void finish_thread(loops_t *loops, uint32_t thread, uint64_t end_ns) {
   turn_t *turn = &state->turn;
   if (turn->pending)
     turn_blocked(turn, turn->blocked_kind, state->waits_since, end_ns, turn->blocked_stack);
+  state->cut = true;
   loops_end_turn(loops, thread, end_ns);
   set_states(loops, turn);
 }

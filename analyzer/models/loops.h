@@ -14,6 +14,7 @@
 #include "analyzer/models/pools.h"
 #include "analyzer/models/site_table.h"
 #include "analyzer/models/tasks.h"
+#include "analyzer/models/turns.h"
 #include "analyzer/reading/reader.h"
 
 enum { LOOP_STALLS_MAX = 64 };  // kept of a loop: the longest
@@ -27,10 +28,12 @@ typedef struct {
   uint64_t at_ns;  // begin of the turn
   uint64_t duration_ns;
   uint32_t thread;
-  uint32_t task;          // task id that took most of it, 0 unknown
-  uint32_t stack;         // seen nearest to the longest silence inside, 0 none
-  uint32_t blocked_kind;  // trace_kind_t of the longest blocking call inside, 0 none
-  uint64_t blocked_ns;    // all blocking calls inside
+  uint32_t task;                   // task id that took most of it, 0 unknown
+  uint32_t stack;                  // seen nearest to the longest silence inside, 0 none
+  uint32_t blocked_kind;           // trace_kind_t of the longest blocking call inside, 0 none
+  uint64_t blocked_ns;             // all blocking calls inside
+  char blocked_on[TURN_NAME_MAX];  // the descriptor of that call: kind, number, name; "" none
+  bool open;                       // the turn had not ended when the record did
 } loop_stall_t;
 
 typedef struct {

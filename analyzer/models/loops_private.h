@@ -15,6 +15,7 @@ typedef struct {
   bool slow, nonblocking;  // of the next read or write: it took long; the descriptor does not block
   uint32_t slow_stack;
   bool exits;       // its turn is the last one: nobody waits for it any more
+  bool cut;         // the record ends inside its turn
   bool poll_apart;  // the last poll began no turn: what it found is nobody's batch
 } loop_thread_t;
 

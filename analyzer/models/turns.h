@@ -8,7 +8,7 @@
 
 #define TURN_START_UNKNOWN UINT64_MAX
 // Blocked spans kept of a turn; what is beyond counts as running of its task.
-enum { TURN_SPANS_MAX = 65536 };
+enum { TURN_SPANS_MAX = 65536, TURN_NAME_MAX = 96 };
 
 // One event of the batch: its task (0: token not known) and when its handling began.
 typedef struct {
@@ -30,7 +30,8 @@ typedef struct {
   uint32_t blocked_count, blocked_capacity;
   uint64_t blocked_ns, longest_blocked_ns;
   uint32_t blocked_kind, blocked_stack;
-  uint64_t last_ns;  // end of the last call seen
+  char blocked_on[TURN_NAME_MAX];  // what descriptor the longest was on, "" none
+  uint64_t last_ns;                // end of the last call seen
   uint32_t last_stack;
   uint64_t silence_ns;     // longest time without a call
   uint32_t silence_stack;  // of the call after it, else of the last before it

@@ -126,6 +126,9 @@ static json_t *stall_value(const analysis_t *analysis, const loop_stall_t *stall
                           : json_null());
   json_object_set_new(value, "blocked_in", json_text(call));
   json_object_set_new(value, "blocked_ns", json_number(stall->blocked_ns));
+  json_object_set_new(value, "blocked_on",
+                      json_text(*stall->blocked_on ? stall->blocked_on : NULL));
+  json_object_set_new(value, "open", json_boolean(stall->open));
   json_object_set_new(value, "stack", json_stack(analysis, stall->stack));
   return value;
 }

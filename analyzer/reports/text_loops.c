@@ -83,6 +83,8 @@ static void stall_print(const text_t *text, const loop_stall_t *stall) {
   if (stall->blocked_kind && stall->blocked_kind < TRACE_KIND_LIMIT)
     fprintf(stream, ", of this %s blocked in %s", quantity_time(stall->blocked_ns, QUANTITY),
             trace_event_kinds[stall->blocked_kind].name);
+  if (*stall->blocked_on) fprintf(stream, " on %s", stall->blocked_on);
+  if (stall->open) fputs(", and has not ended", stream);
   fputc('\n', stream);
   if (stall->stack) text_stack(text, "      ", stall->stack, STALL_FRAMES);
 }

@@ -276,6 +276,12 @@ static void hazard_write(FILE *stream, const analysis_t *analysis, const deadloc
           quantity_time(end > stuck->since_ns ? end - stuck->since_ns : 0, QUANTITY));
 }
 
+// One that has not ended is what holds the program up now.
+static bool stall_is_graver(const loop_stall_t *stall, const loop_stall_t *than) {
+  if (stall->open != than->open) return stall->open;
+  return stall->duration_ns > than->duration_ns;
+}
+
 static void stall_write(FILE *stream, const analysis_t *analysis) {
   const loops_t *loops = models_loops(analysis->models);
   const loop_stall_t *worst = NULL;
@@ -285,7 +291,7 @@ static void stall_write(FILE *stream, const analysis_t *analysis) {
     const loop_t *loop = loops_get(loops, i);
     count += loop->stall_count;
     for (uint32_t j = 0; j < loop->kept_stalls; j++)
-      if (!worst || loop->stalls[j].duration_ns > worst->duration_ns) {
+      if (!worst || stall_is_graver(&loop->stalls[j], worst)) {
         worst = &loop->stalls[j];
         of = loop->id;
       }
@@ -294,13 +300,17 @@ static void stall_write(FILE *stream, const analysis_t *analysis) {
           quantity_plural(count));
   if (!worst) return;
   const char *site = names_site(analysis->names, worst->stack);
-  fprintf(stream, ", longest %s in %s", quantity_time(worst->duration_ns, QUANTITY),
+  const char *when = !worst->open                                ? "longest"
+                     : reader_summary(analysis->reader)->running ? "now for"
+                                                                 : "at the end for";
+  fprintf(stream, ", %s %s in %s", when, quantity_time(worst->duration_ns, QUANTITY),
           names_thread_label(analysis->names, worst->thread));
   const task_t *task =
       worst->task ? tasks_by_id(models_tasks(analysis->models), worst->task) : NULL;
   if (task) fprintf(stream, ", handling %s", names_descriptor(analysis->names, task));
   if (worst->blocked_ns > worst->duration_ns / 2 && worst->blocked_kind < TRACE_KIND_LIMIT)
-    fprintf(stream, ", blocked in %s", trace_event_kinds[worst->blocked_kind].name);
+    fprintf(stream, ", blocked in %s%s%s", trace_event_kinds[worst->blocked_kind].name,
+            *worst->blocked_on ? " on " : "", worst->blocked_on);
   if (*site) fprintf(stream, " at %s", site);
   if (worst->blocked_ns <= worst->duration_ns / 2 &&
       scheduling_is_starved(analysis->models, of, worst->duration_ns))

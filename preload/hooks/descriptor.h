@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of descriptors, as sets of their numbers.
-//   watched  is, or was, in an epoll set or a poll, or was accepted from one that is, or is a pipe,
-//            pair or eventfd: what is read and written there is recorded
+//   watched  is, or was, in an epoll set or a poll, or was accepted from one that is, or was
+//            connected, or is a pipe, pair or eventfd: what is read and written there is recorded
 //   known    its beginning was recorded: so is its end
 //   named    its name was recorded
 //   listed   an epoll instance of which it was recorded what is in it

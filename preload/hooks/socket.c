@@ -56,6 +56,8 @@ static void connected(hook_wait_t *wait, const stacks_origin_t *origin, int desc
   lane_record(lane, TRACE_CONNECT, lane_stack(lane, origin), (unsigned)descriptor, wait->now, 2,
               trace_zigzag(-error), wait->ticks, 0);
   if ((error == 0 || error == EINPROGRESS) && process_is_recorded()) {
+    // A handler of a loop may wait for whom it asked in turn, without any loop.
+    descriptor_watch(descriptor);
     descriptor_add(&descriptor_named, descriptor);
     description_record(lane, descriptor, address, length);
   }

@@ -22,6 +22,18 @@ def named(events, what):
             for event in events if event["ph"] == "M" and event["name"] == what}
 
 
+def check_arrows(events):
+    """Each end of an arrow lies in a span of its track, or viewers leave the arrow out."""
+    at = {}
+    for event in events:
+        if event["ph"] in "sf":
+            spans_there = [span for span in spans(events, event["pid"]) if span["tid"] == event["tid"]]
+            check(any(span["ts"] - 1e-6 <= event["ts"] <= span["ts"] + span["dur"] + 1e-6
+                      for span in spans_there), f"outside of any span: {event}")
+            at.setdefault(event["id"], []).append(event["ts"])
+    check(all(len(ends) == 2 and ends[0] <= ends[1] for ends in at.values()), "an arrow backwards")
+
+
 def test_perfetto_of_a_loop(t):
     """Turns and tasks of a loop, with the durations that the report has."""
     t.run(["tasks"])
@@ -54,5 +66,6 @@ def test_perfetto_of_waits(t):
     ends = [event["id"] for event in events if event["ph"] == "f"]
     check(begins, "no arrows")
     check_equal(begins, ends, "arrows")
+    check_arrows(events)
     check(any(event["ph"] == "C" for event in events), "no counter")
     check_equal(t.analyze("export", t.trace(), status=2).stdout, "", "stdout without --to")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """python3's asyncio: a server with a coroutine that calls time.sleep, which holds up all others."""
+import socket
+
 from support.expect import find, one
 from support.outcome import check, check_equal
 from support.servers import Script
@@ -60,3 +62,45 @@ def test_sleep_in_coroutine(t):
     check("sleep" in lint.text and "python3" in lint.text, f"lint: {lint.text}")
     connections = find(report.tasks, what="connection")
     check_equal(len(connections), QUICK, "connection tasks")
+
+
+HANGS = """
+import asyncio, socket, sys
+behind = socket.create_server(("127.0.0.1", 0))
+
+async def serve(reader, writer):
+    await reader.readuntil(b"\\r\\n\\r\\n")
+    client = socket.create_connection(behind.getsockname())
+    print("asks", client.getsockname()[1], behind.getsockname()[1], flush=True)
+    print("hanging", flush=True)
+    client.recv(1)
+
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]))
+    print("listening", flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+def test_hangs_in_a_blocking_client(t):
+    """A coroutine asks a server that never answers, with a socket that blocks and is in no loop: while
+    it hangs the verdict says that the loop stands still, in which call, and who does not answer."""
+    server = Script(t, [t.command("python3")], HANGS, env={"INSPECT_OUTPUT": "asyncio.zst"})
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    with client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        _, own, behind = t.wait_for_line(server.process, "asks")[-1].split()
+        t.wait_for_hang(server.process)
+        text, report = t.text(t.trace()), t.report(t.trace())
+    t.kill(server.process)
+    verdict = text.splitlines()[2]
+    peer = f"(tcp 127.0.0.1:{own} 127.0.0.1:{behind})"
+    check("event loop stalled 1 time, now for" in verdict and "blocked in read on client" in verdict
+          and peer in verdict, verdict)
+    stall = one([stall for loop in report.loops for stall in loop.stalls])
+    check_equal([stall.open, stall.blocked_in], [True, "read"], "the stall")
+    check(peer in stall.blocked_on, stall.blocked_on)
+    # python3 is linked at a fixed address: its own stub of malloc is no malloc of its own
+    check_equal(find(report.warnings, where="coverage"), [], "warnings")

@@ -195,6 +195,7 @@ Suite *models_wakers_suite(void);
 Suite *models_wakers_suite(void) {
   Suite *suite = suite_create("models_wakers");
   TCase *group = tcase_create("wakers");
+  tcase_set_timeout(group, 60);  // 200,000 objects, under a sanitizer too
   tcase_add_checked_fixture(group, setup, teardown);
   tcase_add_test(group, a_release_wakes_who_waits_for_the_lock);
   tcase_add_test(group, signals_are_taken_one_each);
