@@ -41,6 +41,7 @@ const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
   REASON(WAIT_CYCLE, "each thread waits for what the next one holds")                              \
   REASON(SELF, "the thread waits for a lock that it holds itself")                                 \
   REASON(JOIN_CYCLE, "a thread is joined by one that holds what it waits for")                     \
+  REASON(JOIN_RING, "each thread waits for the end of the next one")                               \
   REASON(HOLDER_ENDED, "the thread that held the lock has ended without releasing it")             \
   REASON(INHERITED, "a thread of the parent held the lock at the fork; in the child there is "     \
                     "nobody to release it")                                                        \

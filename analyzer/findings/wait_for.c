@@ -266,6 +266,7 @@ static uint32_t shortest_cycle(const wait_graph_t *graph, uint32_t thread, uint3
 static deadlock_kind_t cycle_kind(const wait_graph_t *graph, const uint32_t *cycle, uint32_t count,
                                   deadlock_reason_t *reason) {
   deadlock_kind_t kind = DEADLOCK_KIND_LOCK_ORDER;
+  bool locks = false;
   *reason = DEADLOCK_REASON_WAIT_CYCLE;
   for (uint32_t at = 0; at < count; ++at) {
     const wait_edge_t *edge = &graph->edges[cycle[at]];
@@ -275,8 +276,10 @@ static deadlock_kind_t cycle_kind(const wait_graph_t *graph, const uint32_t *cyc
         kind == DEADLOCK_KIND_LOCK_ORDER)
       kind = DEADLOCK_KIND_RWLOCK;
     if (!lock) kind = DEADLOCK_KIND_JOIN;
+    locks |= lock != NULL;
   }
-  if (kind == DEADLOCK_KIND_JOIN) *reason = DEADLOCK_REASON_JOIN_CYCLE;
+  if (kind == DEADLOCK_KIND_JOIN)
+    *reason = locks ? DEADLOCK_REASON_JOIN_CYCLE : DEADLOCK_REASON_JOIN_RING;
   return kind;
 }
 

@@ -36,6 +36,7 @@ static void waits_table(const text_t *text, const ranking_t *ranking, size_t row
                                            {"kind", true, false},
                                            {"acquired", false, false},
                                            {"contended", false, false, true},
+                                           {"failed", false, false, true},
                                            {"costs", false, false, true},
                                            {"waited", false, false, true},
                                            {"p50", false, false, true},
@@ -53,6 +54,7 @@ static void waits_table(const text_t *text, const ranking_t *ranking, size_t row
     table_put(&table, quantity_count_about(lock->acquisitions,
                                            acquisitions_error(text->analysis, lock), QUANTITY));
     table_put(&table, quantity_count(lock->contended, QUANTITY));
+    table_put(&table, quantity_count(lock->failed, QUANTITY));
     table_put(&table, lock_is_contention(lock) ? quantity_time(lock->blamed_ns, QUANTITY) : "-");
     table_put(&table, quantity_time(lock->wait_ns.total, QUANTITY));
     quantiles_put(&table, &lock->wait_ns);
@@ -216,8 +218,21 @@ static void note_write(const text_t *text, const ranking_t *ranking, char *note,
            contended ? quantity_count(contended, QUANTITY) : "none");
 }
 
+// Conditions have a table of their own; as a lock one is nothing but the place where it was made.
+static void leave_out_conditions(const text_t *text, ranking_t *ranking) {
+  size_t kept = 0;
+  for (size_t i = 0; i < ranking->count; i++) {
+    const lock_t *lock = lock_at(text, ranking, i);
+    if ((lock->bits & TRACE_LOCK_WHAT) != TRACE_LOCK_CONDITION || lock->acquisitions ||
+        lock->wait_ns.count)
+      ranking->ids[kept++] = ranking->ids[i];
+  }
+  ranking->count = kept;
+}
+
 void text_locks(const text_t *text) {
   ranking_t ranking = ranking_locks(text->analysis, text->options->sort);
+  leave_out_conditions(text, &ranking);
   const char *absence = analysis_absence(text->analysis, TRACE_FAMILY_LOCK);
   char note[200];
   note_write(text, &ranking, note, sizeof note);

@@ -24,7 +24,7 @@ void verdict_threads(FILE *stream, const analysis_t *analysis, const deadlock_t 
 void verdict_former_holder(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 // Of a condition that threads wait for in vain: how often it was signalled, and when.
 void verdict_signals(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
-// What would mend it.
+// What would mend it (advice.c).
 void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 
 #endif
