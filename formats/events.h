@@ -196,6 +196,9 @@ typedef enum {
         WORDS(WORD(RESULT, "result"), WORD(TICKS, "duration")), "fsync or fdatasync returned")     \
   EVENT(97, RESOLVE, "resolve", DESCRIPTOR, STACK, ARG(RESULT, "result"),                          \
         WORDS(WORD(TICKS, "duration")), "getaddrinfo returned")                                    \
+  EVENT(98, DESCRIPTOR_SAMPLED, "descriptor-sampled", DESCRIPTOR, BARE,                            \
+        ARG(DESCRIPTOR, "descriptor"), WORDS(WORD(COUNT, "how")),                                  \
+        "connections are sampled: whether this one is recorded, TRACE_SAMPLED_*")                  \
   EVENT(99, TRANSFER_SLOW, "transfer-slow", DESCRIPTOR, STACK, ARG(DESCRIPTOR, "descriptor"),      \
         WORDS(WORD(COUNT, "nonblocking")),                                                         \
         "of the read or write that follows: where it was, as it took INSPECT_WAIT_MS or longer; "  \
@@ -209,7 +212,27 @@ typedef enum {
   EVENT(103, EXIT, "exit", PROCESS, BARE, ARG(RESULT, "status"), WORDS(WORD(COUNT, "how")),        \
         "the process ends itself: TRACE_EXIT_*")                                                   \
   EVENT(104, SPAWN, "spawn", PROCESS, STACK, ARG(RESULT, "child"), NO_WORDS,                       \
-        "posix_spawn, vfork or system began a child")
+        "posix_spawn, vfork or system began a child")                                              \
+  EVENT(105, TURNS_PASSED, "turns-passed", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "epoll"),             \
+        WORDS(WORD(PAIR, "waits_and_events"), WORD(TICKS, "busy"), WORD(TICKS, "idle")),           \
+        "so many waits of the thread returned, and the turns that they began have ended, without " \
+        "being recorded one by one; busy: all turns, idle: all waits")                             \
+  EVENT(106, WAITS_PASSED, "waits-passed", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "epoll"),             \
+        WORDS(WORD(PAIR, "empty_and_spins"), WORD(COUNT, "saturated")),                            \
+        "of waits without an epoll-wait: how many returned nothing, of these without waiting, "    \
+        "and how many as many as asked for")                                                       \
+  EVENT(107, TURN_DRAWN, "turn-drawn", DESCRIPTOR, BARE, ARG(NONE, ""), NO_WORDS,                  \
+        "the epoll-wait that follows was drawn with the rate of sampling: it and its turn stand "  \
+        "for 1 / rate of them, others for none")                                                   \
+  EVENT(                                                                                           \
+      108, TURN_LATE, "turn-late", DESCRIPTOR, STACK, ARG(RESULT, "ready"),                        \
+      WORDS(WORD(PAIR, "epoll_and_descriptor"), WORD(TICKS, "ago"), WORD(TICKS, "wait")),          \
+      "the turn that began so long ago was not recorded then: its descriptor (all bits set: not "  \
+      "known), the wait before it; of the stack only the innermost frame is known")                \
+  EVENT(109, TURN_STEP, "turn-step", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"), NO_WORDS,    \
+        "the turn came to this descriptor, which is not recorded itself")                          \
+  EVENT(110, TURN_END, "turn-end", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "epoll"), NO_WORDS,           \
+        "a turn that was recorded ends here: the next wait may not be recorded")
 
 typedef enum {
 #define EVENT(number, NAME, name, family, stack, arg, words, text) TRACE_##NAME = (number),
@@ -315,6 +338,12 @@ enum {
   TRACE_DESCRIPTOR_COPY = 7,    // dup
   TRACE_DESCRIPTOR_FILE = 8,
   TRACE_DESCRIPTOR_NOTIFY = 9,  // inotify
+};
+// DESCRIPTOR_SAMPLED.how
+enum {
+  TRACE_SAMPLED_OUT = 0,      // it is not recorded
+  TRACE_SAMPLED_DRAWN = 1,    // it is, and stands for 1 / rate of them
+  TRACE_SAMPLED_CERTAIN = 2,  // it is in any case, and stands for itself
 };
 enum {
   TRACE_EXIT_NORMAL = 0,

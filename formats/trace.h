@@ -13,6 +13,8 @@
 #define TRACE_KEY_SAMPLING "sampling"  // 0..1
 // Part of the holds of locks that are drawn of those that nobody waits for; absent: all are kept.
 #define TRACE_KEY_SAMPLING_LOCKS "sampling-locks"
+// Part of the connections of event loops, and of their turns, that are drawn; absent: all are kept.
+#define TRACE_KEY_SAMPLING_TASKS "sampling-tasks"
 // Mean distance in bytes between samples of allocations; absent: all are kept (formats/sampling.h).
 #define TRACE_KEY_SAMPLING_BYTES "sampling-bytes"
 #define TRACE_KEY_CLOCK "clock"              // tsc, monotonic

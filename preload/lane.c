@@ -4,6 +4,7 @@
 
 #include "preload/lanes.h"
 #include "preload/lock_sample.h"
+#include "preload/loop_sample.h"
 #include "preload/system.h"
 
 #include <errno.h>
@@ -321,9 +322,17 @@ static uint32_t pend_stack(lane_t *lane, const stacks_origin_t *origin, uint32_t
   return lane_stack_take(lane, origin);
 }
 
+// What blocks inside a turn is a part of it: the turn is to be in the record before. A transfer
+// says itself whether it has blocked.
+static bool pend_unfolds(uint32_t what) {
+  return what != TRACE_PENDING_EPOLL && what != TRACE_PENDING_READ && what != TRACE_PENDING_WRITE &&
+         what != TRACE_PENDING_ACCEPT && what != TRACE_PENDING_CONNECT;
+}
+
 lane_pending_t lane_pend(lane_t *lane, const stacks_origin_t *origin, uint32_t what,
                          uint64_t object, uint64_t second) {
   trace_ring_t *ring = lane->ring;
+  if (unlikely(recorder_is_sampled) && pend_unfolds(what)) loop_sample_unfold(lane);
   const lane_pending_t outer = {
       .what = atomic_load_explicit(&ring->pending_what, memory_order_relaxed),
       .stack = atomic_load_explicit(&ring->pending_stack, memory_order_relaxed),

@@ -57,6 +57,7 @@ typedef struct lane {
   uint32_t known_sites[LANE_SITES];    // lock and call site, hashed: their stack was taken already
   uint64_t shared[LANE_SHARED];        // process-shared locks whose place was asked for
   struct lock_sample *locks;           // NULL: all of them are kept (lock_sample.h)
+  struct loop_sample *loops;           // the same (loop_sample.h)
 } lane_t;
 
 extern __thread lane_t *lane_current

@@ -4,6 +4,7 @@
 
 #include "preload/hooks/hooks.h"
 #include "preload/lock_sample.h"
+#include "preload/loop_sample.h"
 #include "preload/system.h"
 
 #include <linux/futex.h>
@@ -18,6 +19,7 @@ enum { LANES_PATIENCE = 256 };
 static lane_t *lanes;
 static uint8_t *lanes_stacks;
 static lock_sample_t *lanes_locks;  // NULL: all locks are kept
+static loop_sample_t *lanes_loops;  // NULL: all turns and connections are kept
 static uint32_t lanes_count;
 
 static void *lanes_map(size_t size) {
@@ -39,6 +41,7 @@ bool lanes_reserve(uint32_t rings) {
   if (!lanes) return false;
   lanes_stacks = lanes_map((size_t)rings * STACKS_MEMORY);  // NULL: events without stacks
   if (recorder_is_sampled) lanes_locks = lanes_map(rings * sizeof *lanes_locks);
+  if (recorder_is_sampled) lanes_loops = lanes_map(rings * sizeof *lanes_loops);
   lanes_count = rings;
   return true;
 }
@@ -99,6 +102,8 @@ static void lanes_attach(uint32_t index) {
   lane->ring = ring;
   lanes_give_stacks(lane);
   lane->locks = lanes_locks ? &lanes_locks[index] : NULL;
+  lane->loops = lanes_loops ? &lanes_loops[index] : NULL;
+  if (lane->loops) lane->loops->turn = LOOP_TURN_NONE;
 }
 
 static int64_t lanes_find_any(uint32_t process) {
@@ -165,6 +170,7 @@ void lane_release(void) {
   if (!lane->guard) {
     lane->guard = UINTPTR_MAX;
     lock_sample_flush(lane);
+    loop_sample_flush(lane);
     lane_record1(lane, TRACE_THREAD_END, 0, lane_ran_ns(), lane->handle);
     lane->guard = 0;
   }

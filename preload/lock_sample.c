@@ -9,6 +9,7 @@
 bool recorder_is_sampled;
 uint32_t lock_epochs[LOCK_EPOCHS];
 uint32_t lock_conditions_met;
+static sampled_line_t edges[LOCK_EDGE_LINES];
 static uint64_t conditions[LOCK_CONDITIONS];  // their mutexes; the newest at a place counts
 
 void lock_sample_begin(lane_t *lane, uint64_t salt) {
@@ -176,6 +177,18 @@ static void record_now(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
 
 // ---- what is known -----------------------------------------------------------------------------
 
+// Whether that is not in the table; it is from here on. In a full line another makes room.
+static bool is_new_edge(uint64_t key) {
+  sampled_line_t *line = &edges[lock_place(key, LOCK_EDGE_LINES)];
+  const uint32_t tag = (uint32_t)key | 1;
+  if (likely(sampled_line_has(line, tag))) return false;
+  int at = 0;
+  while (at < SAMPLED_TAGS && __atomic_load_n(&line->tags[at], __ATOMIC_RELAXED) != 0) at++;
+  if (at == SAMPLED_TAGS) at = (int)(key >> 16) & (SAMPLED_TAGS - 1);
+  __atomic_store_n(&line->tags[at], tag, __ATOMIC_RELAXED);
+  return true;
+}
+
 // Whether the order was met before: all that is held, each where it was acquired, and what is
 // acquired now. It is from here on.
 static bool knows_order(lock_sample_t *sample, const stacks_origin_t *origin, uint32_t bits,
@@ -188,10 +201,7 @@ static bool knows_order(lock_sample_t *sample, const stacks_origin_t *origin, ui
   }
   key = lock_hash(key ^ key >> 32 ^ object ^ (uint64_t)epoch_of(object) << 48);
   key = lock_hash(key ^ key >> 32 ^ origin->ip ^ (uint64_t)bits << 48);
-  uint64_t *place = &sample->edges[lock_place(key, LOCK_EDGES)];
-  if (*place == key) return true;
-  *place = key;
-  return false;
+  return !is_new_edge(key);
 }
 
 // A lock that this thread has not met. One that finds no place counts as met: a program with
@@ -247,11 +257,27 @@ static bool is_certain(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
 
 // ---- the hooks' two calls ----------------------------------------------------------------------
 
+// Where there are more locks and sites than `known` has places for: the site is old, the lock has
+// been met or counts as met, and nothing else decides but the draw.
+static bool is_old_news(const lane_t *lane, lock_sample_t *sample, uint32_t bits, uint64_t object,
+                        uint64_t ip) {
+  const uint64_t site = *site_of(sample, ip);
+  return (site & LOCK_SITE_SEEN) == LOCK_YOUNG && !(site & LOCK_SITE_OUTER) &&
+         sample->locks[lock_place(lock_hash(object >> 3), LOCK_KNOWN)] != 0 &&
+         !is_semaphore(bits) && !has_condition(object) && !lane_is_contended(lane, object);
+}
+
 void lock_sample_acquired(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
                           uint64_t object) {
   lock_sample_t *sample = lane->locks;
   if (unlikely(!sample)) {
     lane_record_acquire(lane, lane_stack_lock(lane, origin, object), bits, object);
+    return;
+  }
+  if (sample->count == 0 && sample->sampler.left > 1 &&
+      is_old_news(lane, sample, bits, object, origin->ip)) {
+    sample->sampler.left--;
+    push(sample, origin, bits, object);
     return;
   }
   if (unlikely(is_certain(lane, origin, bits, object) || sample->count == LOCK_HELD)) {

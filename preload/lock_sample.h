@@ -19,16 +19,20 @@
 //
 // What is known is kept in tables that forget: what is met again after that is recorded again. Keys
 // hold the generation of the lane: a thread learns nothing from the one that had the lane before.
+// The orders of all threads share one table, large enough for a program whose threads each take
+// thousands of locks under others (memcached has 4096 for its items). Of an order 44 hashed bits
+// are kept: one that was never met passes for known once in 2^28 looks at most.
 #ifndef PRELOAD_LOCK_SAMPLE_H
 #define PRELOAD_LOCK_SAMPLE_H
 
 #include "preload/lane.h"
+#include "preload/sampled_blocks.h"
 #include "preload/sampler.h"
 
 enum {
   LOCK_HELD = 32,          // more at a time are recorded, and not remembered
   LOCK_KNOWN = 512,        // locks at call sites
-  LOCK_EDGES = 1024,       // orders
+  LOCK_EDGE_LINES = 4096,  // of orders, 16 in each
   LOCK_CONDITIONS = 1024,  // mutexes of conditions, hashed
   LOCK_EPOCHS = 4096,      // of addresses, hashed
   LOCK_NUMBERING = INT32_MAX,
@@ -61,7 +65,6 @@ typedef struct lock_sample {
   uint64_t sites[LOCK_KNOWN];   // by call site
   uint64_t locks[LOCK_KNOWN];   // by address; never forgets, what finds no place counts as known
   uint64_t known[LOCK_KNOWN];   // by both: what there is to be decided slowly was decided
-  uint64_t edges[LOCK_EDGES];
 } lock_sample_t;
 
 // True where the rate is below 1.

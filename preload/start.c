@@ -8,6 +8,7 @@
 #include "preload/lanes.h"
 #include "preload/life.h"
 #include "preload/lock_sample.h"
+#include "preload/loop_sample.h"
 #include "preload/message.h"
 #include "preload/naming.h"
 #include "preload/process.h"
@@ -201,6 +202,8 @@ static void start_recording(char *const arguments[]) {
   }
   recorder_backtraces = settings.backtraces;
   recorder_wait_ticks = start_ticks_of(settings.wait_ms);
+  recorder_stall_ticks = start_ticks_of(settings.stall_ms);
+  recorder_told_ticks = start_ticks_of(LOOP_TOLD_MS);
   recorder_may_wait = settings.mode != SETTINGS_PRODUCTION;
   recorder_session = files->session;
   thread_key_create();

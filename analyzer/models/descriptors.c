@@ -167,6 +167,12 @@ bool descriptors_step(descriptors_t *descriptors, const reader_event_t *event, i
     return true;
   case TRACE_DESCRIPTOR_NAME:
     return named(descriptors, event, changed);
+  case TRACE_DESCRIPTOR_SAMPLED: {
+    descriptor_t *one = known(descriptors, *changed);
+    one->skipped = event->words[0] == TRACE_SAMPLED_OUT;
+    one->drawn = event->words[0] == TRACE_SAMPLED_DRAWN;
+    return true;
+  }
   case TRACE_LISTEN:
     known(descriptors, *changed)->kind = DESCRIPTOR_LISTENER;
     return true;

@@ -35,6 +35,8 @@ typedef struct {
   int32_t other;    // the other end of a pipe or pair, itself for an eventfd; -1: none
   bool was_task;    // since it was opened
   char *name;       // addresses or path, NULL: not recorded
+  bool skipped;     // out of the sample: nothing of it is recorded
+  bool drawn;       // in the sample for others, too
   uint32_t file;    // the same for all copies of one descriptor; 0: it never had any
 } descriptor_t;
 

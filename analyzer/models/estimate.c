@@ -36,6 +36,28 @@ void estimate_remove(estimate_t *estimate, uint64_t size, double probability) {
     *estimate = (estimate_t){0};
 }
 
+void estimate_sum_add(estimate_sum_t *sum, uint64_t value, bool drawn) {
+  double amount = (double)value;
+  if (!drawn) {
+    sum->whole += amount;
+    return;
+  }
+  sum->drawn += amount;
+  sum->squares += amount * amount;
+}
+
+estimate_total_t estimate_sum_total(const estimate_sum_t *sum, uint64_t drawn,
+                                    uint64_t population) {
+  estimate_total_t total = {.value = sum->whole};
+  if (!drawn) return total;
+  double count = (double)drawn, all = (double)population;
+  double spread =
+      drawn > 1 ? (sum->squares - sum->drawn * sum->drawn / count) / (count - 1) : sum->squares;
+  total.value += sum->drawn * all / count;
+  total.variance = fmax(all * (all - count) / count * spread, 0);
+  return total;
+}
+
 uint64_t estimate_round(double value) {
   return value > 0 ? (uint64_t)fmin(value + 0.5, greatest_figure) : 0;
 }

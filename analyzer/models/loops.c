@@ -17,8 +17,16 @@ loops_t *loops_open(uint64_t stall_ns) {
   loops->tasks = tasks_open();
   loops->watcher = array_zeroed(1, sizeof *loops->watcher);
   loops->pools = pools_open();
+  loops->rate = 1;
   return loops;
 }
+
+void loops_sample(loops_t *loops, double rate) {
+  loops->rate = rate;
+  tasks_sample(loops->tasks, rate);
+}
+
+double loops_rate(const loops_t *loops) { return loops->rate; }
 
 void loops_watch(const loops_t *loops, const loops_watch_t *watch, void *context) {
   *loops->watcher = (loops_watcher_t){watch, context};
@@ -32,6 +40,7 @@ static void free_loop(loop_t *loop) {
   histogram_clear(&loop->response_ns);
   site_table_clear(&loop->blocking);
   free(loop->threads);
+  for (uint32_t at = 0; at < loop->kept_stalls; ++at) free(loop->stalls[at].who);
   free(loop->stalls);
   free(loop);
 }
@@ -72,8 +81,7 @@ static loop_t *find_loop(const loops_t *loops, int32_t descriptor) {
   return id ? loops->items[*id - 1] : NULL;
 }
 
-// The open instance with that descriptor; begun now where its creation was not seen.
-static loop_t *loop_of(loops_t *loops, int32_t descriptor, const reader_event_t *event) {
+loop_t *loops_of(loops_t *loops, int32_t descriptor, const reader_event_t *event) {
   loop_t *loop = find_loop(loops, descriptor);
   return loop ? loop : loops_begin(loops, descriptor, event);
 }
@@ -92,7 +100,7 @@ static void step_create(loops_t *loops, const reader_event_t *event) {
   loops_begin(loops, descriptor, event)->site = event->stack;
 }
 
-static void note_thread(loop_t *loop, uint32_t thread) {
+void loops_note_thread(loop_t *loop, uint32_t thread) {
   for (uint32_t at = 0; at < loop->thread_count; ++at)
     if (loop->threads[at] == thread) return;
   ARRAY_RESERVE(loop->threads, loop->thread_capacity, loop->thread_count + 1);
@@ -133,7 +141,14 @@ static void add_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
   task_t *task = tasks_register(loops->tasks, descriptor, loop->id, event->words[1], event->stack,
                                 turn->active ? turn->from : UINT64_MAX, event->time);
   set_token(loops, loop->id, event->words[1], task->id);
-  if (++loop->registered > loop->max_registered) loop->max_registered = loop->registered;
+  loop->registered += (uint32_t)tasks_weight(loops->tasks, task);
+  if (loop->registered > loop->max_registered) loop->max_registered = loop->registered;
+}
+
+// A drawn connection counts for many.
+static void count_gone(const loops_t *loops, loop_t *loop, const task_t *task) {
+  uint32_t weight = (uint32_t)tasks_weight(loops->tasks, task);
+  loop->registered -= weight < loop->registered ? weight : loop->registered;
 }
 
 static void modify_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
@@ -154,7 +169,7 @@ static void remove_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
                               const reader_event_t *event) {
   task_t *task = tasks_live(loops->tasks, descriptor);
   if (!task) return;
-  if (loop->registered) --loop->registered;
+  count_gone(loops, loop, task);
   clear_token(loops, loop->id, task->token, task->id);
   tasks_unregister(loops->tasks, task, false, event->time);
 }
@@ -162,7 +177,7 @@ static void remove_descriptor(loops_t *loops, loop_t *loop, int32_t descriptor,
 // In the set since before this process waited on it: a task from now on.
 static void step_held(loops_t *loops, const reader_event_t *event) {
   int32_t descriptor = (int32_t)event->arg;
-  loop_t *loop = loop_of(loops, (int32_t)event->words[0], event);
+  loop_t *loop = loops_of(loops, (int32_t)event->words[0], event);
   if (tasks_live(loops->tasks, descriptor) && task_of_token(loops, loop->id, event->words[1]))
     return;  // registered again meanwhile
   add_descriptor(loops, loop, descriptor, event);
@@ -187,7 +202,7 @@ static void step_control(loops_t *loops, const reader_event_t *event) {
   int32_t descriptor = (int32_t)(event->words[0] >> 32);
   note_handling(loops, event, descriptor, event->time);
   if (event->words[2] >> 32) return;
-  loop_t *loop = loop_of(loops, epoll, event);
+  loop_t *loop = loops_of(loops, epoll, event);
   switch (event->arg) {
   case EPOLL_CTL_ADD:
     add_descriptor(loops, loop, descriptor, event);
@@ -231,7 +246,7 @@ static void step_close(loops_t *loops, const reader_event_t *event) {
   task_t *task = tasks_live(loops->tasks, descriptor);
   if (task && !tasks_stays(loops->tasks, descriptor)) {
     loop_t *loop = loops->items[task->loop - 1];
-    if (loop->registered && !task->adopted) --loop->registered;
+    if (!task->adopted) count_gone(loops, loop, task);
     clear_token(loops, task->loop, task->token, task->id);
   }
   bool last =
@@ -256,7 +271,19 @@ static void keep_stall(loop_t *loop, const loop_stall_t *stall) {
   loop_stall_t *shortest = loop->stalls;
   for (uint32_t at = 1; at < LOOP_STALLS_MAX; ++at)
     if (loop->stalls[at].duration_ns < shortest->duration_ns) shortest = &loop->stalls[at];
-  if (stall->duration_ns > shortest->duration_ns) *shortest = *stall;
+  const loop_stall_t *dropped = stall->duration_ns > shortest->duration_ns ? shortest : stall;
+  free(dropped->who);
+  if (dropped == shortest) *shortest = *stall;
+}
+
+// As a report would name its task, had it one.
+static char *name_of_out(const loops_t *loops, int32_t descriptor) {
+  const descriptor_t *known = tasks_descriptor(loops->tasks, descriptor);
+  char *text = NULL;
+  const char *kind = descriptor_kind_name(known ? known->kind : DESCRIPTOR_UNKNOWN);
+  int length = known && known->name ? asprintf(&text, "%s %d (%s)", kind, descriptor, known->name)
+                                    : asprintf(&text, "%s %d", kind, descriptor);
+  return length < 0 ? NULL : text;
 }
 
 static void note_stall(const loops_t *loops, loop_t *loop, const turn_t *turn, uint32_t thread,
@@ -272,12 +299,15 @@ static void note_stall(const loops_t *loops, loop_t *loop, const turn_t *turn, u
   if (turn->longest_blocked_ns >= turn->silence_ns && turn->blocked_stack)
     stall.stack = turn->blocked_stack;
   uint64_t longest = 0;
+  uint32_t out = 0;
   for (uint32_t at = 0; at < turn->share_count; ++at) {
     uint64_t share = turn->shares[at].until - turn->shares[at].start;
-    if (share < longest || !turn->shares[at].task) continue;
+    if (share < longest || (!turn->shares[at].task && !turn->shares[at].out)) continue;
     longest = share;
     stall.task = turn->shares[at].task;
+    out = stall.task ? 0 : turn->shares[at].out;
   }
+  if (out) stall.who = name_of_out(loops, (int32_t)(out - 1));
   keep_stall(loop, &stall);
 }
 
@@ -320,11 +350,14 @@ void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
   loop_t *loop = loops->items[turn->loop - 1];
   ++loop->turns;
   loop->busy_ns += until - turn->from;
-  histogram_add(&loop->turn_ns, until - turn->from);
+  bool is_long = until - turn->from > loops->stall_ns;
+  uint64_t stands = is_long && loops->rate > 0 ? 1 : turn->weight;
+  if (stands) histogram_add_many(&loop->turn_ns, until - turn->from, stands);
   for (uint32_t at = 0; at < turn->share_count; ++at) {
     turn_share_t *share = &turn->shares[at];
-    if (!share->unasked) histogram_add(&loop->lag_ns, share->start - turn->from);
-    loop->lags_estimated += !share->known;
+    if (!share->unasked && turn->weight)
+      histogram_add_many(&loop->lag_ns, share->start - turn->from, turn->weight);
+    if (!share->known) loop->lags_estimated += turn->weight;
     account_share(loops, turn, share);
     if (loops->watcher->calls)
       loops->watcher->calls->share(loops->watcher->context, share->task, share->start,
@@ -333,12 +366,12 @@ void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
   if (loops->watcher->calls)
     loops->watcher->calls->turn(loops->watcher->context,
                                 &(loop_turn_t){thread, turn->loop, turn->from, until});
-  if (until - turn->from > loops->stall_ns && !loop_serves_one(loop) &&
-      !loops->threads[thread].exits)
+  if (is_long && !loop_serves_one(loop) && !loops->threads[thread].exits)
     note_stall(loops, loop, turn, thread, until - turn->from);
 }
 
-static void count_batch(loop_t *loop, int64_t ready, uint32_t asked, int64_t timeout) {
+static void count_batch(loop_t *loop, int64_t ready, uint32_t asked, int64_t timeout,
+                        uint64_t weight) {
   ++loop->waits;
   if (ready <= 0) {
     ++loop->empty;
@@ -346,21 +379,24 @@ static void count_batch(loop_t *loop, int64_t ready, uint32_t asked, int64_t tim
     return;
   }
   loop->events += (uint64_t)ready;
-  histogram_add(&loop->batch, (uint64_t)ready);
+  if (weight) histogram_add_many(&loop->batch, (uint64_t)ready, weight);
   if (asked > 1 && ready >= asked) ++loop->saturated;
 }
 
 void loops_begin_turn(loops_t *loops, loop_t *loop, const reader_event_t *event, uint32_t asked) {
   uint64_t wait = event->words[1] < event->time ? event->words[1] : event->time;
   loops_end_turn(loops, event->thread, event->time - wait);
-  note_thread(loop, event->thread);
-  count_batch(loop, trace_unzigzag(event->arg), asked, trace_unzigzag(event->words[2]));
+  loops_note_thread(loop, event->thread);
+  loop_thread_t *thread = loops_thread(loops, event->thread);
+  uint64_t weight = loops_take_weight(loops, loop, thread);
+  count_batch(loop, trace_unzigzag(event->arg), asked, trace_unzigzag(event->words[2]), weight);
   loop->idle_ns += wait;
-  turn_begin(&loops_thread(loops, event->thread)->turn, loop->id, event->time, event->stack);
+  turn_begin(&thread->turn, loop->id, event->time, event->stack);
+  thread->turn.weight = weight;
 }
 
 static void step_wait(loops_t *loops, const reader_event_t *event) {
-  loop_t *loop = loop_of(loops, (int32_t)(uint32_t)event->words[0], event);
+  loop_t *loop = loops_of(loops, (int32_t)(uint32_t)event->words[0], event);
   uint64_t wait = event->words[1] < event->time ? event->words[1] : event->time;
   loops_begin_turn(loops, loop, event, (uint32_t)(event->words[0] >> 32));
   pools_turn(loops->pools, event->thread, loop->id, event->time - wait, event->time,
@@ -537,7 +573,7 @@ static const uint8_t pending_kinds[] = {
 static void wait_begin(loops_t *loops, loop_t *loop, const reader_event_t *event) {
   uint64_t since = event->words[2];
   loops_end_turn(loops, event->thread, since);
-  note_thread(loop, event->thread);
+  loops_note_thread(loop, event->thread);
   loop_thread_t *thread = loops_thread(loops, event->thread);
   thread->waits_in = loop->id;
   thread->waits_since = since;
@@ -560,7 +596,7 @@ static void step_pending(loops_t *loops, const reader_event_t *event) {
   loop_thread_t *thread = loops_thread(loops, event->thread);
   loop_t *loop = thread->turn.active ? loops->items[thread->turn.loop - 1] : NULL;
   if (event->arg == TRACE_PENDING_EPOLL)
-    wait_begin(loops, loop_of(loops, (int32_t)event->words[0], event), event);
+    wait_begin(loops, loops_of(loops, (int32_t)event->words[0], event), event);
   else if (event->arg == TRACE_PENDING_POLL && loop && loop->poll)
     wait_begin(loops, loop, event);
   else if (loop && event->arg)
@@ -588,7 +624,9 @@ static void step_call(loops_t *loops, const reader_event_t *event, uint64_t from
   const descriptor_t *known = tasks_descriptor(loops->tasks, (int32_t)event->arg);
   if (known && event->kind != TRACE_ACCEPT) note_transfer(loops, event, known, from);
   uint64_t response = tasks_call(loops->tasks, event);
-  if (response && task) histogram_add(&loops->items[task->loop - 1]->response_ns, response);
+  if (response && task)
+    histogram_add_many(&loops->items[task->loop - 1]->response_ns, response,
+                       tasks_weight(loops->tasks, task));
 }
 
 static bool begins_turn(uint8_t kind) {
@@ -606,6 +644,7 @@ void loops_step(loops_t *loops, const reader_event_t *event) {
     step_slow(loops, event);
     return;
   }
+  if (loops_sampled_step(loops, event)) return;
   uint64_t from = 0;
   if (!begins_turn(event->kind)) from = loops_note_call(loops, event);
   tasks_describe(loops->tasks, event);

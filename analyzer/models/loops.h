@@ -29,6 +29,7 @@ typedef struct {
   uint64_t duration_ns;
   uint32_t thread;
   uint32_t task;                   // task id that took most of it, 0 unknown
+  char *who;                       // without a task: a descriptor out of the sample, NULL unknown
   uint32_t stack;                  // seen nearest to the longest silence inside, 0 none
   uint32_t blocked_kind;           // trace_kind_t of the longest blocking call inside, 0 none
   uint64_t blocked_ns;             // all blocking calls inside
@@ -51,7 +52,10 @@ typedef struct {
   uint64_t empty;      // waits that returned nothing
   uint64_t spins;      // of these, asked not to wait at all
   uint64_t saturated;  // waits that returned as many as asked for (more than one asked)
-  histogram_t batch;   // events of waits that returned some
+  // Where turns were sampled, distributions are made of those that were drawn, each counted for as
+  // many as it stands for (and of stalls, which are complete); all sums are exact.
+  uint64_t drawn;     // turns
+  histogram_t batch;  // events of waits that returned some
   histogram_t turn_ns;
   histogram_t lag_ns;
   uint64_t lags_estimated;
@@ -75,6 +79,9 @@ typedef struct loops loops_t;
 // `stall_ns`: from when a turn is a stall.
 loops_t *loops_open(uint64_t stall_ns);
 void loops_close(loops_t *loops);
+// Connections and turns were drawn at that rate, below 1. Before the first event.
+void loops_sample(loops_t *loops, double rate);
+double loops_rate(const loops_t *loops);  // 1: all were recorded
 void loops_step(loops_t *loops, const reader_event_t *event);
 // Cuts the turns that run at `end_ns`: a thread that has no PENDING in an epoll wait is in one.
 void loops_finish(loops_t *loops, uint64_t end_ns);

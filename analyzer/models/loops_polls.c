@@ -61,7 +61,8 @@ void loops_poll_ready(loops_t *loops, const reader_event_t *event) {
   if (!task) {
     task = tasks_register(loops->tasks, descriptor, loop->id, (uint64_t)descriptor, loop->site,
                           UINT64_MAX, event->time);
-    if (++loop->registered > loop->max_registered) loop->max_registered = loop->registered;
+    loop->registered += (uint32_t)tasks_weight(loops->tasks, task);
+    if (loop->registered > loop->max_registered) loop->max_registered = loop->registered;
   }
   loops_add_ready(loops, &thread->turn, task, event);
 }

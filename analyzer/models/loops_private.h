@@ -16,6 +16,7 @@ typedef struct {
   uint32_t slow_stack;
   bool exits;       // its turn is the last one: nobody waits for it any more
   bool cut;         // the record ends inside its turn
+  bool drawn;       // the wait that comes next was
   bool poll_apart;  // the last poll began no turn: what it found is nobody's batch
 } loop_thread_t;
 
@@ -27,6 +28,7 @@ typedef struct {
 struct loops {
   loops_watcher_t *watcher;  // apart, so that a reader of the finished model may set it
   uint64_t stall_ns;
+  double rate;  // of sampling turns
   tasks_t *tasks;
   pools_t *pools;
   loop_t **items;  // by id - 1
@@ -49,6 +51,14 @@ void loops_begin_turn(loops_t *loops, loop_t *loop, const reader_event_t *event,
 void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_event_t *event);
 // A call inside a turn: keeps track of silences and of calls that block. When it began.
 uint64_t loops_note_call(loops_t *loops, const reader_event_t *event);
+
+// What is recorded of turns where they are sampled: TURNS_PASSED and the kinds after it, true.
+bool loops_sampled_step(loops_t *loops, const reader_event_t *event);
+// The wait that an EPOLL_WAIT tells of begins a turn that stands for so many.
+uint64_t loops_take_weight(const loops_t *loops, loop_t *loop, loop_thread_t *thread);
+// The open instance with that descriptor; begun now where its creation was not seen.
+loop_t *loops_of(loops_t *loops, int32_t descriptor, const reader_event_t *event);
+void loops_note_thread(loop_t *loop, uint32_t thread);
 
 // A POLL and a READY_DESCRIPTOR event.
 void loops_poll(loops_t *loops, const reader_event_t *event);

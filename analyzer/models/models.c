@@ -62,6 +62,8 @@ models_t *models_open(const reader_t *reader) {
   locks_set_path(models->locks, models->path);
   critical_path_set_locks(models->path, models->locks);
   models->loops = loops_open((uint64_t)(stall_ms * 1e6));
+  if (reader && reader_summary(reader)->task_rate < 1)
+    loops_sample(models->loops, reader_summary(reader)->task_rate);
   return models;
 }
 

@@ -265,6 +265,24 @@ void pools_turn(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t from, u
   if (got) job_begin(pools, member, 1, until);
 }
 
+void pools_turn_ends(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t until) {
+  worker_t *worker = worker_of(pools, thread);
+  member_t *member = member_find(worker, loop_key(loop));
+  if (member) job_end(member, until, true);
+}
+
+void pools_pass(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t jobs, uint64_t busy_ns,
+                uint64_t until) {
+  member_t *member = member_of(pools, thread, loop_key(loop), until);
+  if (!member || !jobs) return;
+  member->pool->kind = POOL_LOOP;
+  member->pool->number = loop;
+  member->jobs += jobs;
+  member->pool->jobs += jobs;
+  member->pool->jobs_estimated += jobs;
+  histogram_add_many(&member->pool->job_ns, busy_ns / jobs, jobs);
+}
+
 void pools_queued(pools_t *pools, uint32_t loop, uint64_t queued_ns) {
   const queue_t *queue = address_map_get(&pools->queues, loop_key(loop));
   if (queue && queue->pool) histogram_add(&queue->pool->queue_ns, queued_ns);

@@ -89,6 +89,12 @@ void pools_close_descriptor(pools_t *pools, int32_t descriptor);
 // returned.
 void pools_turn(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t from, uint64_t until,
                 bool got);
+// The turn has ended, whose end no wait tells.
+void pools_turn_ends(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t until);
+// So many turns that got something were only counted: jobs of that length in all, and of their
+// mean each.
+void pools_pass(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t jobs, uint64_t busy_ns,
+                uint64_t until);
 void pools_queued(pools_t *pools, uint32_t loop, uint64_t queued_ns);
 void pools_wait_at_end(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t since);
 

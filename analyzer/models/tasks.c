@@ -24,6 +24,9 @@ struct tasks {
   uint64_t ended_count, dropped;
   task_t **order;  // after tasks_finish: all kept, by id
   uint32_t count;
+  double rate;          // of sampling connections
+  tasks_totals_t gone;  // of those that are no longer kept
+  uint64_t out;         // connections out of the sample
 };
 
 static const char *const state_names[] = {
@@ -37,7 +40,36 @@ const char *task_state_name(task_state_t state) { return state_names[state]; }
 tasks_t *tasks_open(void) {
   tasks_t *tasks = array_zeroed(1, sizeof *tasks);
   tasks->descriptors = descriptors_open();
+  tasks->rate = 1;
   return tasks;
+}
+
+void tasks_sample(tasks_t *tasks, double rate) { tasks->rate = rate; }
+
+uint64_t tasks_weight(const tasks_t *tasks, const task_t *task) {
+  return task->drawn && tasks->rate > 0 ? estimate_round(1 / tasks->rate) : 1;
+}
+
+static void totals_add(tasks_totals_t *totals, const task_t *task) {
+  ++totals->recorded;
+  totals->drawn += task->drawn;
+  estimate_sum_add(&totals->polls, task->polls, task->drawn);
+  estimate_sum_add(&totals->calls, task->reads + task->writes + task->accepts, task->drawn);
+  estimate_sum_add(&totals->bytes_in, task->bytes_in, task->drawn);
+  estimate_sum_add(&totals->bytes_out, task->bytes_out, task->drawn);
+  estimate_sum_add(&totals->responses, task->responses, task->drawn);
+}
+
+estimate_total_t tasks_total(const tasks_totals_t *totals, const estimate_sum_t *sum) {
+  return estimate_sum_total(sum, totals->drawn, totals->drawn + totals->out);
+}
+
+tasks_totals_t tasks_totals(const tasks_t *tasks) {
+  tasks_totals_t totals = tasks->gone;
+  totals.rate = tasks->rate;
+  totals.out = tasks->out;
+  for (uint32_t at = 0; at < tasks->count; ++at) totals_add(&totals, tasks->order[at]);
+  return totals;
 }
 
 static void free_task(task_t *task) {
@@ -96,6 +128,7 @@ static void describe(tasks_t *tasks, task_t *task) {
   if (!known) return;
   if (known->kind) task->kind = known->kind;
   if (known->parent) task->parent = known->parent;
+  if (known->drawn) task->drawn = true;
   if (!known->name || (task->name && !strcmp(task->name, known->name))) return;
   free(task->name);
   task->name = strdup(known->name);
@@ -103,6 +136,7 @@ static void describe(tasks_t *tasks, task_t *task) {
 
 void tasks_describe(tasks_t *tasks, const reader_event_t *event) {
   int32_t changed;
+  tasks->out += event->kind == TRACE_DESCRIPTOR_SAMPLED && event->words[0] == TRACE_SAMPLED_OUT;
   if (!descriptors_step(tasks->descriptors, event, &changed)) return;
   task_t *task = tasks_live(tasks, changed);
   if (task) describe(tasks, task);
@@ -161,7 +195,8 @@ task_t *tasks_register(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64
 
 task_t *tasks_adopt(tasks_t *tasks, int32_t descriptor, uint32_t loop, uint64_t time) {
   const descriptor_t *known = descriptors_get(tasks->descriptors, descriptor);
-  if (!known || known->kind != DESCRIPTOR_CONNECTION || !known->parent || known->was_task)
+  if (!known || known->kind != DESCRIPTOR_CONNECTION || !known->parent || known->was_task ||
+      known->skipped)
     return NULL;
   task_t *task = tasks_register(tasks, descriptor, loop, 0, 0, UINT64_MAX, time);
   task->adopted = true;
@@ -177,6 +212,7 @@ static void keep_ended(tasks_t *tasks, task_t *task) {
   task->kept_at = place;
   if (!dropped) return;
   ++tasks->dropped;
+  totals_add(&tasks->gone, dropped);
   address_map_remove(&tasks->by_id, dropped->id, NULL);
   free_task(dropped);
 }

@@ -8,10 +8,14 @@
 //
 // scheduled: returned ready by a wait, its handling not begun. running: from the first call on it
 // in the turn (or its place in the batch) to the next one's, less what the thread was blocked.
+//
+// Where connections are sampled (preload/loop_sample.h) only those of the sample are tasks; their
+// own figures are exact, and tasks_totals estimates what all of them have.
 #ifndef ANALYZER_MODELS_TASKS_H
 #define ANALYZER_MODELS_TASKS_H
 
 #include "analyzer/models/descriptors.h"
+#include "analyzer/models/estimate.h"
 #include "analyzer/reading/reader.h"
 
 #define TASK_STATE_TABLE(STATE)                                                                    \
@@ -62,6 +66,7 @@ typedef struct {
   uint32_t registrations;
   uint32_t kept_at;             // place among the ended ones
   uint32_t file;                // of its descriptor, where that has copies (see descriptors.h)
+  bool drawn;                   // of a sample: stands for 1 / rate of its kind
   bool adopted;                 // the one registration is none: tasks_adopt
   bool held;                    // registered before this process, or image, waited for it
   bool failed, asked;           // asked: bytes came, no answer yet
@@ -81,9 +86,22 @@ const task_t *tasks_get(const tasks_t *tasks, uint32_t index);  // 0 .. count - 
 const task_t *tasks_by_id(const tasks_t *tasks, uint32_t id);   // NULL: dropped
 uint64_t tasks_dropped(const tasks_t *tasks);                   // ended, beyond the limit
 
+// All tasks that ever were, also those that are no longer kept. After tasks_finish.
+typedef struct {
+  double rate;                    // of sampling connections; 1: none was left out
+  uint64_t recorded, drawn, out;  // tasks; of these drawn; connections out of the sample
+  estimate_sum_t polls, calls, bytes_in, bytes_out, responses;
+} tasks_totals_t;
+tasks_totals_t tasks_totals(const tasks_t *tasks);
+estimate_total_t tasks_total(const tasks_totals_t *totals, const estimate_sum_t *sum);
+
 // ---- for the loops model, which sees the turns -------------------------------------------------
 tasks_t *tasks_open(void);
 void tasks_close(tasks_t *tasks);
+// Connections were drawn at that rate. Before the first event.
+void tasks_sample(tasks_t *tasks, double rate);
+// How many of its kind the task stands for.
+uint64_t tasks_weight(const tasks_t *tasks, const task_t *task);
 // The live task of a descriptor, NULL: none.
 task_t *tasks_live(tasks_t *tasks, int32_t descriptor);
 // What is known of a descriptor, NULL: nothing. Valid until the next event.

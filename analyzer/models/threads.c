@@ -194,6 +194,14 @@ thread_state_t threads_wait(const reader_event_t *event, uint64_t *duration) {
   return again ? THREAD_STATE_CONDITION : state;
 }
 
+// Waits that were only counted, or are told of late.
+static void account_passed(thread_account_t *account, const reader_event_t *event) {
+  bool one = event->kind == TRACE_TURN_LATE;
+  if (!one && event->kind != TRACE_TURNS_PASSED) return;
+  account->waits[THREAD_STATE_EPOLL] += one ? 1 : (uint32_t)event->words[0];
+  account->time_ns[THREAD_STATE_EPOLL] += event->words[2];
+}
+
 static void account_event(thread_account_t *account, const reader_event_t *event) {
   uint64_t duration;
   thread_state_t state = threads_wait(event, &duration);
@@ -249,6 +257,7 @@ void threads_step(threads_t *threads, const reader_event_t *event) {
   default:
     break;
   }
+  account_passed(account, event);
   account_event(account, event);
 }
 

@@ -12,11 +12,26 @@ void turn_begin(turn_t *turn, uint32_t loop, uint64_t from, uint32_t wait_stack)
                  .from = from,
                  .wait_stack = wait_stack,
                  .last_ns = from,
+                 .weight = 1,
                  .shares = turn->shares,
                  .share_capacity = turn->share_capacity,
                  .blocked = turn->blocked,
                  .blocked_capacity = turn->blocked_capacity};
   *turn = next;
+}
+
+// One of its batch without a task, or where those out of the sample are not in it, one more.
+void turn_step(turn_t *turn, int32_t descriptor, uint64_t from) {
+  uint32_t at = 0;
+  while (at < turn->share_count && (turn->shares[at].task || turn->shares[at].known)) ++at;
+  if (at == turn->share_count) {
+    ARRAY_RESERVE(turn->shares, turn->share_capacity, turn->share_count + 1);
+    turn->shares[turn->share_count++] = (turn_share_t){.unasked = true};
+  }
+  turn_share_t *share = &turn->shares[at];
+  share->known = true;
+  share->start = from > turn->from ? from : turn->from;
+  share->out = (uint32_t)descriptor + 1;
 }
 
 void turn_free(turn_t *turn) {

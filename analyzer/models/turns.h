@@ -15,6 +15,7 @@ typedef struct {
   uint32_t task;
   bool known;    // `start` is a call that was seen, not interpolated
   bool unasked;  // no event of the batch: the loop served it nevertheless
+  uint32_t out;  // number of a descriptor out of the sample, and one; 0: none
   uint64_t start, until;
 } turn_share_t;
 
@@ -23,6 +24,7 @@ typedef struct {
   bool active;
   uint32_t loop;  // id; 0 for a thread that never was in a loop
   uint64_t from;
+  uint64_t weight;       // how many turns it stands for where they were sampled, else 1
   uint32_t wait_stack;   // of the wait that began it
   turn_share_t *shares;  // in order of the batch
   uint32_t share_count, share_capacity;
@@ -39,6 +41,8 @@ typedef struct {
 } turn_t;
 
 void turn_begin(turn_t *turn, uint32_t loop, uint64_t from, uint32_t wait_stack);
+// It came to a descriptor out of the sample.
+void turn_step(turn_t *turn, int32_t descriptor, uint64_t from);
 // A call that lasted [from, until], at `stack` (0: not known).
 void turn_call(turn_t *turn, uint64_t from, uint64_t until, uint32_t stack);
 // That call blocked.

@@ -94,6 +94,7 @@ void reading_facts_summarize(reader_t *reader) {
   summary->parent = (uint32_t)property_number(reader, TRACE_KEY_PARENT);
   summary->sampling = property_decimal(reader, TRACE_KEY_SAMPLING, 1);
   summary->lock_rate = property_decimal(reader, TRACE_KEY_SAMPLING_LOCKS, 1);
+  summary->task_rate = property_decimal(reader, TRACE_KEY_SAMPLING_TASKS, 1);
   summary->sampling_bytes = property_number(reader, TRACE_KEY_SAMPLING_BYTES);
   summary->stall_ms = property_decimal(reader, TRACE_KEY_STALL_MS, 10);
   summary->processors = (uint32_t)property_number(reader, TRACE_KEY_PROCESSORS);

@@ -17,14 +17,15 @@ typedef struct reader reader_t;
 // Which part of its call an event stands for.
 typedef enum {
   READER_WHOLE,
-  READER_BEGINS,  // a call that gives something away begins; the event itself follows as READER_ENDS
+  READER_BEGINS,  // a call that gives something away begins; the event itself follows as
+                  // READER_ENDS
   READER_ENDS,
 } reader_phase_t;
 
 // One event. Times are ns since the start of the trace. `stack` is an index for reader_stack, 0 for
 // none. `thread` is an index for reader_thread; each life of a thread has its own.
 typedef struct {
-  uint8_t kind;  // trace_kind_t
+  uint8_t kind;   // trace_kind_t
   uint8_t phase;  // reader_phase_t
   bool timed;     // its own stamp; else time is that of the event before in its lane
   uint32_t lane;
@@ -77,6 +78,7 @@ typedef struct {
   const char *mode;
   double sampling;
   double lock_rate;         // part of the holds that nobody waited for; 1: all were kept
+  double task_rate;         // part of connections and loop turns that were drawn; 1: all were kept
   uint64_t sampling_bytes;  // mean distance between samples of allocations; 0: all were kept
   uint32_t version;
   uint64_t start_realtime_ns;

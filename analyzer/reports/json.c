@@ -128,6 +128,8 @@ json_t *json_report(const analysis_t *analysis, const options_t *options) {
   }
   if (sections & (OPTIONS_SECTION_TASKS | OPTIONS_SECTION_THREADS))
     json_object_set_new(report, "tasks", json_tasks(analysis));
+  if (sections & OPTIONS_SECTION_TASKS)
+    json_object_set_new(report, "task_totals", json_task_totals(analysis));
   if (sections & OPTIONS_SECTION_LOOPS) json_object_set_new(report, "loops", json_loops(analysis));
   if (sections & OPTIONS_SECTION_TASKS) json_object_set_new(report, "pools", json_pools(analysis));
   if (sections & (OPTIONS_SECTION_TASKS | OPTIONS_SECTION_THREADS))

@@ -26,6 +26,7 @@ json_t *json_critical_path(const analysis_t *analysis);
 void json_lock_contention(const analysis_t *analysis, const lock_t *lock, json_t *value);
 // Sites that held a lock while others waited, "through": the lock they waited for themselves.
 json_t *json_holders(const analysis_t *analysis, const site_table_t *sites);
+json_t *json_task_totals(const analysis_t *analysis);
 json_t *json_tasks(const analysis_t *analysis);
 json_t *json_loops(const analysis_t *analysis);
 json_t *json_wakers(const analysis_t *analysis);

@@ -62,7 +62,7 @@ static void thread_add(const analysis_t *analysis, const taskview_t *view, json_
   json_object_set_new(value, "events_lost", json_number(account->lost));
 }
 
-static void descriptor_add(const task_t *task, json_t *value) {
+static void descriptor_add(const analysis_t *analysis, const task_t *task, json_t *value) {
   json_t *response = json_object();
   json_object_set_new(response, "count", json_number(task->responses));
   json_object_set_new(response, "total", json_number(task->response_total_ns));
@@ -77,6 +77,36 @@ static void descriptor_add(const task_t *task, json_t *value) {
   json_object_set_new(value, "bytes_out", json_number(task->bytes_out));
   json_object_set_new(value, "max_scheduled_ns", json_number(task->max_scheduled_ns));
   json_object_set_new(value, "response_ns", response);
+  json_object_set_new(value, "stands_for",
+                      json_number(tasks_weight(models_tasks(analysis->models), task)));
+}
+
+static void sum_set(json_t *value, const char *key, const tasks_totals_t *totals,
+                    const estimate_sum_t *sum) {
+  estimate_total_t total = tasks_total(totals, sum);
+  char name[32];
+  json_object_set_new(value, key, json_number(estimate_round(total.value)));
+  if (!totals->out) return;
+  snprintf(name, sizeof name, "%s_error", key);
+  json_object_set_new(value, name,
+                      totals->drawn ? json_number(estimate_error(total.variance)) : json_null());
+}
+
+// Of all tasks, also of connections out of the sample. An error that is null: nobody knows.
+json_t *json_task_totals(const analysis_t *analysis) {
+  tasks_totals_t totals = tasks_totals(models_tasks(analysis->models));
+  json_t *value = json_object();
+  if (totals.out) json_object_set_new(value, "estimated", json_true());
+  json_object_set_new(value, "tasks", json_number(totals.recorded + totals.out));
+  json_object_set_new(value, "recorded", json_number(totals.recorded));
+  json_object_set_new(value, "drawn", json_number(totals.drawn));
+  json_object_set_new(value, "not_recorded", json_number(totals.out));
+  sum_set(value, "polls", &totals, &totals.polls);
+  sum_set(value, "calls", &totals, &totals.calls);
+  sum_set(value, "bytes_in", &totals, &totals.bytes_in);
+  sum_set(value, "bytes_out", &totals, &totals.bytes_out);
+  sum_set(value, "responses", &totals, &totals.responses);
+  return value;
 }
 
 json_t *json_tasks(const analysis_t *analysis) {
@@ -100,7 +130,7 @@ json_t *json_tasks(const analysis_t *analysis) {
     json_object_set_new(value, "blocked_ns", json_number(view.blocked_ns));
     json_object_set_new(value, "max_poll_ns", json_number(view.max_poll_ns));
     if (view.descriptor)
-      descriptor_add(view.descriptor, value);
+      descriptor_add(analysis, view.descriptor, value);
     else
       thread_add(analysis, &view, value);
     json_array_append_new(list, value);
@@ -119,7 +149,8 @@ static json_t *stall_value(const analysis_t *analysis, const loop_stall_t *stall
   json_object_set_new(value, "duration_ns", json_number(stall->duration_ns));
   json_object_set_new(value, "thread", json_thread(analysis, stall->thread));
   json_object_set_new(value, "task",
-                      task ? json_text(names_descriptor(analysis->names, task)) : json_null());
+                      task ? json_text(names_descriptor(analysis->names, task))
+                           : json_text(stall->who));
   json_object_set_new(value, "task_id",
                       stall->task
                           ? json_number(names_descriptor_number(analysis->names, stall->task))
@@ -133,8 +164,22 @@ static json_t *stall_value(const analysis_t *analysis, const loop_stall_t *stall
   return value;
 }
 
+// Of turns that were sampled. The standard error is that of `count`.
+static json_t *sampled_histogram(const loops_t *loops, const loop_t *loop,
+                                 const histogram_t *histogram) {
+  json_t *value = json_histogram(histogram);
+  double rate = loops_rate(loops);
+  if (rate >= 1 || loop->poll) return value;
+  json_object_set_new(value, "estimated", json_true());
+  json_object_set_new(
+      value, "count_error",
+      json_number(estimate_error(rate > 0 ? (double)loop->drawn * (1 - rate) / rate / rate : 0)));
+  return value;
+}
+
 static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
   json_t *threads = json_array(), *stalls = json_array(), *value = json_object();
+  const loops_t *loops = models_loops(analysis->models);
   for (uint32_t i = 0; i < loop->thread_count; i++)
     json_array_append_new(threads, json_thread(analysis, loop->threads[i]));
   for (uint32_t i = 0; i < loop->kept_stalls; i++)
@@ -150,13 +195,14 @@ static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
   json_object_set_new(value, "events", json_number(loop->events));
   json_object_set_new(value, "empty", json_number(loop->empty));
   json_object_set_new(value, "saturated", json_number(loop->saturated));
-  json_object_set_new(value, "batch", json_histogram(&loop->batch));
-  json_object_set_new(value, "turn_ns", json_histogram(&loop->turn_ns));
+  json_object_set_new(value, "batch", sampled_histogram(loops, loop, &loop->batch));
+  json_object_set_new(value, "turn_ns", sampled_histogram(loops, loop, &loop->turn_ns));
   json_object_set_new(value, "busy_ns", json_number(loop->busy_ns));
   json_object_set_new(value, "idle_ns", json_number(loop->idle_ns));
-  json_object_set_new(value, "lag_ns", json_histogram(&loop->lag_ns));
+  json_object_set_new(value, "lag_ns", sampled_histogram(loops, loop, &loop->lag_ns));
   json_object_set_new(value, "wake_up_ns", json_histogram(&loop->wake_up_ns));
   json_object_set_new(value, "response_ns", json_histogram(&loop->response_ns));
+  if (loops_rate(loops) < 1) json_object_set_new(value, "turns_drawn", json_number(loop->drawn));
   json_object_set_new(value, "spins", json_number(loop->spins));
   json_object_set_new(value, "lags_estimated", json_number(loop->lags_estimated));
   json_object_set_new(value, "stall_count", json_number(loop->stall_count));

@@ -60,6 +60,8 @@ static void tasks_rows(const analysis_t *analysis, csv_t *csv) {
     csv_number_or_none(csv, view.descriptor ? view.descriptor->bytes_out : 0);
     csv_number_or_none(csv, view.descriptor ? view.descriptor->responses : 0);
     csv_number_or_none(csv, view.descriptor ? view.descriptor->response_max_ns : 0);
+    csv_number(csv,
+               view.descriptor ? tasks_weight(models_tasks(analysis->models), view.descriptor) : 1);
     csv_row_end(csv);
   }
 }
@@ -184,6 +186,10 @@ static void loops_rows(const analysis_t *analysis, csv_t *csv) {
     csv_number(csv, loop->idle_ns);
     csv_quantiles(csv, &loop->lag_ns);
     csv_number(csv, loop->stall_count);
+    if (loops_rate(loops) < 1 && !loop->poll)
+      csv_number(csv, loop->drawn);
+    else
+      csv_text(csv, NULL);
     csv_row_end(csv);
     free(threads);
   }
@@ -332,7 +338,8 @@ static const struct {
 } table_list[] = {
     {"tasks.csv",
      "id,name,state,created_at_ms,duration_ms,poll_count,run_time_ms,parent_id,kind,scheduled_ns,"
-     "idle_ns,blocked_ns,max_poll_ns,site,what,bytes_in,bytes_out,responses,response_max_ns",
+     "idle_ns,blocked_ns,max_poll_ns,site,what,bytes_in,bytes_out,responses,response_max_ns,stands_"
+     "for",
      tasks_rows, tasks_rows},
     {"threads.csv",
      "id,tid,name,creator_id,created_in,started_ns,ended_ns,state,since_ns,joined_by_id,running_ns,"
@@ -350,7 +357,8 @@ static const struct {
      edges_rows, edges_rows},
     {"deadlocks.csv", "id,verdict,kind,cycle,threads,reason", deadlocks_rows, all_deadlocks_rows},
     {"loops.csv",
-     "id,threads,turns,events,busy_ns,idle_ns,lag_p50_ns,lag_p95_ns,lag_p99_ns,lag_max_ns,stalls",
+     "id,threads,turns,events,busy_ns,idle_ns,lag_p50_ns,lag_p95_ns,lag_p99_ns,lag_max_ns,stalls,"
+     "turns_drawn",
      loops_rows, loops_rows},
     {"pools.csv",
      "id,threads,waits_on,jobs,queue_p50_ns,queue_p95_ns,queue_p99_ns,queue_max_ns,job_p50_ns,"

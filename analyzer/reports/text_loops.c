@@ -36,6 +36,15 @@ static void lags_put(table_t *table, const loop_t *loop) {
   table_put(table, loop->lag_ns.count ? quantity_time(loop->lag_ns.max, QUANTITY) : "-");
 }
 
+// "-" where no wait that returned something was recorded.
+static void batches_put(table_t *table, const loop_t *loop) {
+  const uint64_t sizes[] = {histogram_quantile(&loop->batch, 0.5),
+                            histogram_quantile(&loop->batch, 0.95), loop->batch.max};
+  bool any = loop->batch.count || !loop->events;
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    table_put(table, any ? quantity_count(sizes[i], QUANTITY) : "-");
+}
+
 static void loops_table(const text_t *text, const ranking_t *ranking, size_t rows) {
   static const table_column_t columns[] = {
       {"loop", true, false},     {"thread", true, true},      {"turns", false, false},
@@ -53,9 +62,7 @@ static void loops_table(const text_t *text, const ranking_t *ranking, size_t row
     loop_threads_put(text, &table, loop);
     table_put(&table, quantity_count(loop->turns, QUANTITY));
     table_put(&table, quantity_count(loop->events, QUANTITY));
-    table_put(&table, quantity_count(histogram_quantile(&loop->batch, 0.5), QUANTITY));
-    table_put(&table, quantity_count(histogram_quantile(&loop->batch, 0.95), QUANTITY));
-    table_put(&table, quantity_count(loop->batch.max, QUANTITY));
+    batches_put(&table, loop);
     table_put(&table, quantity_share(loop->busy_ns, loop->busy_ns + loop->idle_ns, QUANTITY));
     table_put(&table, quantity_share(loop->idle_ns, loop->busy_ns + loop->idle_ns, QUANTITY));
     lags_put(&table, loop);
@@ -80,6 +87,7 @@ static void stall_print(const text_t *text, const loop_stall_t *stall) {
           quantity_time(stall->at_ns, QUANTITY),
           names_thread_label(text->analysis->names, stall->thread));
   if (task) fprintf(stream, ", handling %s", names_descriptor(text->analysis->names, task));
+  if (stall->who) fprintf(stream, ", handling %s", stall->who);
   if (stall->blocked_kind && stall->blocked_kind < TRACE_KIND_LIMIT)
     fprintf(stream, ", of this %s blocked in %s", quantity_time(stall->blocked_ns, QUANTITY),
             trace_event_kinds[stall->blocked_kind].name);
@@ -207,6 +215,31 @@ static void balances_print(const text_t *text, const ranking_t *ranking) {
   }
 }
 
+// "one in 100", or what it is where nothing was drawn.
+static const char *one_in(double rate, quantity_t *quantity) {
+  return quantity_count((uint64_t)(1 / rate + 0.5), quantity);
+}
+
+static void sampling_print(const text_t *text, const ranking_t *ranking) {
+  double rate = loops_rate(models_loops(text->analysis->models));
+  uint64_t drawn = 0;
+  bool any = false;
+  for (size_t i = 0; i < ranking->count; i++) {
+    drawn += loop_at(text, ranking, i)->drawn;
+    any |= !loop_at(text, ranking, i)->poll;
+  }
+  if (rate >= 1 || !any) return;
+  if (rate > 0)
+    fprintf(text->page->stream,
+            "  estimated  batch and lag, from %s turn%s drawn at random, one in %s; all else of "
+            "epoll loops is complete\n",
+            quantity_count(drawn, QUANTITY), quantity_plural(drawn), one_in(rate, QUANTITY));
+  else
+    fprintf(text->page->stream,
+            "  batch and lag are not known, as no turn was drawn (INSPECT_SAMPLING=0); all else of "
+            "epoll loops is complete\n");
+}
+
 void text_loops(const text_t *text) {
   const char *absence = analysis_absence(text->analysis, TRACE_FAMILY_DESCRIPTOR);
   ranking_t ranking = ranking_loops(text->analysis, text->options->sort);
@@ -223,6 +256,7 @@ void text_loops(const text_t *text) {
   page_heading(text->page, "LOOPS", note);
   size_t rows = text_rows(text, ranking.count);
   if (rows) loops_table(text, &ranking, rows);
+  if (rows) sampling_print(text, &ranking);
   text_more(text, ranking.count);
   balances_print(text, &ranking);
   for (size_t i = 0; i < rows; i++) {
@@ -250,6 +284,36 @@ static void task_put(const text_t *text, table_t *table, const task_t *task) {
   table_put(table, task->held ? TASKVIEW_HELD : names_site(text->analysis->names, task->site));
 }
 
+static const char *about(const tasks_totals_t *totals, const estimate_sum_t *sum,
+                         const char *(*format)(uint64_t, uint64_t, quantity_t *),
+                         quantity_t *quantity) {
+  estimate_total_t total = tasks_total(totals, sum);
+  return format(estimate_round(total.value), estimate_error(total.variance), quantity);
+}
+
+// What a sample of connections says of all.
+static void task_totals_print(const text_t *text) {
+  tasks_totals_t totals = tasks_totals(models_tasks(text->analysis->models));
+  FILE *stream = text->page->stream;
+  if (totals.rate >= 1 || !totals.out) return;
+  fprintf(stream,
+          "  sampled    %s connection%s more %s not recorded; %s of the others %s drawn from the "
+          "same\n",
+          quantity_count(totals.out, QUANTITY), quantity_plural(totals.out),
+          totals.out == 1 ? "was" : "were", quantity_count(totals.drawn, QUANTITY),
+          totals.drawn == 1 ? "was" : "were");
+  if (!totals.drawn) return;
+  fprintf(stream,
+          "  estimated  of all %s tasks: %s polls, %s calls, %s in, %s out, %s answers; ± is the "
+          "standard error\n",
+          quantity_count(totals.recorded + totals.out, QUANTITY),
+          about(&totals, &totals.polls, quantity_count_about, QUANTITY),
+          about(&totals, &totals.calls, quantity_count_about, QUANTITY),
+          about(&totals, &totals.bytes_in, quantity_bytes_about, QUANTITY),
+          about(&totals, &totals.bytes_out, quantity_bytes_about, QUANTITY),
+          about(&totals, &totals.responses, quantity_count_about, QUANTITY));
+}
+
 void text_tasks(const text_t *text) {
   static const table_column_t columns[] = {{"task", true, false},
                                            {"state", true, false},
@@ -271,6 +335,7 @@ void text_tasks(const text_t *text) {
            ranking.count ? quantity_count(ranking.count, QUANTITY) : "no",
            quantity_plural(ranking.count));
   page_heading(text->page, "TASKS", note);
+  task_totals_print(text);
   table_t table;
   table_open(&table, columns, sizeof columns / sizeof *columns);
   for (size_t i = 0; i < text_rows(text, ranking.count); i++)

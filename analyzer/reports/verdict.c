@@ -215,6 +215,7 @@ static void stall_write(FILE *stream, const analysis_t *analysis) {
   const task_t *task =
       worst->task ? tasks_by_id(models_tasks(analysis->models), worst->task) : NULL;
   if (task) fprintf(stream, ", handling %s", names_descriptor(analysis->names, task));
+  if (worst->who) fprintf(stream, ", handling %s", worst->who);
   if (worst->blocked_ns > worst->duration_ns / 2 && worst->blocked_kind < TRACE_KIND_LIMIT)
     fprintf(stream, ", blocked in %s%s%s", trace_event_kinds[worst->blocked_kind].name,
             *worst->blocked_on ? " on " : "", worst->blocked_on);

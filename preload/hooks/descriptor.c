@@ -2,6 +2,7 @@
 // Where descriptors come from, and where they go. A vfork child has its own: what it opens and
 // closes is not recorded, and changes nothing of what is known here.
 #include "preload/hooks/descriptor.h"
+#include "preload/loop_sample.h"
 #include "preload/settings.h"
 #include "preload/system.h"
 
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 
 descriptor_set_t descriptor_watched, descriptor_known, descriptor_tasks;
+descriptor_set_t descriptor_skipped, descriptor_timed, descriptor_parent;
 
 // ---- tasks -----------------------------------------------------------------------------------
 
@@ -38,6 +40,36 @@ void descriptor_task_end(int descriptor) {
   descriptor_remove(&descriptor_tasks, descriptor);
   atomic_fetch_sub(&tasks_live, 1);
 }
+
+// ---- the sample ------------------------------------------------------------------------------
+
+void descriptor_skip(int descriptor, bool blocks) {
+  if (blocks)
+    descriptor_add(&descriptor_timed, descriptor);
+  else
+    descriptor_remove(&descriptor_timed, descriptor);
+  descriptor_add(&descriptor_skipped, descriptor);
+}
+
+void descriptor_unskip(int descriptor) {
+  if (!descriptor_is_skipped(descriptor)) return;
+  descriptor_remove(&descriptor_skipped, descriptor);
+  descriptor_remove(&descriptor_timed, descriptor);
+  descriptor_remove(&descriptor_named, descriptor);
+}
+
+void descriptor_note_flags(int descriptor, long flags) {
+  if (flags & O_NONBLOCK)
+    descriptor_remove(&descriptor_timed, descriptor);
+  else
+    descriptor_add(&descriptor_timed, descriptor);
+}
+
+void descriptor_look_whether_it_blocks(int descriptor) {
+  const long flags = system_call(SYS_fcntl, descriptor, F_GETFL);
+  if (!system_failed(flags)) descriptor_note_flags(descriptor, flags);
+}
+
 // In pages of their own.
 __attribute__((aligned(4096))) descriptor_set_t descriptor_named, descriptor_listed;
 _Static_assert(sizeof descriptor_named % 4096 == 0, "nothing else is wiped with it");
@@ -119,6 +151,9 @@ static void closed(const stacks_origin_t *origin, int descriptor) {
   descriptor_remove(&descriptor_known, descriptor);
   descriptor_remove(&descriptor_named, descriptor);
   descriptor_remove(&descriptor_listed, descriptor);
+  descriptor_remove(&descriptor_parent, descriptor);
+  descriptor_unskip(descriptor);
+  loop_sample_unregister(descriptor);
   if (!lane) return;
   lane_record0(lane, TRACE_CLOSE, 0, (unsigned)descriptor);
   lane_leave(lane);
@@ -127,6 +162,7 @@ static void closed(const stacks_origin_t *origin, int descriptor) {
 // The mark goes before the call: after it the number may already be another's. close(2) frees the
 // number whatever it returns, unless there was nothing to free.
 HOOK(descriptor, int, close, (int descriptor), (descriptor)) {
+  if (descriptor_is_skipped(descriptor) && process_is_recorded()) descriptor_unskip(descriptor);
   if (!has_record(descriptor) || !process_is_recorded()) return real_close(descriptor);
   const stacks_origin_t origin = STACKS_ORIGIN();
   closed(&origin, descriptor);
@@ -139,10 +175,13 @@ static void closed_range(const stacks_origin_t *origin, unsigned first, unsigned
     const unsigned word = at / 64;
     if (at % 64 == 0 &&
         !(atomic_load_explicit(&descriptor_watched.words[word], memory_order_relaxed) |
+          atomic_load_explicit(&descriptor_skipped.words[word], memory_order_relaxed) |
           atomic_load_explicit(&descriptor_known.words[word], memory_order_relaxed)))
       at |= 63;  // none of these
     else if (has_record((int)at))
       closed(origin, (int)at);
+    else
+      descriptor_unskip((int)at);
   }
 }
 
@@ -166,6 +205,11 @@ HOOK(descriptor, void, closefrom, (int first), (first)) {
 static void copied(const stacks_origin_t *origin, int descriptor, int copy) {
   if (copy < 0 || copy == descriptor || !process_is_recorded()) return;
   if (has_record(copy)) closed(origin, copy);
+  descriptor_unskip(copy);
+  if (descriptor_is_skipped(descriptor)) {
+    descriptor_skip(copy, descriptor_in(&descriptor_timed, descriptor));
+    return;
+  }
   descriptor_opened(origin, copy, TRACE_DESCRIPTOR_COPY, descriptor);
   if (descriptor_is_watched(descriptor)) descriptor_watch(copy);
 }
@@ -187,6 +231,8 @@ COPIER(dup3, (int descriptor, int copy, int flags), (descriptor, copy, flags))
                     (descriptor, command, argument)) {                                             \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     const int result = real_##name(descriptor, command, argument);                                 \
+    if (command == F_SETFL && descriptor_is_skipped(descriptor))                                   \
+      descriptor_note_flags(descriptor, argument);                                                 \
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) copied(&origin, descriptor, result);     \
     return result;                                                                                 \
   }

@@ -5,11 +5,15 @@
 //   known    its beginning was recorded: so is its end
 //   named    its name was recorded
 //   listed   an epoll instance of which it was recorded what is in it
+//   skipped  a connection out of the sample (loop_sample.h): nothing of it is recorded
+//   timed    of these one whose calls may block, which is recorded where they do
+//   parent   a listener that has given a connection: the first is in the sample
 //   tasks    is registered with an epoll instance, where INSPECT_MAX_TASKS limits how many are kept
 #ifndef PRELOAD_HOOKS_DESCRIPTOR_H
 #define PRELOAD_HOOKS_DESCRIPTOR_H
 
 #include "preload/hooks/hooks.h"
+#include "preload/lock_sample.h"
 
 enum { DESCRIPTORS = 1 << 20 };  // numbers beyond are always watched
 typedef struct {
@@ -17,6 +21,7 @@ typedef struct {
 } descriptor_set_t;
 extern descriptor_set_t descriptor_watched, descriptor_known, descriptor_named, descriptor_listed;
 extern descriptor_set_t descriptor_tasks;
+extern descriptor_set_t descriptor_skipped, descriptor_timed, descriptor_parent;
 
 static inline uint64_t descriptor_bit(int descriptor) { return UINT64_C(1) << (descriptor % 64); }
 
@@ -51,6 +56,19 @@ static inline bool descriptor_watch(int descriptor) {
 static inline void descriptor_unwatch(int descriptor) {
   descriptor_remove(&descriptor_watched, descriptor);
 }
+
+static inline bool descriptor_is_skipped(int descriptor) {
+  return unlikely(recorder_is_sampled) && (unsigned)descriptor < DESCRIPTORS &&
+         descriptor_in(&descriptor_skipped, descriptor);
+}
+// It is out of the sample until it ends. `blocks`: calls on it may.
+void descriptor_skip(int descriptor, bool blocks);
+// Its number means another from now on. Nothing where it was in the sample.
+void descriptor_unskip(int descriptor);
+// Whether calls on one that is skipped may block, by what the kernel says of it; by `flags`
+// (F_SETFL).
+void descriptor_look_whether_it_blocks(int descriptor);
+void descriptor_note_flags(int descriptor, long flags);
 
 // A forked child begins with no name recorded, and no epoll instance listed. Called once, before
 // anything is recorded; without it (before Linux 4.14) what a child has inherited has no name in

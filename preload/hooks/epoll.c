@@ -3,6 +3,7 @@
 #include "preload/hooks/description.h"
 #include "preload/hooks/descriptor.h"
 #include "preload/hooks/epoll_held.h"
+#include "preload/loop_sample.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -46,11 +47,22 @@ static int control_unrecorded(int epoll, int operation, int descriptor, struct e
   return result;
 }
 
+// A connection out of the sample. What the program did to it since its accept may have made it one
+// that does not block.
+static int control_skipped(int epoll, int operation, int descriptor, struct epoll_event *event) {
+  const int result = real_epoll_ctl(epoll, operation, descriptor, event);
+  if (operation == EPOLL_CTL_ADD && result == 0 && descriptor_in(&descriptor_timed, descriptor))
+    descriptor_look_whether_it_blocks(descriptor);
+  return result;
+}
+
 // The mark comes before the call: once the descriptor is in the set another thread may be told of
 // it, and read from it, before this call returns.
 HOOK(descriptor, int, epoll_ctl,
      (int epoll, int operation, int descriptor, struct epoll_event *event),
      (epoll, operation, descriptor, event)) {
+  if (descriptor_is_skipped(descriptor))
+    return control_skipped(epoll, operation, descriptor, event);
   if (!(operation == EPOLL_CTL_ADD ? descriptor_task_begin(descriptor)
                                    : descriptor_is_task(descriptor)))
     return control_unrecorded(epoll, operation, descriptor, event);
@@ -65,6 +77,10 @@ HOOK(descriptor, int, epoll_ctl,
   lane_t *lane = lane_enter(&origin, TRACE_EPOLL_CTL);
   if (!lane) return result;
   const struct epoll_event asked = event_asked(operation, event, error);
+  if (error == 0 && operation != EPOLL_CTL_DEL)
+    loop_sample_register(epoll, descriptor, asked.data.u64);
+  else if (error == 0)
+    loop_sample_unregister(descriptor);
   lane_record3(lane, TRACE_EPOLL_CTL, lane_stack_lock(lane, &origin, 0), (unsigned)operation,
                trace_pair((unsigned)epoll, (unsigned)descriptor), asked.data.u64,
                trace_pair(asked.events, (unsigned)error));
@@ -76,12 +92,30 @@ HOOK(descriptor, int, epoll_ctl,
 
 // ---- waits ---------------------------------------------------------------------------------
 
-static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_t *wait,
-                   uint64_t epoll_and_asked, int64_t timeout, const struct epoll_event *events,
-                   int result) {
+static void wait_begin(hook_wait_t *wait, lane_t *lane, const stacks_origin_t *origin, int epoll) {
+  wait->outer = lane_pend(lane, origin, TRACE_PENDING_EPOLL, (unsigned)epoll, 0);
+  wait->since = atomic_load_explicit(&lane->ring->pending_since, memory_order_relaxed);
+  loop_sample_wait_begins(lane, wait->since);
+  lane_leave(lane);
+}
+
+static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_t *wait, int epoll,
+                   int limit, int64_t timeout, const struct epoll_event *events, int result) {
+  if (lane->loops) {
+    const loop_wait_t sampled = {.epoll = epoll,
+                                 .limit = limit,
+                                 .result = result < 0 ? -errno : result,
+                                 .timeout = timeout,
+                                 .now = wait->now,
+                                 .ticks = wait->ticks,
+                                 .events = events};
+    loop_sample_wait_ended(lane, origin, &sampled);
+    lane_leave(lane);
+    return;
+  }
   lane_record(lane, TRACE_EPOLL_WAIT, lane_stack(lane, origin),
-              trace_zigzag(result < 0 ? -errno : result), wait->now, 3, epoll_and_asked,
-              wait->ticks, trace_zigzag(timeout));
+              trace_zigzag(result < 0 ? -errno : result), wait->now, 3,
+              trace_pair((unsigned)epoll, (unsigned)limit), wait->ticks, trace_zigzag(timeout));
   for (int i = 0; i < result; i++)
     lane_write(lane, TRACE_READY, 0, events[i].events, false, 0, 1, events[i].data.u64, 0, 0);
   lane_leave(lane);
@@ -95,12 +129,10 @@ static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_
     if (!lane) return real_##name arguments;                                                       \
     if (!descriptor_in(&descriptor_listed, epoll)) epoll_held_record(lane, epoll);                 \
     hook_wait_t wait;                                                                              \
-    hook_wait_begin(&wait, lane, &origin, TRACE_PENDING_EPOLL, (unsigned)epoll, 0);                \
+    wait_begin(&wait, lane, &origin, epoll);                                                       \
     const int result = real_##name arguments;                                                      \
     lane = hook_wait_end(&wait, &origin);                                                          \
-    if (lane)                                                                                      \
-      waited(lane, &origin, &wait, trace_pair((unsigned)epoll, (unsigned)limit), milliseconds,     \
-             events, result);                                                                      \
+    if (lane) waited(lane, &origin, &wait, epoll, limit, milliseconds, events, result);            \
     return result;                                                                                 \
   }
 

@@ -5,6 +5,7 @@
 
 #include "preload/hooks/description.h"
 #include "preload/hooks/descriptor.h"
+#include "preload/loop_sample.h"
 #include "preload/naming.h"
 #include "preload/system.h"
 
@@ -39,11 +40,13 @@ static void held_record(lane_t *lane, int epoll, const char *line) {
   const held_t held = {.descriptor = (int)number_behind(line, "tfd:", 10),
                        .events = (uint32_t)number_behind(line, "events:", 16),
                        .data = number_behind(line, "data:", 16)};
+  if (descriptor_is_skipped(held.descriptor)) return;
   if (!descriptor_task_begin(held.descriptor)) {
     lane_count_lost(lane, TRACE_EPOLL_HELD);
     return;
   }
   descriptor_watch(held.descriptor);
+  loop_sample_register(epoll, held.descriptor, held.data);
   lane_record3(lane, TRACE_EPOLL_HELD, 0, (unsigned)held.descriptor, (unsigned)epoll, held.data,
                held.events);
   if (!descriptor_add(&descriptor_named, held.descriptor))

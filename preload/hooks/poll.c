@@ -2,6 +2,7 @@
 // poll and select, in all forms: each wait with what it found ready. What was asked for is watched
 // from then on. The lists are looked at after the call, which has checked that they can be.
 #include "preload/hooks/descriptor.h"
+#include "preload/loop_sample.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,6 +16,7 @@ static void ready(lane_t *lane, int descriptor, unsigned events) {
 // The kernel looks at 32 bits of `count`.
 static void list_found(lane_t *lane, const struct pollfd *list, nfds_t count) {
   for (unsigned i = 0; i < (unsigned)count; i++) {
+    if (descriptor_is_skipped(list[i].fd)) continue;
     descriptor_watch(list[i].fd);
     if (list[i].revents != 0) ready(lane, list[i].fd, (unsigned short)list[i].revents);
   }
@@ -36,7 +38,7 @@ static void sets_found(lane_t *lane, sets_t sets, int count) {
     const unsigned events = (set_has(sets.readable, i) ? POLLIN : 0) |
                             (set_has(sets.writable, i) ? POLLOUT : 0) |
                             (set_has(sets.exceptional, i) ? POLLPRI : 0);
-    if (events == 0) continue;
+    if (events == 0 || descriptor_is_skipped(i)) continue;
     descriptor_watch(i);
     ready(lane, i, events);
   }
@@ -58,6 +60,7 @@ static lane_t *poll_end(hook_wait_t *wait, const stacks_origin_t *origin, uint64
   lane_record(lane, TRACE_POLL, lane_stack(lane, origin),
               trace_zigzag(result < 0 ? -errno : result), wait->now, 3, count, wait->ticks,
               trace_zigzag(milliseconds));
+  loop_sample_polled(lane);
   return lane;
 }
 

@@ -2,6 +2,7 @@
 // Connections: listening for them, taking and making them, shutting them down.
 #include "preload/hooks/description.h"
 #include "preload/hooks/descriptor.h"
+#include "preload/loop_sample.h"
 
 #include <errno.h>
 
@@ -13,14 +14,23 @@ static bool accept_begin(hook_wait_t *wait, const stacks_origin_t *origin, int l
   return lane;
 }
 
+// Of a loop's connections where they are sampled: whether this one is recorded.
+static bool accept_keeps(lane_t *lane, int listener, int connection) {
+  if (!lane->loops || !descriptor_is_watched(listener)) return true;
+  return loop_sample_keeps(lane, connection, !descriptor_add(&descriptor_parent, listener));
+}
+
+// `blocks`: calls on the connection may, as it was asked for.
 static void accept_end(hook_wait_t *wait, const stacks_origin_t *origin, int listener,
-                       int connection) {
+                       int connection, bool blocks) {
   const uint64_t result = trace_zigzag(connection < 0 ? -errno : connection);
   lane_t *lane = hook_wait_end(wait, origin);
   if (!lane) return;
   lane_record(lane, TRACE_ACCEPT, lane_stack(lane, origin), (unsigned)listener, wait->now, 2,
               result, wait->ticks, 0);
-  if (connection >= 0 && process_is_recorded()) {
+  if (connection >= 0 && process_is_recorded() && !accept_keeps(lane, listener, connection)) {
+    descriptor_skip(connection, blocks);
+  } else if (connection >= 0 && process_is_recorded()) {
     descriptor_add(&descriptor_known, connection);
     descriptor_add(&descriptor_named, connection);
     // haproxy reads before it asks epoll, which for a short connection may be never.
@@ -30,20 +40,20 @@ static void accept_end(hook_wait_t *wait, const stacks_origin_t *origin, int lis
   lane_leave(lane);
 }
 
-#define ACCEPTER(name, parameters, arguments)                                                      \
+#define ACCEPTER(name, parameters, arguments, blocks)                                              \
   HOOK(descriptor, int, name, parameters, arguments) {                                             \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     hook_wait_t wait;                                                                              \
     if (!accept_begin(&wait, &origin, listener)) return real_##name arguments;                     \
     const int connection = real_##name arguments;                                                  \
-    accept_end(&wait, &origin, listener, connection);                                              \
+    accept_end(&wait, &origin, listener, connection, blocks);                                      \
     return connection;                                                                             \
   }
 
 ACCEPTER(accept, (int listener, struct sockaddr *address, socklen_t *length),
-         (listener, address, length))
+         (listener, address, length), true)
 ACCEPTER(accept4, (int listener, struct sockaddr *address, socklen_t *length, int flags),
-         (listener, address, length, flags))
+         (listener, address, length, flags), !(flags & SOCK_NONBLOCK))
 
 // ---- making them ---------------------------------------------------------------------------
 

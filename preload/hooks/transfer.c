@@ -2,6 +2,7 @@
 // Reading from and writing to descriptors that are watched: which one, how much, how long. Of all
 // others, and of what is read and written, nothing is recorded.
 #include "preload/hooks/descriptor.h"
+#include "preload/loop_sample.h"
 #include "preload/system.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ static bool transfer_begin(transfer_t *transfer, const stacks_origin_t *origin, 
   hook_wait_begin(&transfer->wait, lane, origin,
                   kind == TRACE_READ ? TRACE_PENDING_READ : TRACE_PENDING_WRITE,
                   (unsigned)descriptor, 0);
+  if (unlikely(lane->loops != NULL) && !descriptor_is_skipped(descriptor))
+    loop_sample_met(lane->loops, descriptor, origin->ip, transfer->wait.since);
   return true;
 }
 
@@ -39,17 +42,32 @@ static void transfer_slow(lane_t *lane, const stacks_origin_t *origin, int descr
 static void transfer_end(transfer_t *transfer, const stacks_origin_t *origin, int64_t amount) {
   lane_t *lane = hook_wait_end(&transfer->wait, origin);
   if (!lane) return;
-  if (transfer->wait.ticks >= recorder_wait_ticks)
+  const bool is_long = transfer->wait.ticks >= recorder_wait_ticks;
+  if (is_long) {
+    loop_sample_unfold(lane);
     transfer_slow(lane, origin, transfer->descriptor);
+  } else if (descriptor_is_skipped(transfer->descriptor)) {
+    lane_leave(lane);
+    return;
+  }
   lane_record(lane, transfer->kind, 0, (unsigned)transfer->descriptor, transfer->wait.now, 2,
               trace_zigzag(amount < 0 ? -errno : amount), transfer->wait.ticks, 0);
   lane_leave(lane);
 }
 
+// Whether nothing of the call is recorded: the descriptor is none of a loop, or out of the sample
+// and does not block.
+static inline bool transfer_passes(const stacks_origin_t *origin, int descriptor) {
+  if (descriptor_is_watched(descriptor)) return false;
+  if (!descriptor_is_skipped(descriptor)) return true;
+  loop_sample_touch(origin, descriptor);
+  return !descriptor_in(&descriptor_timed, descriptor);
+}
+
 #define TRANSFER(KIND, type, name, parameters, arguments, amount)                                  \
   HOOK(descriptor, type, name, parameters, arguments) {                                            \
-    if (!descriptor_is_watched(descriptor)) return real_##name arguments;                          \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    if (transfer_passes(&origin, descriptor)) return real_##name arguments;                        \
     transfer_t transfer;                                                                           \
     if (!transfer_begin(&transfer, &origin, descriptor, TRACE_##KIND))                             \
       return real_##name arguments;                                                                \

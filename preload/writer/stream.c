@@ -190,7 +190,10 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
   if (parent) fact_number(stream, TRACE_KEY_PARENT, parent);
   stream_fact_text(stream, TRACE_KEY_MODE, settings_mode_name(settings.mode));
   fact_decimal(stream, TRACE_KEY_SAMPLING, settings.sampling);
-  if (settings.sampling < 1) fact_decimal(stream, TRACE_KEY_SAMPLING_LOCKS, settings.sampling);
+  if (settings.sampling < 1) {
+    fact_decimal(stream, TRACE_KEY_SAMPLING_LOCKS, settings.sampling);
+    fact_decimal(stream, TRACE_KEY_SAMPLING_TASKS, settings.sampling);
+  }
   facts_of_heap(stream);
   stream_fact_text(stream, TRACE_KEY_CLOCK, clock_is_tsc ? "tsc" : "monotonic");
   stream_fact_text(stream, TRACE_KEY_RINGS, naming_base(files->rings_path));

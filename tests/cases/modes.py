@@ -140,6 +140,49 @@ def test_locks_are_sampled(t):
                 check_estimate(lock, "acquisitions", run.truth[lock.name], f"{lock.name} with {env}")
 
 
+def check_states(task):
+    states = task.running_ns + task.scheduled_ns + task.idle_ns + task.blocked_ns
+    check_equal(states, (task.ended_ns or states + task.created_ns) - task.created_ns, f"states of {task.name}")
+
+
+def check_stalls(loop):
+    """Whoever it was, in the sample or out of it: with its name, and what blocked."""
+    check_equal([stall.blocked_in for stall in loop.stalls], [None, "sleep"], "stalls")
+    for stall in loop.stalls:
+        check_between(stall.duration_ns, 60e6, 500e6, "length of a stall")
+        check(stall.task.startswith("connection ") and "@sampled-loop" in stall.task, f"task {stall.task}")
+    check("serve" in functions_of(loop.stalls[1].stack), f"stack {functions_of(loop.stalls[1].stack)}")
+
+
+def test_loops_are_sampled(t):
+    """Turns, events and stalls are complete at any rate; a connection is in the record or out of it, and
+    what all of them did is estimated."""
+    for rate in ("1", "0.25", "0.1", "0"):
+        truth = t.run("sampled_loop", env={"INSPECT_SAMPLING": rate, "INSPECT_STALL_MS": "50",
+                                           "INSPECT_OUTPUT": f"l{rate}.zst"}).truth
+        t.settle()
+        report = t.report(t.trace(f"l{rate}.zst"))
+        loop, = report.loops
+        check_equal((loop.turns, loop.events, loop.stall_count), (truth.turns, truth.events, 2), rate)
+        check_stalls(loop)
+        tasks = [task for task in report.tasks if task.kind == "descriptor"]
+        for task in tasks:
+            check_states(task)
+        served = [task for task in tasks if task.what == "connection"]
+        check_equal([(task.polls, task.bytes_in) for task in served], [(6, 500)] * len(served), "of the sample")
+        totals = report.task_totals
+        check_equal((totals.tasks, totals.recorded), (truth.accepted + 2, len(tasks)), f"tasks at {rate}")
+        check_equal("estimated" in totals, rate != "1", "said to be estimated")
+        if rate in ("0.25", "0.1"):
+            check_between(totals.drawn, 1, truth.accepted // 2, f"drawn at {rate}")
+            check_equal(totals.polls, truth.events, "polls, of which each connection has as many")
+            check_equal((totals.bytes_in, totals.bytes_in_error), (truth.bytes, 0), "bytes, likewise")
+            check(loop.batch.estimated and loop.lag_ns.estimated, "batch and lag are estimated")
+            check(abs(loop.batch.count - truth.turns) <= 5 * loop.batch.count_error,
+                  f"{loop.batch.count} +- {loop.batch.count_error} turns, truth {truth.turns}")
+            check("standard error" in t.text(t.trace(f"l{rate}.zst")), "the text says so")
+
+
 def test_production_drops_and_does_not_wait(t):
     """A ring that is full because the writer stands still: events are dropped and counted as lost, the
     program waits for nobody but at its end."""
