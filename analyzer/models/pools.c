@@ -38,6 +38,7 @@ typedef struct {
   uint64_t last_mutex;  // acquired last, and where
   uint32_t last_stack;
   uint64_t pending_object, pending_ns;  // the call it is in at the end
+  uint32_t pending_what;
   uint32_t count;
   member_t members[MEMBERSHIPS];
 } worker_t;
@@ -364,6 +365,7 @@ static void note_pending(worker_t *worker, const reader_event_t *event) {
   bool reads = event->arg == TRACE_PENDING_READ;
   worker->pending_object = reads ? descriptor_key(event->words[0]) : event->words[0];
   worker->pending_ns = event->words[2];
+  worker->pending_what = (uint32_t)event->arg;
 }
 
 void pools_step(pools_t *pools, const reader_event_t *event) {
@@ -400,8 +402,15 @@ void pools_step(pools_t *pools, const reader_event_t *event) {
 
 // ---- end ---------------------------------------------------------------------------------------
 
-static void note_stuck(member_t *member, uint32_t thread, uint64_t end_ns) {
+// A job may be to wait for others' work: to accept, or to look after a loop.
+static bool waits_for_work(const worker_t *worker) {
+  return worker->pending_what == TRACE_PENDING_ACCEPT ||
+         worker->pending_what == TRACE_PENDING_EPOLL || worker->pending_what == TRACE_PENDING_POLL;
+}
+
+static void note_stuck(const worker_t *worker, member_t *member, uint32_t thread, uint64_t end_ns) {
   pool_t *pool = member->pool;
+  if (waits_for_work(worker)) return;
   uint64_t length = end_ns > member->job_ns ? end_ns - member->job_ns : 0;
   if (!member->in_job || length < POOL_STUCK_NS || length / 10 < pool->job_ns.max) return;
   ARRAY_RESERVE(pool->stuck, pool->stuck_capacity, pool->stuck_count + 1);
@@ -458,7 +467,7 @@ void pools_finish(pools_t *pools, uint64_t end_ns) {
     settle_pending(worker);
     settle(worker, end_ns, false);
     for (uint32_t at = 0; at < worker->count; ++at) {
-      note_stuck(&worker->members[at], thread, end_ns);
+      note_stuck(worker, &worker->members[at], thread, end_ns);
       member_end(&worker->members[at], end_ns);
     }
   }

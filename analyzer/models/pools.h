@@ -27,7 +27,8 @@ typedef enum {
 } pool_advice_t;
 const char *pool_advice_name(pool_advice_t advice);
 
-// A worker in a job at the end for over POOL_STUCK_NS and ten times the longest that ended.
+// A worker in a job at the end for over POOL_STUCK_NS and ten times the longest that ended, which
+// does not wait for connections or descriptors (that is work for others).
 #define POOL_STUCK_NS UINT64_C(1000000000)
 typedef struct {
   uint32_t thread;

@@ -144,6 +144,18 @@ START_TEST(worker_that_does_not_come_back_is_stuck) {
 }
 END_TEST
 
+// Whose job it is to accept, or to look after a loop, waits for others' work.
+START_TEST(worker_that_accepts_is_not_stuck) {
+  three_jobs();
+  release_at(2, 36 * MS);
+  feed_pending(&feed, 2, TRACE_PENDING_ACCEPT, 7, 0, 60, 37 * MS);
+  feed_at(&feed, 2000 * MS);
+  feed_start(&feed, 9);
+  feed_end(&feed);
+  ck_assert_uint_eq(pool()->stuck_count, 0);
+}
+END_TEST
+
 START_TEST(worker_that_waits_for_work_at_the_end_is_not_stuck) {
   three_jobs();
   feed_at(&feed, 1900 * MS);
@@ -190,6 +202,7 @@ Suite *models_pools_suite(void) {
                           signals_before_an_empty_queue_are_spent,
                           worker_that_does_not_come_back_is_stuck,
                           worker_that_waits_for_work_at_the_end_is_not_stuck,
+                          worker_that_accepts_is_not_stuck,
                           semaphore_hands_out_jobs,
                           jobs_that_wait_for_locks_make_a_pool_bound_by_them};
   Suite *suite = suite_create("models_pools");

@@ -22,6 +22,7 @@ static const uint8_t kinds[] = {
     TRACE_REALLOCATE,   TRACE_EPOLL_CREATE,  TRACE_EPOLL_CTL,    TRACE_EPOLL_WAIT,
     TRACE_READY,        TRACE_READY,         TRACE_READ,         TRACE_WRITE,
     TRACE_ACCEPT,       TRACE_CLOSE,         TRACE_LOST,         TRACE_REALLOCATE_START,
+    TRACE_EPOLL_HELD,   TRACE_EXIT,          TRACE_CONNECT,      TRACE_PENDING,
 };
 
 static uint64_t random_address(void) { return below(40) * 0x30; }
