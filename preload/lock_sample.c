@@ -15,7 +15,8 @@ static uint64_t conditions[LOCK_CONDITIONS];  // their mutexes; the newest at a 
 void lock_sample_begin(lane_t *lane, uint64_t salt) {
   lock_sample_t *sample = lane->locks;
   if (!sample) return;
-  sample->salt = lock_hash(salt);
+  // Generations are counted by lane; orders are in one table for all.
+  sample->salt = lock_hash(salt ^ (uint64_t)(lane->index + 1) << 32);
   sample->count = 0;
   if (!sample->sampler.random && settings.sampling > 0)
     sample->sampler.left = sampler_trials(&sample->sampler, settings.sampling) + 1;
@@ -169,8 +170,9 @@ static void record_now(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
   if (bits & TRACE_LOCK_PROCESS_SHARED) lane_note_shared(lane, object);
   // The stacks of timings may be spared; all others are for the graph.
   const bool timing = (bits & TRACE_LOCK_DRAWN || has_condition(object)) && lane->locks->count == 0;
-  const uint32_t stack =
-      timing ? lane_stack_lock(lane, origin, object) : lane_stack_take(lane, origin);
+  uint32_t stack = timing ? lane_stack_lock(lane, origin, object) : lane_stack_take(lane, origin);
+  // An order may yet be met while it is held: then at least its innermost frame is known.
+  if (!stack && bits & TRACE_LOCK_DRAWN) stack = lane_stack_frame(lane, origin->ip);
   lane_write(lane, TRACE_LOCK_ACQUIRE, stack, bits, true, clock_ticks(), 1, object, 0, 0);
   lock_sample_note(lane, origin, bits, object, stack);
 }
