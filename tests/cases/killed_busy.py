@@ -135,6 +135,7 @@ def test_writer_killed(t):
         process = start(t, name)
         t.wait_for_line(process, "counting")
         time.sleep(random.uniform(0, 0.1))
+        t.wait_until(lambda: writers_of(t), "the writer to have its name", limit=5)
         writers = writers_of(t)
         check_equal(len(writers), 1, "writers")
         os.kill(writers[0], signal.SIGKILL)
