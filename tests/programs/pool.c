@@ -26,9 +26,14 @@ static NOINLINE void do_job(int job) {
   finished++;
 }
 
+static atomic_int waits;
+
 static NOINLINE int take_job(void) {
   pthread_mutex_lock(&queue_lock);
-  while (head == tail && !stop) pthread_cond_wait(&queue_filled, &queue_lock);
+  while (head == tail && !stop) {
+    atomic_fetch_add(&waits, 1);
+    pthread_cond_wait(&queue_filled, &queue_lock);
+  }
   int job = head == tail ? -1 : head++;
   pthread_mutex_unlock(&queue_lock);
   return job;
@@ -50,7 +55,7 @@ int main(int argc, char **argv) {
   pthread_t workers[WORKERS];
   (void)argv;
   for (int i = 0; i < WORKERS; i++) REQUIRE_0(pthread_create(&workers[i], NULL, worker_main, NULL));
-  sleep_ms(20);
+  await_step(&waits, WORKERS);  // a worker is one of the pool from its first wait on
   for (int i = 0; i < JOBS; i++) {
     give_job();
     if (i % BURST == BURST - 1) sleep_ms(JOB_MS * BURST / WORKERS + 8);
