@@ -458,6 +458,7 @@ static void note_transfer(loops_t *loops, const reader_event_t *event, const des
                               .until = event->time};
   if (!is_queue(known->kind) || (writes && (known->other < 0 || result <= 0))) return;
   if (writes) {
+    if (event->phase == READER_ENDS) return;
     pools_give(loops->pools, &transfer);
     note_written(loops, event, known->other, from);
   } else if (!loops_thread(loops, event->thread)->turn.active) {
@@ -627,6 +628,11 @@ static void step_call(loops_t *loops, const reader_event_t *event, uint64_t from
   if (response && task)
     histogram_add_many(&loops->items[task->loop - 1]->response_ns, response,
                        tasks_weight(loops->tasks, task));
+}
+
+void loops_begin_write(loops_t *loops, const reader_event_t *event) {
+  const descriptor_t *known = tasks_descriptor(loops->tasks, (int32_t)event->arg);
+  if (known) note_transfer(loops, event, known, event->time);
 }
 
 static bool begins_turn(uint8_t kind) {

@@ -184,7 +184,9 @@ void models_prefetch(const models_t *models, const reader_event_t *event) {
 // What is given away is on its way before the call returns.
 static void step_beginning(models_t *models, const reader_event_t *event) {
   lock_descriptor_step(models->locks, event);
-  if (!models->joined) wakers_step(models->wakers, event);
+  if (models->joined) return;
+  wakers_step(models->wakers, event);
+  loops_begin_write(models->loops, event);
 }
 
 void models_step(models_t *models, const reader_event_t *event) {
