@@ -7,7 +7,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libzstd-dev libdw-dev
 packages_test=(g++ clang libclang-rt-14-dev clang-tidy clang-format valgrind strace heaptrack gdb git
   make binutils libc6-dbg procps python3 perl zstd man-db redis-server redis-tools nginx-light
   memcached haproxy nodejs wrk mariadb-server sysbench postgresql rocksdb-tools sqlite3 pigz
-  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 libeatmydata1)
+  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 libeatmydata1 ripgrep fd-find)
 # For `tools/check --long` only: large, and no test of the short check has use for them.
 packages_long=(libpython3.11-testsuite openssl xz-utils bzip2 lighttpd mosquitto mosquitto-clients
   unbound dnsmasq-base varnish erlang-base)

@@ -27,7 +27,8 @@ def run_suite(t, name, traces):
 
 def check_traces(t, traces):
     """All are whole, but those of children that the suite kills while they are being loaded: of these
-    there is nothing, or no more than the names of what they were."""
+    there is nothing, or no more than the names of what they were. What a signal handler does that
+    strikes while a hook writes its record is lost, and counted: at most one event in a million."""
     t.wait_until(lambda: not writers_left(traces), "the writers to finish", 60)
     infos, early = [], 0
     for path in traces.paths():
@@ -35,7 +36,8 @@ def check_traces(t, traces):
             early += 1
             continue
         info = Info(t, path)
-        check(info.complete and info.row("damaged") == "no" and info.lost == 0,
+        check(info.complete and info.row("damaged") == "no" and
+              info.lost * 1_000_000 <= sum(info.counts.values()),
               f"{path}: {info.rows}")
         infos.append(info)
     check(early <= 5, f"{early} of {len(infos)} traces are empty")

@@ -95,22 +95,22 @@ def test_redis(t):
 
 
 def test_db_bench(t):
-    return run(t, ["db_bench", "--benchmarks=fillrandom,readrandom", "--threads=4", "--num=30000",
+    return run(t, ["db_bench", "--benchmarks=fillrandom,readrandom", "--threads=4", "--num=60000",
                    "--compression_type=none", f"--db={t.folder}/db"], 1, 1_000_000).results
 
 
 NODE = """
 let o = {};
 for (let i = 0; i < 20000; i++) o["k" + i] = {a: [i, i * 2]};
-for (let j = 0; j < 60; j++) o = JSON.parse(JSON.stringify(o));
-for (let j = 0; j < 40; j++) require("zlib").gzipSync(JSON.stringify(o));
-for (let j = 0; j < 600; j++) require("fs").readdirSync("/usr/bin");
+for (let j = 0; j < 140; j++) o = JSON.parse(JSON.stringify(o));
+for (let j = 0; j < 90; j++) require("zlib").gzipSync(JSON.stringify(o));
+for (let j = 0; j < 1400; j++) require("fs").readdirSync("/usr/bin");
 """
 
 
 def test_node(t):
     """Stacks through code that V8 made, or built in without rules, end there and are marked."""
-    checked = run(t, ["node", "-e", NODE], 1, 500_000)
+    checked = run(t, ["node", "-e", NODE], 1, 1_000_000)
     check(checked.classes["no-rules"] > 0, "stacks below JavaScript")
     return checked.results
 
