@@ -102,9 +102,9 @@ def test_db_bench(t):
 NODE = """
 let o = {};
 for (let i = 0; i < 20000; i++) o["k" + i] = {a: [i, i * 2]};
-for (let j = 0; j < 140; j++) o = JSON.parse(JSON.stringify(o));
-for (let j = 0; j < 90; j++) require("zlib").gzipSync(JSON.stringify(o));
-for (let j = 0; j < 1400; j++) require("fs").readdirSync("/usr/bin");
+for (let j = 0; j < 80; j++) o = JSON.parse(JSON.stringify(o));
+for (let j = 0; j < 50; j++) require("zlib").gzipSync(JSON.stringify(o));
+for (let j = 0; j < 800; j++) require("fs").readdirSync("/usr/bin");
 """
 
 
