@@ -132,6 +132,10 @@ typedef enum {
   EVENT(46, LOCK_SHARED_AT, "lock-shared-at", FACT, BARE, ARG(COUNT, "device"),                    \
         WORDS(WORD(ADDRESS, "object"), WORD(COUNT, "inode"), WORD(COUNT, "offset")),               \
         "a process-shared lock: the file and place behind its address (all 0: not known)")         \
+  EVENT(47, LOCK_MEMORY_FREED, "lock-memory-freed", LOCK, BARE, ARG(SIZE, "size"),                 \
+        WORDS(WORD(ADDRESS, "start")),                                                             \
+        "a block in which locks may lie goes back to the allocator, or has moved; for those of "   \
+        "which no free is recorded")                                                               \
   EVENT(64, ALLOCATE, "allocate", HEAP, STACK, ARG(SIZE, "size"), WORDS(WORD(ADDRESS, "block")),   \
         "a block was given; logged after the call")                                                \
   EVENT(65, FREE, "free", HEAP, BARE, ARG(NONE, ""), WORDS(WORD(ADDRESS, "block")),                \

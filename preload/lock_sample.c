@@ -2,11 +2,12 @@
 // The decisions, and the locks that a thread holds.
 #include "preload/lock_sample.h"
 
+#include "preload/lock_memory.h"
 #include "preload/settings.h"
 
 #include <string.h>
 
-bool recorder_is_sampled;
+bool recorder_is_sampled, lock_sample_looks;
 uint32_t lock_epochs[LOCK_EPOCHS];
 uint32_t lock_conditions_met;
 static sampled_line_t edges[LOCK_EDGE_LINES];
@@ -95,6 +96,7 @@ static lock_held_t *push(lock_sample_t *sample, const stacks_origin_t *origin, u
 // such a one.
 void lock_sample_note(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, uint64_t object,
                       uint32_t stack) {
+  lock_memory_note(object);
   lock_sample_t *sample = lane->locks;
   if (!sample) return;
   lock_held_t *known = is_semaphore(bits) ? find_held(sample, object) : NULL;
@@ -143,6 +145,7 @@ static void forget_known(lock_sample_t *sample, const lock_held_t *held) {
 // Where its stack was not taken, its innermost frame is known, and the site has its stacks taken
 // from now on.
 static void record_late(lane_t *lane, lock_held_t *held) {
+  lock_memory_note(held->object);
   if (held->bits & TRACE_LOCK_PROCESS_SHARED) lane_note_shared(lane, held->object);
   const bool stands =
       held->stack && held->numbering == (stacks_numbering(lane->stacks) & LOCK_NUMBERING);
@@ -269,13 +272,9 @@ static bool is_old_news(const lane_t *lane, lock_sample_t *sample, uint32_t bits
          !is_semaphore(bits) && !has_condition(object) && !lane_is_contended(lane, object);
 }
 
-void lock_sample_acquired(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
-                          uint64_t object) {
+static __attribute__((noinline)) void sampled(lane_t *lane, const stacks_origin_t *origin,
+                                              uint32_t bits, uint64_t object) {
   lock_sample_t *sample = lane->locks;
-  if (unlikely(!sample)) {
-    lane_record_acquire(lane, lane_stack_lock(lane, origin, object), bits, object);
-    return;
-  }
   if (sample->count == 0 && sample->sampler.left > 1 &&
       is_old_news(lane, sample, bits, object, origin->ip)) {
     sample->sampler.left--;
@@ -292,6 +291,16 @@ void lock_sample_acquired(lane_t *lane, const stacks_origin_t *origin, uint32_t 
     held->stack = lane_stack_take(lane, origin);
     held->numbering = stacks_numbering(lane->stacks) & LOCK_NUMBERING;
   }
+}
+
+void lock_sample_acquired(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
+                          uint64_t object) {
+  if (likely(lane->locks != NULL)) {
+    sampled(lane, origin, bits, object);
+    return;
+  }
+  lock_memory_note(object);
+  lane_record_acquire(lane, lane_stack_lock(lane, origin, object), bits, object);
 }
 
 static void note_waiters(lane_t *lane, uint64_t object, bool waiters) {

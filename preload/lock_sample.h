@@ -69,6 +69,9 @@ typedef struct lock_sample {
 
 // True where the rate is below 1.
 extern bool recorder_is_sampled;
+// True where an acquisition is looked at, before it is recorded or not: there, and where it is kept
+// in mind where locks lie (lock_memory.h).
+extern bool lock_sample_looks;
 extern uint32_t lock_epochs[LOCK_EPOCHS];
 extern uint32_t lock_conditions_met;  // grows when a mutex is met with a condition: void is `known`
 
@@ -143,7 +146,7 @@ static inline bool lock_sample_forgets(lane_t *lane, uint64_t object) {
 // Acquired without waiting: recorded, or not.
 static inline void lock_record_acquire(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
                                        uint64_t object) {
-  if (likely(!recorder_is_sampled))
+  if (likely(!lock_sample_looks))
     lane_record_acquire(lane, lane_stack_lock(lane, origin, object), bits, object);
   else if (!lock_sample_passes(lane, origin, bits, object))
     lock_sample_acquired(lane, origin, bits, object);

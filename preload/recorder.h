@@ -13,12 +13,19 @@
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 // Families of hooks that can be switched off as a whole. A hook of a family that is off jumps to
-// the real function and does nothing else. Of the heap all may be kept, or a sample.
-enum { RECORDER_HEAP_OFF = 0, RECORDER_HEAP_ALL = 1, RECORDER_HEAP_SAMPLED = 2 };
+// the real function and does nothing else. Of the heap all may be kept, a sample, or nothing but
+// that blocks with locks go back (lock_memory.h).
+enum {
+  RECORDER_HEAP_OFF = 0,
+  RECORDER_HEAP_LOCKS = 1,
+  RECORDER_HEAP_ALL = 2,
+  RECORDER_HEAP_SAMPLED = 3,
+};
 // None of this is exported, so no access goes through the GOT.
 #pragma GCC visibility push(hidden)
 typedef struct {
   uint8_t heap;  // RECORDER_HEAP_*
+  bool mapping;  // with the heap, if that is all kept or a sample
   bool lock;
   bool thread;
   bool descriptor;

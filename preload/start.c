@@ -7,6 +7,7 @@
 #include "preload/hooks/operators.h"
 #include "preload/lanes.h"
 #include "preload/life.h"
+#include "preload/lock_memory.h"
 #include "preload/lock_sample.h"
 #include "preload/loop_sample.h"
 #include "preload/message.h"
@@ -140,15 +141,22 @@ static void start_allocator(void) {
 
 // At the rate 0 no block is in the sample. Where the set of sampled blocks cannot be had, memory is
 // not recorded.
-static void start_heap(void) {
-  if (!settings.allocations || settings.sampling <= 0) return;
+static unsigned start_blocks(void) {
+  if (!settings.allocations || settings.sampling <= 0) return RECORDER_HEAP_OFF;
   recorder_heap_distance = trace_sampling_distance(settings.sampling);
-  if (!recorder_heap_distance)
-    recorder_families.heap = RECORDER_HEAP_ALL;
-  else if (sampled_blocks_reserve())
-    recorder_families.heap = RECORDER_HEAP_SAMPLED;
-  else
-    message_say(1, "memory is not recorded: no address space for the sample", -1);
+  if (!recorder_heap_distance) return RECORDER_HEAP_ALL;
+  if (sampled_blocks_reserve()) return RECORDER_HEAP_SAMPLED;
+  message_say(1, "memory is not recorded: no address space for the sample", -1);
+  return RECORDER_HEAP_OFF;
+}
+
+static void start_heap(void) {
+  unsigned mode = start_blocks();
+  recorder_families.mapping = mode != RECORDER_HEAP_OFF;
+  if (mode != RECORDER_HEAP_ALL && lock_memory_start() && mode == RECORDER_HEAP_OFF)
+    mode = RECORDER_HEAP_LOCKS;
+  lock_sample_looks = recorder_is_sampled || lock_memory_kept;
+  recorder_families.heap = (uint8_t)mode;
 }
 
 static void start_families(void) {

@@ -205,6 +205,10 @@ void models_step(models_t *models, const reader_event_t *event) {
     if (event->stack) step_loops(models, event);
     break;
   case TRACE_FAMILY_LOCK:
+    if (event->kind == TRACE_LOCK_MEMORY_FREED) {
+      locks_retire(models->locks, event->words[0], event->arg, LOCK_END_FREED, event->time);
+      break;
+    }
     critical_path_step(models->path, event);
     locks_step(models->locks, event);
     step_work(models, event);

@@ -7,10 +7,12 @@
 //
 // Where a sample is kept, a call that neither draws a block nor frees one of the sample jumps to
 // the real function; the others are recorded as all are without sampling, so that a block is in the
-// record from its allocation to its free, or in no part of it.
+// record from its allocation to its free, or in no part of it. But where locks may lie in a block
+// that goes back, this is recorded, also where no block is (lock_memory.h).
 #include "preload/bootstrap.h"
 #include "preload/hooks/heap_sample.h"
 #include "preload/hooks/hooks.h"
+#include "preload/lock_memory.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@ __thread sampler_t heap_sampler __attribute__((tls_model("initial-exec")));
 #define HEAP_HOOK(result, name, parameters, arguments, size)                                       \
   HOOK_EXPORT result name parameters {                                                             \
     const unsigned mode = recorder_families.heap;                                                  \
-    if (mode == RECORDER_HEAP_OFF) return REAL_OR_FIRST(name) arguments;                           \
+    if (mode <= RECORDER_HEAP_LOCKS) return REAL_OR_FIRST(name) arguments;                         \
     if (mode == RECORDER_HEAP_ALL) return recorded_##name arguments;                               \
     return heap_sample_passes(size) ? real_##name arguments : sampled_##name arguments;            \
   }
@@ -92,11 +94,24 @@ HEAP_HOOK(int, posix_memalign, (void **block, size_t alignment, size_t size),
     real_##name arguments;                                                                         \
     if (lane) lane_end_heap(lane);                                                                 \
   }                                                                                                \
-  static HOOK_BODY void sampled_##name parameters {                                                \
-    if (sampled_blocks_take((uintptr_t)block))                                                     \
-      recorded_##name arguments;                                                                   \
-    else                                                                                           \
+  static HOOK_BODY void emptied_##name parameters {                                                \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    lock_memory_freed(&origin, (uintptr_t)block);                                                  \
+    real_##name arguments;                                                                         \
+  }                                                                                                \
+  static HOOK_BODY void near_##name parameters {                                                   \
+    if (likely(!lock_memory_size((uintptr_t)block)))                                               \
       real_##name arguments;                                                                       \
+    else                                                                                           \
+      emptied_##name arguments;                                                                    \
+  }                                                                                                \
+  static HOOK_BODY void sampled_##name parameters {                                                \
+    if (!sampled_blocks_take((uintptr_t)block)) {                                                  \
+      near_##name arguments;                                                                       \
+    } else {                                                                                       \
+      lock_memory_sample_freed((uintptr_t)block);                                                  \
+      recorded_##name arguments;                                                                   \
+    }                                                                                              \
   }                                                                                                \
   HOOK_EXPORT void name parameters {                                                               \
     if (unlikely(bootstrap_owns(block))) return;                                                   \
@@ -105,10 +120,12 @@ HEAP_HOOK(int, posix_memalign, (void **block, size_t alignment, size_t size),
       REAL_OR_FIRST(name) arguments;                                                               \
     else if (mode == RECORDER_HEAP_ALL)                                                            \
       recorded_##name arguments;                                                                   \
-    else if (likely(!sampled_blocks_may_have((uintptr_t)block)))                                   \
+    else if (mode == RECORDER_HEAP_SAMPLED && unlikely(sampled_blocks_may_have((uintptr_t)block))) \
+      sampled_##name arguments;                                                                    \
+    else if (likely(!lock_memory_is_near((uintptr_t)block)))                                       \
       real_##name arguments;                                                                       \
     else                                                                                           \
-      sampled_##name arguments;                                                                    \
+      near_##name arguments;                                                                       \
   }
 
 RELEASER(free, (void *block), (block))
@@ -158,32 +175,57 @@ static void sampled_moved(lane_t *lane, const stacks_origin_t *origin, const voi
                     kept ? (uintptr_t)result : 0);
 }
 
-// A reallocation of a block of the sample, or one that may be drawn.
+static bool is_moved(uintptr_t old, size_t size, const void *result) {
+  return (uintptr_t)result != old && (result || size == 0);
+}
+
+// A reallocation of a block out of the sample, for another one. Locks that lie in the block stay
+// there unless it moves; then they were gone before another thread could get it.
+static void *emptied_realloc(const stacks_origin_t *origin, void *block, size_t size) {
+  const uintptr_t old = (uintptr_t)block;
+  const size_t locks = lock_memory_size(old);
+  const uint64_t since = locks ? clock_ticks() : 0;
+  void *result = real_realloc(block, size);
+  if (is_moved(old, size, result)) lock_memory_moved(origin, old, locks, since);
+  return result;
+}
+
+// A reallocation of a block of the sample, or one that may be drawn, or of one with locks.
 static HOOK_BODY void *sampled_realloc(void *block, size_t size, bool drawn) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   drawn = drawn && heap_sample_hits(size);
-  const bool had = block && sampled_blocks_take((uintptr_t)block);
-  if (!drawn && !had) return real_realloc(block, size);
+  const bool had = block && heap_is_sampled() && sampled_blocks_take((uintptr_t)block);
+  if (!drawn && !had) return emptied_realloc(&origin, block, size);
+  const uintptr_t old = (uintptr_t)block;
+  const size_t locks = lock_memory_size(old);
   lane_t *lane = lane_enter(&origin, had ? TRACE_REALLOCATE : TRACE_ALLOCATE);
   if (lane && had) lane_record_cheap(lane, TRACE_REALLOCATE_START, 0, 0, 1, (uintptr_t)block, 0);
   if (lane) lane_enter_heap(lane);
   void *result = real_realloc(block, size);
   if (!lane) return result;
+  const bool moved = is_moved(old, size, result);
   if (!had) {
     allocated(lane, &origin, result, size, true);
+    if (moved) lock_memory_moved(&origin, old, locks, clock_ticks());
     return result;
   }
+  if (moved) lock_memory_forget(old, locks);
   lane_leave_heap(lane);
   sampled_moved(lane, &origin, block, size, result, drawn);
   lane_leave(lane);
   return result;
 }
 
+static inline bool is_passed_by(const void *block) {
+  return (recorder_families.heap == RECORDER_HEAP_LOCKS ||
+          likely(!sampled_blocks_may_have((uintptr_t)block))) &&
+         likely(!lock_memory_is_near((uintptr_t)block));
+}
+
 static inline void *reallocate(void *block, size_t size) {
-  if (recorder_families.heap != RECORDER_HEAP_SAMPLED) return recorded_realloc(block, size);
-  const bool drawn = !heap_sample_passes(size);
-  if (likely(!drawn) && (!block || likely(!sampled_blocks_may_have((uintptr_t)block))))
-    return real_realloc(block, size);
+  if (recorder_families.heap == RECORDER_HEAP_ALL) return recorded_realloc(block, size);
+  const bool drawn = heap_is_sampled() && !heap_sample_passes(size);
+  if (likely(!drawn) && (!block || is_passed_by(block))) return real_realloc(block, size);
   return sampled_realloc(block, size, drawn);
 }
 

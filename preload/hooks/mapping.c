@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #define MAPPER(name, offset_type)                                                                  \
-  HOOK(heap, void *, name,                                                                         \
+  HOOK(mapping, void *, name,                                                                      \
        (void *start, size_t size, int access, int flags, int descriptor, offset_type offset),      \
        (start, size, access, flags, descriptor, offset)) {                                         \
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
@@ -24,7 +24,7 @@ MAPPER(mmap, off_t)
 MAPPER(mmap64, off64_t)
 
 // Before the call: after it the range may be another thread's.
-HOOK(heap, int, munmap, (void *start, size_t size), (start, size)) {
+HOOK(mapping, int, munmap, (void *start, size_t size), (start, size)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_UNMAP);
   if (lane) lane_record_cheap(lane, TRACE_UNMAP, 0, size, 1, (uintptr_t)start, 0);
@@ -33,7 +33,7 @@ HOOK(heap, int, munmap, (void *start, size_t size), (start, size)) {
   return result;
 }
 
-HOOK_UNPROTOTYPED(heap, void *, mremap,
+HOOK_UNPROTOTYPED(mapping, void *, mremap,
                   (void *old, size_t old_size, size_t size, int flags, void *place),
                   (old, old_size, size, flags, place)) {
   const stacks_origin_t origin = STACKS_ORIGIN();

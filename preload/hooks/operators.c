@@ -12,6 +12,7 @@
 
 #include "preload/hooks/heap_sample.h"
 #include "preload/hooks/hooks.h"
+#include "preload/lock_memory.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -128,7 +129,7 @@ static operator_function_t scope_look(const scope_t *scope, uintptr_t module, op
 // doing.
 static void search(const struct link_map *module, _Atomic(operator_function_t) *found) {
   const stacks_origin_t origin = {0, (uint64_t)(uintptr_t)__builtin_frame_address(0), 0};
-  lane_t *lane = recorder_families.heap ? lane_enter(&origin, TRACE_ALLOCATE) : NULL;
+  lane_t *lane = recorder_families.mapping ? lane_enter(&origin, TRACE_ALLOCATE) : NULL;
   if (lane) lane_enter_heap(lane);
   void *handle = dlopen(module->l_name, RTLD_LAZY | RTLD_NOLOAD);
   const bool in_sight = dlsym(RTLD_NEXT, operators[0].name) != NULL;
@@ -228,9 +229,14 @@ __asm__(".pushsection .text\n"
 // True where the call has to do with no block of the sample: all of them where all are kept are in
 // it. A block that goes back is out of it after this.
 static bool operator_is_left_out(operator_t which, uintptr_t a) {
-  if (!heap_is_sampled()) return false;
-  if (operators[which].kind == OPERATOR_NEW) return heap_sample_passes(a) || !heap_sample_hits(a);
-  return !sampled_blocks_may_have(a) || !sampled_blocks_take(a);
+  if (recorder_families.heap == RECORDER_HEAP_ALL) return false;
+  if (operators[which].kind == OPERATOR_NEW)
+    return !heap_is_sampled() || heap_sample_passes(a) || !heap_sample_hits(a);
+  if (heap_is_sampled() && sampled_blocks_may_have(a) && sampled_blocks_take(a)) {
+    lock_memory_sample_freed(a);
+    return false;
+  }
+  return true;
 }
 
 static void *operator_recorded(const stacks_origin_t *origin, operator_t which,
@@ -261,10 +267,19 @@ static bool is_recorded(operator_t which) {
     const stacks_origin_t origin = STACKS_ORIGIN();                                                \
     return operator_recorded(&origin, OPERATOR_##name, operators_real[OPERATOR_##name], a, b, c);  \
   }                                                                                                \
+  static HOOK_BODY void *emptied_##name(uintptr_t a, uintptr_t b, uintptr_t c) {                   \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    lock_memory_freed(&origin, a);                                                                 \
+    return operators_real[OPERATOR_##name](a, b, c);                                               \
+  }                                                                                                \
   static HOOK_BODY void *indirect_##name(uintptr_t a, uintptr_t b, uintptr_t c) {                  \
-    if (is_recorded(OPERATOR_##name))                                                              \
-      return operator_is_left_out(OPERATOR_##name, a) ? operators_real[OPERATOR_##name](a, b, c)   \
-                                                      : recorded_##name(a, b, c);                  \
+    if (is_recorded(OPERATOR_##name)) {                                                            \
+      if (!operator_is_left_out(OPERATOR_##name, a)) return recorded_##name(a, b, c);              \
+      return OPERATOR_##kind == OPERATOR_DELETE &&                                                 \
+                     unlikely(lock_memory_is_near(a) && lock_memory_size(a))                       \
+                 ? emptied_##name(a, b, c)                                                         \
+                 : operators_real[OPERATOR_##name](a, b, c);                                       \
+    }                                                                                              \
     const operator_function_t function =                                                           \
         operator_find(__builtin_return_address(0), OPERATOR_##name);                               \
     return function ? function(a, b, c) : operator_plain(OPERATOR_##name, a, b);                   \

@@ -26,7 +26,7 @@ static bool is_stub(const void *function) {
 // After the constructor that starts the recording (start.c).
 __attribute__((constructor(102))) static void unseen_malloc(void) {
   struct dl_find_object first, own;
-  void *const found = recorder_families.heap ? dlsym(RTLD_DEFAULT, "malloc") : NULL;
+  void *const found = recorder_families.mapping ? dlsym(RTLD_DEFAULT, "malloc") : NULL;
   if (found && _dl_find_object(found, &first) == 0 &&
       _dl_find_object((void *)unseen_malloc, &own) == 0 &&
       first.dlfo_map_start != own.dlfo_map_start && !is_stub(found))

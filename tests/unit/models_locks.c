@@ -334,6 +334,17 @@ START_TEST(a_large_block_that_is_freed_takes_its_locks) {
 }
 END_TEST
 
+// Of a block that is not in the record, only that it went back.
+START_TEST(memory_that_goes_back_takes_its_locks) {
+  feed_nested(&feed, 1, BLOCK + 8, BLOCK + 48, 10);
+  feed_acquire(&feed, 1, BLOCK + 128, FEED_MUTEX, 10);
+  feed_event(&feed, 1, TRACE_LOCK_MEMORY_FREED, 0, 128, BLOCK, 0, 0);
+  ck_assert_ptr_null(lock_at(BLOCK + 8));
+  ck_assert_ptr_null(lock_at(BLOCK + 48));
+  ck_assert_ptr_nonnull(lock_at(BLOCK + 128));
+}
+END_TEST
+
 START_TEST(locks_on_the_stack_of_a_thread_end_with_it) {
   uint64_t on_stack = feed_handle(2) - 0x500, elsewhere = feed_handle(2) + 0x500;
   feed_acquire(&feed, 2, on_stack, FEED_MUTEX, 10);
@@ -441,7 +452,8 @@ Suite *models_locks_suite(void) {
        {initialising_again_is_a_new_generation, block_of_a_lock_is_known,
         freeing_a_block_ends_the_locks_in_it_alone,
         realloc_in_place_keeps_locks_and_moving_ends_them,
-        a_large_block_that_is_freed_takes_its_locks, locks_on_the_stack_of_a_thread_end_with_it,
+        a_large_block_that_is_freed_takes_its_locks, memory_that_goes_back_takes_its_locks,
+        locks_on_the_stack_of_a_thread_end_with_it,
         locks_made_and_destroyed_for_ever_need_no_memory}},
       {"threads",
        {times_of_a_thread_sum_to_its_life, call_at_the_end_counts_to_the_end,
