@@ -76,6 +76,13 @@ static bool lane_is_allocator(uint64_t ip) {
   return ip - recorder_allocator_start < recorder_allocator_size;
 }
 
+// The hook before was left by a longjmp, perhaps between two stores: the next record goes where the
+// last whole one ends.
+static void lane_resume(lane_t *lane) {
+  lane->next = lane->data + lane->head % TRACE_RING_WORDS;
+  lane->soft_end = lane->next;
+}
+
 lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
   lane_t *lane = lane_current;
   if (!lane || !lane->ring) {
@@ -88,6 +95,7 @@ lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
       return NULL;
     }
     lane->guard = 0;
+    lane_resume(lane);
   }
   if (lane->heap_cfa) {
     if (!lane_is_nested(origin->cfa, lane->heap_cfa))
@@ -123,6 +131,7 @@ static void lane_publish(lane_t *lane) {
 static void lane_pad(lane_t *lane) {
   const size_t left = (size_t)(lane->data_end - lane->next);
   if (left > 0) lane->next[0] = trace_header(0, false, 0, (uint32_t)(left - 1));
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
   lane->head += left;
   lane->next = lane->data;
   lane_publish(lane);
@@ -219,9 +228,7 @@ void lane_record_long(lane_t *lane, unsigned kind, uint32_t stack, uint64_t arg,
   to[1] = arg;
   memcpy(to + 2, values, (size_t)count * sizeof *values);
   to[words - 1] = clock_ticks();
-  lane->next += words;
-  lane->head += words;
-  lane_publish(lane);
+  lane_advance(lane, to, words);
 }
 
 // Room for a record with up to `payload` payload words; where they go, or NULL (counted).
@@ -235,12 +242,10 @@ static uint64_t *lane_payload_begin(lane_t *lane, unsigned kind, size_t payload)
 static void lane_payload_end(lane_t *lane, unsigned kind, uint32_t stack, size_t payload) {
   lane->next[0] = trace_header(kind, true, stack, (uint32_t)payload);
   lane->next[1 + payload] = clock_ticks();
-  lane->next += payload + 2;
-  lane->head += payload + 2;
   // Facts are kept apart by the writer; it looks for them only up to here.
   if (trace_event_kinds[kind].family == TRACE_FAMILY_FACT)
-    atomic_store_explicit(&lane->ring->last_fact, lane->head, memory_order_relaxed);
-  lane_publish(lane);
+    atomic_store_explicit(&lane->ring->last_fact, lane->head + payload + 2, memory_order_relaxed);
+  lane_advance(lane, lane->next, payload + 2);
 }
 
 void lane_record_text(lane_t *lane, unsigned kind, uint32_t stack, uint64_t id, const char *text,

@@ -158,6 +158,18 @@ static inline uint32_t lane_stack_wait(lane_t *lane, const stacks_origin_t *orig
   return recorder_backtraces || ticks >= recorder_wait_ticks ? lane_stack_take(lane, origin) : 0;
 }
 
+// The record at `from` is whole: it counts from here on. A longjmp out of a signal handler may come
+// between any two stores: then `head` tells what is there, and lane_enter_slow sets `next` after
+// it.
+static inline __attribute__((always_inline)) void lane_advance(lane_t *lane, uint64_t *from,
+                                                               size_t words) {
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  lane->head += words;
+  lane->next = from + words;
+  // Pairs with the acquire loads of the writer and of readers: what is below head is whole.
+  atomic_store_explicit(&lane->ring->head, lane->head, memory_order_release);
+}
+
 // Writes one record of `count` words (a constant); `timed` (a constant) with the stamp behind them.
 static inline __attribute__((always_inline)) void lane_write(lane_t *lane, unsigned kind,
                                                              uint32_t stack, uint64_t arg,
@@ -181,10 +193,7 @@ static inline __attribute__((always_inline)) void lane_write(lane_t *lane, unsig
   if (count > 1) to[2] = b;
   if (count > 2) to[3] = c;
   if (timed) to[words - 1] = stamp;
-  lane->next = to + words;
-  lane->head += words;
-  // Pairs with the acquire loads of the writer and of readers: what is below head is whole.
-  atomic_store_explicit(&lane->ring->head, lane->head, memory_order_release);
+  lane_advance(lane, to, words);
 }
 
 // A record whose exact time somebody needs.
