@@ -152,6 +152,16 @@ static int frame_write(trace_writer_t *writer, const void *frame, size_t size) {
   return error;
 }
 
+bool trace_writer_trim(trace_writer_t *writer) {
+  if (!writer->overhang) return false;
+  writer->overhang = cut_back(writer) != 0;
+  return true;
+}
+
+size_t trace_writer_bound(size_t size) {
+  return TRACE_BLOCK_HEADER_SIZE + ZSTD_compressBound(size);
+}
+
 // Tables for the few bytes that a very repetitive block has left take longer than they save.
 static void literals_choose(trace_writer_t *writer) {
   const bool plain = writer->last_content > (uint64_t)PLAIN_FROM * writer->last_compressed;

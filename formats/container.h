@@ -70,6 +70,11 @@ int trace_writer_append(trace_writer_t *writer, const trace_block_t *block, cons
 // Appends a block as it stands in another trace: its header and frame, `size` bytes together.
 int trace_writer_append_raw(trace_writer_t *writer, const void *block, size_t size,
                             size_t content_size);
+// Cuts off a seek table or half a frame now, not with the next append. True where there was one;
+// disk space held behind the end of the file has gone with it.
+bool trace_writer_trim(trace_writer_t *writer);
+// The most that a block with `size` bytes of content takes in the file.
+size_t trace_writer_bound(size_t size);
 // Writes the seek table. The trace is complete, but may be reopened by the next append, which cuts
 // the table off again. 0, or -errno.
 int trace_writer_finish(trace_writer_t *writer);

@@ -28,6 +28,20 @@ static stream_segment_t *segment_now(stream_t *stream) {
   return &stream->segments[stream->current];
 }
 
+// Holds disk space behind the end of the file for `size` bytes more and what has to be said when
+// the disk is full. Asked before each block: one that did not fit would have used up what is held,
+// and cutting it off again, as a seek table, gives all of it back. 0, or -errno.
+static int segment_hold(stream_segment_t *segment, uint64_t size) {
+  if (trace_writer_trim(&segment->out)) segment->held = 0;
+  const uint64_t end = segment->out.offset + size + STREAM_RESERVE;
+  if (end <= segment->held) return 0;
+  const uint64_t to = end + STREAM_RESERVE;
+  const int result = (int)system_call(SYS_fallocate, segment->fd, FALLOC_FL_KEEP_SIZE,
+                                      segment->out.offset, to - segment->out.offset);
+  if (result == 0) segment->held = to;
+  return result;
+}
+
 // ---- facts of lane 0 -------------------------------------------------------------------------
 
 void stream_fact(stream_t *stream, unsigned kind, uint64_t arg, int count, const uint64_t *words) {
@@ -81,7 +95,9 @@ void stream_flush_facts(stream_t *stream, const stream_memory_t *memory) {
   const size_t size = trace_block_encode(stream->facts, stream->facts_used, memory->scratch,
                                          memory->content, &block);
   stream->facts_used = 0;
-  if (size > 0) trace_writer_append(&segment_now(stream)->out, &block, memory->content, size);
+  if (size == 0) return;
+  segment_hold(segment_now(stream), 0);
+  trace_writer_append(&segment_now(stream)->out, &block, memory->content, size);
 }
 
 static uint64_t own_cpu_ns(void) {
@@ -214,12 +230,6 @@ static void facts_of_run(stream_t *stream, const session_files_t *files) {
 
 // ---- opening ---------------------------------------------------------------------------------
 
-// Holds disk space behind the end of the file for what has to be said when the disk is full.
-static int segment_reserve(stream_segment_t *segment) {
-  return (int)system_call(SYS_fallocate, segment->fd, FALLOC_FL_KEEP_SIZE, segment->out.offset,
-                          STREAM_RESERVE);
-}
-
 static bool segment_open(stream_segment_t *segment, int fd, const stream_memory_t *memory) {
   memset(segment, 0, sizeof *segment);
   segment->fd = fd;
@@ -273,7 +283,7 @@ bool stream_open(stream_t *stream, const session_files_t *files, uint32_t slot, 
     atomic_store(&stream->process->start_time, stream->identity.start_time);
   stream->open = true;
   stream->opened_at = clock_monotonic();
-  segment_reserve(&stream->segments[0]);
+  segment_hold(&stream->segments[0], 0);
   facts_of_run(stream, files);
   stream_flush_facts(stream, memory);
   return true;
@@ -330,7 +340,7 @@ static bool segment_begin_new(stream_t *stream, const stream_memory_t *memory) {
                                 O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (system_failed(file)) return false;
   if (!segment_open(&stream->segments[1], (int)file, memory)) return false;
-  segment_reserve(&stream->segments[1]);
+  segment_hold(&stream->segments[1], 0);
   copy_facts(&stream->segments[1], stream->segments[0].fd, memory);
   stream->current = 1;
   return true;
@@ -385,14 +395,16 @@ static void keep_limits(stream_t *stream, const stream_memory_t *memory) {
   stream->checked_bytes = segment->out.offset;
   if (disk_is_low(segment->fd))
     stream_stop(stream, "recording stopped: less than 5 % of the disk or 256 MiB is free", memory);
-  else if (segment_reserve(segment) == -ENOSPC)
-    stream_stop(stream, "recording stopped: no space left on the disk", memory);
 }
 
 bool stream_append(stream_t *stream, const trace_block_t *block, const uint8_t *content,
                    size_t size, const uint32_t *counts, const stream_memory_t *memory) {
   stream_segment_t *segment = segment_now(stream);
-  const int result = trace_writer_append(&segment->out, block, content, size);
+  int result = segment_hold(segment, trace_writer_bound(size));
+  stream->finished = false;
+  // What is said of a stopped stream goes where space is held for it.
+  if ((result != -ENOSPC && result != -EDQUOT) || stream->stopped)
+    result = trace_writer_append(&segment->out, block, content, size);
   if (result) {
     stream_stop(stream,
                 result == -ENOSPC  ? "recording stopped: no space left on the disk"
@@ -401,7 +413,6 @@ bool stream_append(stream_t *stream, const trace_block_t *block, const uint8_t *
                 memory);
     return false;
   }
-  stream->finished = false;
   if (counts) {
     segment->events += block->records;
     for (int kind = 0; kind < TRACE_KIND_LIMIT; kind++) segment->counts[kind] += counts[kind];

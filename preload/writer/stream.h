@@ -18,6 +18,7 @@ enum {
 typedef struct {
   int fd;
   trace_writer_t out;
+  uint64_t held;           // offset; so far disk space is held for what may be written
   uint64_t bytes, events;  // of blocks with events
   uint64_t counts[TRACE_KIND_LIMIT];
 } stream_segment_t;

@@ -358,6 +358,21 @@ START_TEST(a_table_without_room_is_cut_back) {
 }
 END_TEST
 
+START_TEST(what_stands_behind_the_blocks_can_be_cut_off_at_once) {
+  trace_writer_t writer;
+  int fd = trace_new(&writer);
+  ck_assert_int_eq(block_append(&writer, 0), 0);
+  ck_assert(!trace_writer_trim(&writer));
+  ck_assert_int_eq(trace_writer_finish(&writer), 0);
+  ck_assert_uint_gt(file_size(fd), writer.offset);
+  ck_assert(trace_writer_trim(&writer));
+  ck_assert_uint_eq(file_size(fd), writer.offset);
+  ck_assert(!trace_writer_trim(&writer));
+  trace_writer_close(&writer);
+  close(fd);
+}
+END_TEST
+
 START_TEST(a_full_device_is_an_error) {
   trace_writer_t writer;
   int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
@@ -618,6 +633,7 @@ static TCase *writing_case(void) {
   tcase_add_test(writing, a_full_file_is_cut_back);
   tcase_add_test(writing, a_table_without_room_is_cut_back);
   tcase_add_test(writing, a_full_device_is_an_error);
+  tcase_add_test(writing, what_stands_behind_the_blocks_can_be_cut_off_at_once);
   return writing;
 }
 
