@@ -63,6 +63,7 @@ typedef struct {
   // Written by the writer.
   _Alignas(64) _Atomic uint64_t tail;
   _Atomic uint64_t frames;  // frames written of this lane
+  _Atomic uint64_t taking;  // position; words from tail up to here may be in the file already
   // Written at claim and release.
   _Alignas(64) _Atomic uint32_t state;
   _Atomic uint32_t process;  // index in session.processes
@@ -76,6 +77,9 @@ typedef struct {
   // has to look up while the process lives. The writer says how far it has come.
   _Alignas(64) _Atomic uint32_t places_wanted;
   _Atomic uint32_t places_found;
+  // Written by the owner: those of lost[] that it dropped below `taking`, after the writer was
+  // killed between file and tail. They are lost only if the file does not cover `taking`.
+  _Alignas(64) _Atomic uint32_t lost_taken[TRACE_KIND_LIMIT];
 } trace_ring_t;
 _Static_assert(sizeof(trace_ring_t) <= TRACE_RING_HEADER, "a ring header is one page");
 

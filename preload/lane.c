@@ -148,6 +148,9 @@ static bool lane_drop_oldest(lane_t *lane) {
   const size_t length = trace_record_parse(from, (size_t)(lane->data_end - from), &record);
   if (length == 0) return false;
   if (record.kind != 0) lane_count_lost(lane, record.kind);
+  // The block that the writer was at when it was killed may hold it.
+  if (tail < atomic_load_explicit(&ring->taking, memory_order_acquire))
+    atomic_fetch_add_explicit(&ring->lost_taken[record.kind], 1, memory_order_relaxed);
   if (record.kind == TRACE_STACK) stacks_forget(lane->stacks);
   atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
   return true;

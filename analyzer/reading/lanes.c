@@ -141,11 +141,20 @@ bool reading_lanes_ring_holds(const reading_lane_t *lane, unsigned kind) {
   return false;
 }
 
+// What the owner dropped is in the file after all where the writer was killed between the block and
+// the ring's tail.
+static uint64_t ring_lost(const reading_lane_t *lane, unsigned kind) {
+  const reading_ring_t *ring = lane->ring;
+  const uint64_t lost = ring->lost[kind];
+  const uint64_t kept = lane->covered >= ring->taking ? ring->lost_taken[kind] : 0;
+  return lost > kept ? lost - kept : 0;
+}
+
 // The ring's counters run ahead of the LOST records, or are all there is of them.
 static bool ring_lost_read(reading_lane_t *lane) {
   while (lane->ring_alone && lane->kind_next < TRACE_KIND_LIMIT) {
     unsigned kind = lane->kind_next++;
-    uint64_t counted = lane->ring->lost[kind], told = lane->lost[kind];
+    uint64_t counted = ring_lost(lane, kind), told = lane->lost[kind];
     if (counted <= told || !trace_event_kinds[kind].name) continue;
     lost_make(lane, kind, counted - told, TRACE_LOST_RING_FULL);
     return true;

@@ -26,6 +26,8 @@ typedef struct {
   reading_pending_t pending;
   uint64_t waits, waited_ticks;
   uint32_t lost[TRACE_KIND_LIMIT];  // since the ring was made
+  uint64_t taking;                  // where the file covers this, lost_taken[] of lost[] are in it
+  uint32_t lost_taken[TRACE_KIND_LIMIT];
 } reading_ring_t;
 
 typedef struct {

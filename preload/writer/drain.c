@@ -65,6 +65,7 @@ static size_t take_apart(const uint64_t *words, size_t count, uint32_t pid, drai
 // What a stopped stream throws away, by kind.
 static void discard(stream_t *stream, const uint64_t *words, size_t count) {
   trace_record_t record;
+  stream->finished = false;  // the end is to tell of these too
   for (size_t at = 0; at < count;) {
     const size_t length = trace_record_parse(words + at, count - at, &record);
     if (length == 0) return;
@@ -73,17 +74,30 @@ static void discard(stream_t *stream, const uint64_t *words, size_t count) {
   }
 }
 
+// Before a block: should the writer be killed between file and tail, the owner has to know which of
+// the words that it drops then may be in the file.
+static void ring_take(trace_ring_t *ring, uint64_t to) {
+  atomic_store_explicit(&ring->taking, to, memory_order_release);
+}
+
+// Only now may the owner write over them: their frame is in the file.
+static void ring_release(trace_ring_t *ring, uint64_t to) {
+  atomic_store_explicit(&ring->tail, to, memory_order_release);
+}
+
 // Takes [from, to), which does not wrap.
-static void drain_span(stream_t *stream, const uint64_t *words, uint64_t from, uint64_t to,
+static void drain_span(stream_t *stream, trace_ring_t *ring, uint64_t from, uint64_t to,
                        uint32_t lane, bool facts_inside, drain_state_t *state,
                        const stream_memory_t *memory) {
   const size_t count = (size_t)(to - from);
+  const uint64_t *words = ring_data(ring) + from % TRACE_RING_WORDS;
   if (stream->stopped) {
     discard(stream, words, count);
     return;
   }
   trace_block_t block = {.lane = lane, .from = from, .to = to};
   if (!facts_inside) {
+    ring_take(ring, to);
     if (!append(stream, words, count, block, memory)) discard(stream, words, count);
     return;
   }
@@ -95,10 +109,12 @@ static void drain_span(stream_t *stream, const uint64_t *words, uint64_t from, u
     if (facts > 0) append(stream, memory->facts, facts, definitions, memory);
     block.from = from;
     block.to = from + over;
+    ring_take(ring, block.to);
     if (events > 0 && !append(stream, memory->events, events, block, memory))
       discard(stream, memory->events, events);
     words += over;
     from += over;
+    ring_release(ring, from);
   }
 }
 
@@ -145,13 +161,11 @@ uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_s
   const uint64_t last_fact = atomic_load_explicit(&ring->last_fact, memory_order_relaxed);
   if (head - tail > TRACE_RING_WORDS) return 0;  // not a ring that we can believe
   while (tail < head) {
-    const uint64_t start = tail % TRACE_RING_WORDS;
-    uint64_t end = tail + (TRACE_RING_WORDS - start);
+    uint64_t end = tail + (TRACE_RING_WORDS - tail % TRACE_RING_WORDS);
     if (end > head) end = head;
-    drain_span(stream, ring_data(ring) + start, tail, end, lane, last_fact > tail, state, memory);
+    drain_span(stream, ring, tail, end, lane, last_fact > tail, state, memory);
     tail = end;
-    // Only now may the owner write over them: their frame is in the file.
-    atomic_store_explicit(&ring->tail, tail, memory_order_release);
+    ring_release(ring, tail);
   }
   // What space is held for the last words of a stopped stream is not for these.
   if (!stream->stopped) drain_losses(stream, ring, lane, state, memory);

@@ -213,7 +213,10 @@ static uint64_t process_drain(uint32_t slot, bool all) {
 
 // The next owner counts from zero.
 static void ring_free(trace_ring_t *ring) {
-  for (int kind = 0; kind < TRACE_KIND_LIMIT; kind++) atomic_store(&ring->lost[kind], 0);
+  for (int kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
+    atomic_store(&ring->lost[kind], 0);
+    atomic_store(&ring->lost_taken[kind], 0);
+  }
   atomic_store(&ring->lost_total, 0);
   atomic_store(&ring->waits, 0);
   atomic_store(&ring->waited_ticks, 0);

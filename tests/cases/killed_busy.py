@@ -146,6 +146,25 @@ def test_writer_killed(t):
             t.remove(path)
 
 
+def test_writer_killed_behind_a_block(t):
+    """Between the file and the ring: the owner drops what the file has already, and it is not lost."""
+    process = start(t, "behind")
+    t.wait_for_line(process, "counting")
+    t.wait_until(lambda: writers_of(t), "the writer to have its name", limit=5)
+    writer, = writers_of(t)
+    holding = t.start([t.command("strace"), "-o", f"{t.folder}/calls", "-p", str(writer), "-e",
+                       "trace=pwrite64", "-e", "inject=pwrite64:delay_exit=60000000"],
+                      recorded=False)
+    t.wait_until(lambda: os.path.exists(f"{t.folder}/calls") and os.path.getsize(f"{t.folder}/calls"),
+                 "the writer to be behind a write", limit=20)
+    os.kill(writer, signal.SIGKILL)
+    holding.kill()
+    holding.communicate(timeout=10)
+    time.sleep(0.2)
+    t.kill(process)
+    check(compare(t, "behind") > 20000, "next to nothing was counted")
+
+
 def test_killed_before_the_writer(t):
     """As it is about to make the child that makes all else: there is nothing, or a whole trace."""
     t.run([t.command("strace"), "-o", "/dev/null", "-e", "trace=clone", "-e",

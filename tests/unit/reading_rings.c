@@ -182,6 +182,26 @@ START_TEST(what_a_ring_lost_is_counted_once) {
 }
 END_TEST
 
+// The writer was killed between a block and the ring's tail, and the owner dropped what the block
+// has: lost is only what it dropped beyond. Where the block is not in the file, all of it is.
+START_TEST(what_was_dropped_and_is_in_the_file_is_not_lost) {
+  for (unsigned beyond = 0; beyond < 2; beyond++) {
+    trace_builder_t *builder = interrupted();
+    trace_ring_t *ring = trace_builder_ring(builder, 1);
+    ring->taking = ring->tail + beyond;
+    ring->tail += 3;  // the record of block 2
+    ring->lost[TRACE_FREE] = 2;
+    ring->lost_taken[TRACE_FREE] = 1;
+    reader_t *reader = open_trace(builder);
+    uint64_t blocks[8];
+    ck_assert_uint_eq(read_frees(reader, blocks, 8), 2);
+    ck_assert_uint_eq(reader_summary(reader)->lost_by_kind[TRACE_FREE], 1 + beyond);
+    reader_close(reader);
+    trace_builder_free(builder);
+  }
+}
+END_TEST
+
 // Without a writer the oldest records went: they are missing before those that are left.
 START_TEST(what_was_dropped_from_a_ring_is_lost_where_it_stood) {
   trace_builder_t *builder = interrupted();
@@ -332,6 +352,7 @@ Suite *reading_rings_suite(void) {
   tcase_add_test(rings, a_released_ring_has_no_pending_call);
   tcase_add_test(rings, what_a_ring_lost_is_counted_once);
   tcase_add_test(rings, what_was_dropped_from_a_ring_is_lost_where_it_stood);
+  tcase_add_test(rings, what_was_dropped_and_is_in_the_file_is_not_lost);
   tcase_add_test(rings, rings_alone_are_a_trace);
   tcase_add_test(rings, a_living_process_runs_and_its_still_threads_are_quiet);
   suite_add_tcase(suite, rings);
