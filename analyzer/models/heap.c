@@ -10,7 +10,8 @@
 enum {
   GRANULE = 16,      // blocks of malloc begin at multiples of it
   LARGE = 64 << 10,  // from this size on a block is also in the table of large ones
-  EARLY_PLACES = 1024,
+  EARLY_BITS = 10,
+  EARLY_PLACES = 1 << EARLY_BITS,
   EARLY_NS = 10 * 1000 * 1000,  // twice the time between two anchors of a thread
 };
 
@@ -36,7 +37,15 @@ typedef struct {
 typedef struct {
   uint64_t address, time;  // address 0: none
   uint32_t thread;
+  uint32_t taken;  // by the block that this thread was given; 0: not yet
+  bool second;  // another thread had just freed the block there: one of the two frees another block
 } early_free_t;
+
+// A free that ended a block.
+typedef struct {
+  uint64_t address, time;
+  uint32_t thread;
+} recent_free_t;
 
 struct heap {
   heap_totals_t totals;
@@ -46,8 +55,9 @@ struct heap {
   uint32_t site_limit, site_capacity;
   heap_thread_t *threads;
   uint32_t thread_capacity;
-  uint64_t peak_number;              // how often the heap had a new peak
-  early_free_t early[EARLY_PLACES];  // the newest, by address
+  uint64_t peak_number;                // how often the heap had a new peak
+  early_free_t early[EARLY_PLACES];    // the newest, by address
+  recent_free_t recent[EARLY_PLACES];  // likewise
 };
 
 heap_t *heap_open(uint64_t distance) {
@@ -237,24 +247,42 @@ static bool end_reused(heap_t *heap, uint64_t address, uint64_t time, heap_block
   return true;
 }
 
+// Fibonacci hashing (Knuth, TAOCP 6.4): arenas of threads differ in high bits alone.
+static inline size_t early_index(uint64_t address) {
+  return (size_t)(address * UINT64_C(0x9e3779b97f4a7c15) >> (64 - EARLY_BITS));
+}
+
 static inline early_free_t *early_place(heap_t *heap, uint64_t address) {
-  return &heap->early[address / GRANULE % EARLY_PLACES];
+  return &heap->early[early_index(address)];
+}
+
+static inline recent_free_t *recent_place(heap_t *heap, uint64_t address) {
+  return &heap->recent[early_index(address)];
 }
 
 static void note_early_free(heap_t *heap, const reader_event_t *event, uint64_t address) {
   if (!address || heap->totals.distance) return;
+  const recent_free_t *recent = recent_place(heap, address);
+  bool second = recent->address == address && recent->thread != event->thread &&
+                event->time - recent->time <= EARLY_NS;
+  early_free_t *early = early_place(heap, address);
   ++heap->totals.unknown_frees;
-  *early_place(heap, address) = (early_free_t){address, event->time, event->thread};
+  // Who was given a block frees it: then it was not that one which had been freed early.
+  if (early->address == address && early->taken == event->thread)
+    early->taken = 0;
+  else
+    *early = (early_free_t){address, event->time, event->thread, 0, second};
 }
 
-// Whether the free of the block just given has been read already. A thread's own events are in
-// order; after a loss the allocation that the free was of may be missing.
+// Whether the free of the block just given has been read already: another thread's, for a thread's
+// own events are in order. After a loss the allocation that the free was of may be missing.
 static inline bool was_freed_early(heap_t *heap, const reader_event_t *event, uint64_t address) {
   early_free_t *early = early_place(heap, address);
-  if (early->address != address || early->thread == event->thread || heap->totals.lost)
-    return false;
-  early->address = 0;
-  return event->time - early->time <= EARLY_NS;
+  if (early->address != address || early->taken || heap->totals.lost) return false;
+  if (early->thread == event->thread && !early->second) return false;
+  if (event->time - early->time > EARLY_NS) return false;
+  early->taken = event->thread;
+  return true;
 }
 
 static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t address,
@@ -305,6 +333,7 @@ static bool step_free(heap_t *heap, const reader_event_t *event, heap_block_t *g
     return false;
   }
   note_temporary(heap, event, address, entry.stack);
+  *recent_place(heap, address) = (recent_free_t){address, event->time, event->thread};
   end_block(heap, &entry, event->time);
   describe(gone, address, &entry);
   return true;
