@@ -5,6 +5,7 @@
 #include "analyzer/commands/commands.h"
 #include "analyzer/findings/fail_on.h"
 #include "analyzer/findings/lints.h"
+#include "analyzer/reports/quantity.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -138,8 +139,27 @@ static bool lints_take(uint32_t *set, const char *option, const char *value,
   *set |= kinds;
   return true;
 }
+static bool take_threshold(options_t *options, const char *value, const complaint_t *complaint) {
+  const char *bad, *names[LINT_COUNT], *option = "--lint-threshold";
+  size_t length;
+  lint_kind_t kind;
+  switch (lints_parse_thresholds(value, options->lints.thresholds, &bad, &length, &kind)) {
+  case LINT_TAKEN:
+    return true;
+  case LINT_NO_NAME:
+    for (int i = 0; i < LINT_COUNT; i++) names[i] = lint_name((lint_kind_t)i);
+    length = strcspn(bad, "=,");
+    return name_complain(complaint, option, names, LENGTH(names), bad, length);
+  case LINT_NO_VALUE:
+    break;
+  }
+  return complain(
+      complaint, "%s \"%.*s\": expected %s=%s", option, (int)length, bad, lint_name(kind),
+      lint_row(kind)->unit == LINT_TIME ? "TIME above 0, in us, ms or s: 200us, 10ms, 1.5s"
+                                        : "NUMBER above 0");
+}
 static bool take_allow(options_t *options, const char *value, const complaint_t *complaint) {
-  return lints_take(&options->lints_allowed, "--allow", value, complaint);
+  return lints_take(&options->lints.allowed, "--allow", value, complaint);
 }
 static bool take_warn(options_t *options, const char *value, const complaint_t *complaint) {
   return lints_take(&options->lints_warned, "--warn", value, complaint);
@@ -236,6 +256,9 @@ static const option_t option_table[] = {
      "warn of these lints, although they may be wrong:\n"
      "self-wake, lost-wakeup, never-polled, busy-poll,\n"
      "thread-leak, oversubscribed; the others are warnings anyway"},
+    {"--lint-threshold", "LIST", FOR_REPORT, take_threshold,
+     "NAME=VALUE,...: from when on lints speak; a time, as\n"
+     "200us, 10ms or 1.5s, or a number. See below"},
     {"-o", "FILE", FOR_RECOVER | FOR_EXPORT, take_output, "where recover and export write"},
     {"--to", "FORMAT", FOR_EXPORT, take_to, "perfetto: JSON for ui.perfetto.dev"},
     {"--facts", NULL, FOR_DUMP, take_facts, "stacks, modules, settings, clocks and the like, too"},
@@ -369,6 +392,25 @@ static void option_print_help(FILE *stream, const option_t *option) {
   }
 }
 
+static const char *threshold_text(lint_kind_t kind, quantity_t *quantity) {
+  const lint_row_t *row = lint_row(kind);
+  if (kind == LINT_LOOP_HOG) return "INSPECT_STALL_MS";
+  if (kind == LINT_OVERSUBSCRIBED) return "processors";
+  return row->unit == LINT_TIME ? quantity_time(row->threshold, quantity)
+                                : quantity_count(row->threshold, quantity);
+}
+
+static void lints_print_help(FILE *stream) {
+  fprintf(stream, "\nLints:             threshold         grace time  confidence\n");
+  for (int i = 0; i < LINT_COUNT; i++) {
+    lint_kind_t kind = (lint_kind_t)i;
+    const lint_row_t *row = lint_row(kind);
+    fprintf(stream, "  %-16s %-17s %-11s %s\n", row->name, threshold_text(kind, QUANTITY),
+            row->grace_ns ? quantity_time(row->grace_ns, QUANTITY) : "-",
+            lint_confidence_name(kind));
+  }
+}
+
 void options_print_help(FILE *stream) {
   for (int i = 0; i < COMMAND_COUNT; i++) {
     char line[80];
@@ -382,6 +424,7 @@ void options_print_help(FILE *stream) {
                   "memory.\n\n");
   for (size_t i = 0; i < LENGTH(option_table); i++)
     if (option_table[i].take) option_print_help(stream, &option_table[i]);
+  lints_print_help(stream);
   fprintf(stream, "\nExit status: 0 done; 1 --fail-on found something; 2 usage; 3 input that is no "
                   "trace,\nor output that cannot be written. See inspect-analyze(1).\n");
 }

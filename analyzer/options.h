@@ -3,6 +3,8 @@
 #ifndef ANALYZER_OPTIONS_H
 #define ANALYZER_OPTIONS_H
 
+#include "analyzer/findings/lints.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,8 +74,8 @@ typedef struct {
   const char *export_format;  // --to, NULL without
   unsigned sections;          // OPTIONS_SECTION_*; all without --report
   uint32_t fail_on;           // set of 1 << fail_on_kind_t
-  uint32_t lints_allowed;     // set of 1 << lint_kind_t
-  uint32_t lints_warned;      // the same
+  lint_settings_t lints;      // --allow, --lint-threshold
+  uint32_t lints_warned;      // set of 1 << lint_kind_t
   size_t top;                 // rows a section; SIZE_MAX for --top 0
   options_sort_t sort;
   bool all;                  // findings that were ruled out, too

@@ -199,7 +199,7 @@ static int report_run(const options_t *options, suppressions_t *suppressions) {
   char error[1024];
   run.settings = (analysis_settings_t){.strict_order = options->strict_order,
                                        .suppressions = suppressions,
-                                       .lints_allowed = options->lints_allowed,
+                                       .lints = options->lints,
                                        .lints_warned = options->lints_warned};
   if (options->csv_folder && !folder_make(options->csv_folder, error, sizeof error)) {
     trouble(&run, error);

@@ -8,15 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MILLISECOND UINT64_C(1000000)
-#define SECOND UINT64_C(1000000000)
-enum { SPINS_LEAST = 1000, SELF_WAKES_LEAST = 10, THREADS_LEAST = 3, SATURATED_LEAST = 100 };
-
-static const struct {
-  const char *name;
-  lint_confidence_t confidence;
-} rows[] = {
-#define LINT(NAME, name, confidence, text) {name, LINT_##confidence},
+static const lint_row_t rows[] = {
+#define LINT(NAME, name, confidence, unit, threshold, grace, text)                                 \
+  {name, LINT_##confidence, LINT_##unit, threshold, grace},
     LINT_TABLE(LINT)
 #undef LINT
 };
@@ -25,7 +19,10 @@ typedef struct {
   const models_t *models;
   lints_t *lints;
   uint64_t end_ns;
+  uint64_t least[LINT_COUNT];  // thresholds
 } finder_t;
+
+const lint_row_t *lint_row(lint_kind_t kind) { return &rows[kind]; }
 
 const char *lint_name(lint_kind_t kind) { return rows[kind].name; }
 
@@ -51,6 +48,54 @@ bool lints_parse(const char *text, uint32_t *kinds, const char **bad, size_t *le
   }
 }
 
+static bool kind_find(const char *name, size_t length, lint_kind_t *kind) {
+  for (unsigned at = 0; at < LINT_COUNT; ++at) {
+    if (strlen(rows[at].name) != length || memcmp(rows[at].name, name, length)) continue;
+    *kind = (lint_kind_t)at;
+    return true;
+  }
+  return false;
+}
+
+// "1.5s" as ns, "20" as a number; 0: it is none, or no more than 0.
+static uint64_t value_parse(const char *text, size_t length, lint_unit_t unit) {
+  static const struct {
+    const char *suffix;
+    double ns;
+  } units[] = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+  char copy[32], *end;
+  if (!length || length >= sizeof copy || *text < '0' || *text > '9') return 0;
+  memcpy(copy, text, length);
+  copy[length] = '\0';
+  if (copy[strspn(copy, "0123456789.ums")]) return 0;  // no exponents, no hexadecimals
+  double value = strtod(copy, &end);
+  if (unit == LINT_NUMBER) return *end || strchr(copy, '.') || value > 1e15 ? 0 : (uint64_t)value;
+  for (size_t at = 0; at < sizeof units / sizeof *units; ++at)
+    if (!strcmp(end, units[at].suffix))
+      return value * units[at].ns > 1e18 ? 0 : (uint64_t)(value * units[at].ns + 0.5);
+  return 0;
+}
+
+lint_parsed_t lints_parse_thresholds(const char *text, uint64_t thresholds[LINT_COUNT],
+                                     const char **bad, size_t *length, lint_kind_t *kind) {
+  for (const char *item = text;; item += *length + 1) {
+    *length = strcspn(item, ",");
+    *bad = item;
+    size_t name = strcspn(item, "=,");
+    if (!kind_find(item, name, kind)) return LINT_NO_NAME;
+    size_t from = name + (item[name] == '=');
+    uint64_t value = value_parse(item + from, *length - from, rows[*kind].unit);
+    if (!value) return LINT_NO_VALUE;
+    thresholds[*kind] = value;
+    if (!item[*length]) return LINT_TAKEN;
+  }
+}
+
+// Until the end of the record.
+static uint64_t passed(const finder_t *finder, uint64_t since) {
+  return finder->end_ns > since ? finder->end_ns - since : 0;
+}
+
 static void add(finder_t *finder, lint_t lint) {
   lints_t *lints = finder->lints;
   ARRAY_RESERVE(lints->items, lints->capacity, lints->count + 1);
@@ -67,7 +112,7 @@ static bool is_live(const task_t *task) {
 }
 
 static uint64_t judge_hog(const finder_t *finder, const task_t *task) {
-  uint64_t least = loops_stall_ns(models_loops(finder->models));
+  uint64_t least = finder->least[LINT_LOOP_HOG];
   bool ran = task->running_ns >= least && task->running_ns >= task->blocked_ns;
   if (loop_serves_one(loops_get(models_loops(finder->models), task->loop - 1))) return 0;
   return ran && task->max_poll_ns > least ? task->max_poll_ns : 0;
@@ -77,30 +122,28 @@ static uint64_t judge_never_polled(const finder_t *finder, const task_t *task) {
   bool speaks = task->kind == DESCRIPTOR_CONNECTION || task->kind == DESCRIPTOR_CLIENT ||
                 task->kind == DESCRIPTOR_PIPE;
   uint64_t life = task->ended_ns - task->created_ns;
-  (void)finder;
-  return speaks && !task->polls && !task->reads && !task->writes && life >= 10 * SECOND ? life : 0;
+  if (!speaks || task->polls || task->reads || task->writes) return 0;
+  return life >= finder->least[LINT_NEVER_POLLED] ? life : 0;
 }
 
 static uint64_t judge_starved(const finder_t *finder, const task_t *task) {
-  (void)finder;
-  return task->max_scheduled_ns >= 100 * MILLISECOND ? task->max_scheduled_ns : 0;
+  return task->max_scheduled_ns >= finder->least[LINT_STARVED_TASK] ? task->max_scheduled_ns : 0;
 }
 
 static uint64_t judge_stuck(const finder_t *finder, const task_t *task) {
   bool inside = task->state == TASK_STATE_RUNNING || task->state == TASK_STATE_BLOCKED;
-  (void)finder;
-  return inside && task->max_poll_ns >= 30 * SECOND ? task->max_poll_ns : 0;
+  return inside && task->max_poll_ns >= finder->least[LINT_STUCK_TASK] ? task->max_poll_ns : 0;
 }
 
 static uint64_t judge_leak(const finder_t *finder, const task_t *task) {
   if (!is_live(task) || !task->peer_closed_ns) return 0;
-  uint64_t since = finder->end_ns - task->peer_closed_ns;
-  return since >= 5 * SECOND ? since : 0;
+  uint64_t since = passed(finder, task->peer_closed_ns);
+  return since >= finder->least[LINT_DESCRIPTOR_LEAK] ? since : 0;
 }
 
 static uint64_t judge_self_wake(const finder_t *finder, const task_t *task) {
-  (void)finder;
-  bool often = task->self_wakes >= SELF_WAKES_LEAST && task->self_wakes * 2 >= task->polls;
+  bool often =
+      task->self_wakes >= finder->least[LINT_SELF_WAKE] && task->self_wakes * 2 >= task->polls;
   return often ? task->self_wakes : 0;
 }
 
@@ -153,7 +196,7 @@ static bool is_lock_call(uint32_t kind) {
 static bool may_be_preempted(const site_total_t *site) {
   bool transfer = site->kind == TRACE_READ || site->kind == TRACE_WRITE ||
                   site->kind == TRACE_ACCEPT || site->kind == TRACE_CONNECT;
-  return transfer && site->max_ns < 20 * MILLISECOND;
+  return transfer && site->max_ns < 20 * LINT_MS;
 }
 
 // Of the places where a loop's thread waited: those for locks, or the others.
@@ -170,7 +213,7 @@ static void find_blocking(finder_t *finder, const loop_t *loop, lint_kind_t kind
     worst.stack = site->stack;
     worst.call = site->kind;
   }
-  if ((locks ? total : worst.duration_ns) >= MILLISECOND) add(finder, worst);
+  if ((locks ? total : worst.duration_ns) >= finder->least[kind]) add(finder, worst);
 }
 
 static void lint_blocking(finder_t *finder, const loop_t *loop) {
@@ -182,14 +225,14 @@ static void lint_locks(finder_t *finder, const loop_t *loop) {
 }
 
 static void lint_busy(finder_t *finder, const loop_t *loop) {
-  if (loop->spins >= SPINS_LEAST && loop->spins * 10 >= loop->waits * 9)
+  if (loop->spins >= finder->least[LINT_BUSY_POLL] && loop->spins * 10 >= loop->waits * 9)
     add(finder,
         (lint_t){LINT_BUSY_POLL, .loop = loop->id, .count = loop->spins, .of = loop->waits});
 }
 
 static void lint_saturated(finder_t *finder, const loop_t *loop) {
   uint64_t some = loop->waits - loop->empty;
-  if (loop->saturated >= SATURATED_LEAST && loop->saturated * 2 >= some)
+  if (loop->saturated >= finder->least[LINT_SATURATED_LOOP] && loop->saturated * 2 >= some)
     add(finder,
         (lint_t){LINT_SATURATED_LOOP, .loop = loop->id, .count = loop->saturated, .of = some});
 }
@@ -215,7 +258,7 @@ static bool is_lost(const finder_t *finder, const thread_account_t *thread) {
   const pools_t *pools = loops_pools(models_loops(finder->models));
   pool_signals_t heard = pools_signals(pools, thread->pending.object);
   return heard.last_signal_ns && !heard.waits && heard.last_signal_ns < thread->pending.since_ns &&
-         finder->end_ns - thread->pending.since_ns >= 5 * SECOND;
+         passed(finder, thread->pending.since_ns) >= finder->least[LINT_LOST_WAKEUP];
 }
 
 static void find_lost(finder_t *finder) {
@@ -224,7 +267,7 @@ static void find_lost(finder_t *finder) {
     const thread_account_t *thread = threads_get(threads, at);
     if (is_lost(finder, thread))
       add(finder, (lint_t){LINT_LOST_WAKEUP, .thread = at, .stack = thread->pending.stack,
-                           .count = 1, .duration_ns = finder->end_ns - thread->pending.since_ns});
+                           .count = 1, .duration_ns = passed(finder, thread->pending.since_ns)});
   }
 }
 
@@ -235,11 +278,11 @@ static void find_stuck(finder_t *finder) {
     const thread_account_t *thread = threads_get(threads, at);
     uint64_t since = thread->pending.since_ns;
     if (thread->ended || thread->pending.what != TRACE_PENDING_LOCK ||
-        finder->end_ns < since + 30 * SECOND)
+        passed(finder, since) < finder->least[LINT_STUCK_TASK])
       continue;
     add(finder,
         (lint_t){LINT_STUCK_TASK, .thread = at, .stack = thread->pending.stack,
-                 .call = TRACE_LOCK_WAIT, .count = 1, .duration_ns = finder->end_ns - since});
+                 .call = TRACE_LOCK_WAIT, .count = 1, .duration_ns = passed(finder, since)});
   }
 }
 
@@ -249,29 +292,38 @@ static void find_thread_leaks(finder_t *finder) {
   for (uint32_t at = 1; at < threads_limit(threads); ++at) {
     const thread_account_t *thread = threads_get(threads, at);
     if (!thread->seen || !thread->ended || thread->joined_by || thread->detached) continue;
-    if (!thread->handle || finder->end_ns < thread->ended_ns + SECOND) continue;
+    if (!thread->handle || passed(finder, thread->ended_ns) < rows[LINT_THREAD_LEAK].grace_ns)
+      continue;
     if (!leak.count++) leak.thread = at;
   }
-  if (leak.count >= THREADS_LEAST) add(finder, leak);
+  if (leak.count >= finder->least[LINT_THREAD_LEAK]) add(finder, leak);
 }
 
 // Threads of loops that do not wait, more of them than can run at once; or that had to wait for a
 // processor for a fifth of the time that they could have used one, in a program that wants more
 // processors than there are (if it does not, others on the machine are the cause).
 static void find_oversubscribed(finder_t *finder) {
-  uint32_t processors = scheduling_processors(finder->models);
+  uint64_t processors = finder->least[LINT_OVERSUBSCRIBED];
   scheduling_t loops = scheduling_of_loops(finder->models);
   scheduling_t run = scheduling_of_run(finder->models);
   uint64_t wanted = run.ran_ns + run.runnable_ns;
-  if (!processors || !loops.busy || finder->end_ns < SECOND) return;
+  if (!processors || !loops.busy || finder->end_ns < rows[LINT_OVERSUBSCRIBED].grace_ns) return;
   bool waits = loops.runnable_ns >= (loops.ran_ns + loops.runnable_ns) / 5 &&
-               loops.runnable_ns >= 100 * MILLISECOND && wanted / processors > finder->end_ns;
+               loops.runnable_ns >= 100 * LINT_MS && wanted / processors > finder->end_ns;
   if (loops.busy <= processors && !waits) return;
   add(finder, (lint_t){LINT_OVERSUBSCRIBED, .count = loops.busy, .of = processors,
                        .duration_ns = loops.runnable_ns});
 }
 
-lints_t lints_find(const models_t *models, uint32_t allowed) {
+uint64_t lints_threshold(const models_t *models, const lint_settings_t *settings,
+                         lint_kind_t kind) {
+  if (settings->thresholds[kind]) return settings->thresholds[kind];
+  if (kind == LINT_LOOP_HOG) return loops_stall_ns(models_loops(models));
+  if (kind == LINT_OVERSUBSCRIBED) return scheduling_processors(models);
+  return rows[kind].threshold;
+}
+
+lints_t lints_find(const models_t *models, const lint_settings_t *settings) {
   static void (*const finds[LINT_COUNT])(finder_t *) = {
       [LINT_LOOP_HOG] = find_hogs,
       [LINT_BLOCKING_IN_LOOP] = find_blocking_calls,
@@ -288,9 +340,11 @@ lints_t lints_find(const models_t *models, uint32_t allowed) {
       [LINT_LOCK_IN_LOOP] = find_locks,
   };
   lints_t lints = {0};
-  finder_t finder = {models, &lints, models_end_ns(models)};
+  finder_t finder = {models, &lints, models_end_ns(models), {0}};
   for (unsigned kind = 0; kind < LINT_COUNT; ++kind)
-    if (!(allowed >> kind & 1)) finds[kind](&finder);
+    finder.least[kind] = lints_threshold(models, settings, (lint_kind_t)kind);
+  for (unsigned kind = 0; kind < LINT_COUNT; ++kind)
+    if (!(settings->allowed >> kind & 1)) finds[kind](&finder);
   return lints;
 }
 

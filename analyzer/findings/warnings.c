@@ -214,13 +214,13 @@ warnings_t *warnings_find(const models_t *models, const deadlocks_t *deadlocks) 
 }
 
 void warnings_add(warnings_t *warnings, warning_severity_t severity, const char *where,
-                  const char *confidence, const char *format, ...) {
+                  const warning_lint_t *lint, const char *format, ...) {
   collector_t collector = {.result = warnings, .capacity = (uint32_t)warnings->count};
   va_list arguments;
   va_start(arguments, format);
   add_list(&collector, severity, where, format, arguments);
   va_end(arguments);
-  warnings->items[warnings->count - 1].confidence = confidence;
+  if (lint) warnings->items[warnings->count - 1].lint = *lint;
   sort_warnings(warnings);
 }
 

@@ -176,7 +176,7 @@ bool analysis_warning(const analysis_t *analysis, size_t index, analysis_warning
     warning->severity = found->items[index].severity;
     warning->text = found->items[index].text;
     warning->where = found->items[index].where;
-    warning->confidence = found->items[index].confidence;
+    warning->lint = found->items[index].lint;
     return true;
   }
   warning->severity = WARNING_SEVERITY_INFO;

@@ -5,6 +5,7 @@
 
 #include "analyzer/findings/deadlocks.h"
 #include "analyzer/findings/fail_on.h"
+#include "analyzer/findings/lints.h"
 #include "analyzer/findings/warnings.h"
 #include "analyzer/reports/suppressions.h"
 #include "analyzer/symbols/symbols.h"
@@ -15,8 +16,8 @@ typedef struct names names_t;
 typedef struct {
   bool strict_order;             // see deadlocks_find
   suppressions_t *suppressions;  // NULL: none
-  uint32_t lints_allowed;        // set of 1 << lint_kind_t that are not looked for
-  uint32_t lints_warned;         // that are warnings whatever their confidence
+  lint_settings_t lints;         // what is looked for
+  uint32_t lints_warned;  // set of 1 << lint_kind_t that are warnings whatever their confidence
 } analysis_settings_t;
 
 typedef struct analysis {
@@ -60,7 +61,7 @@ typedef struct {
   size_t id;  // 1, 2, ...
   warning_severity_t severity;
   const char *text, *where;
-  const char *confidence;  // of a lint, else NULL
+  warning_lint_t lint;
 } analysis_warning_t;
 bool analysis_warning(const analysis_t *analysis, size_t index, analysis_warning_t *warning);
 size_t analysis_warning_count(const analysis_t *analysis);

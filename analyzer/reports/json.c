@@ -106,10 +106,15 @@ json_t *json_warnings(const analysis_t *analysis) {
   analysis_warning_t warning;
   for (size_t i = 0; analysis_warning(analysis, i, &warning); i++)
     json_array_append_new(
-        list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "id", json_number(warning.id), "severity",
-                        json_text(warning_severity_name(warning.severity)), "text",
+        list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", json_number(warning.id),
+                        "severity", json_text(warning_severity_name(warning.severity)), "text",
                         json_text(warning.text), "where", json_text(warning.where), "confidence",
-                        json_text(warning.confidence)));
+                        json_text(warning.lint.confidence), "threshold",
+                        warning.lint.confidence ? json_number(warning.lint.threshold) : json_null(),
+                        "threshold_unit",
+                        json_text(!warning.lint.confidence ? NULL
+                                  : warning.lint.is_time   ? "ns"
+                                                           : "count")));
   return list;
 }
 

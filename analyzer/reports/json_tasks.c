@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks, loops and memory as JSON.
+#include "analyzer/findings/balance.h"
 #include "analyzer/findings/scheduling.h"
 #include "analyzer/models/thread_timeline.h"
 #include "analyzer/reports/json.h"
@@ -177,7 +178,15 @@ static json_t *sampled_histogram(const loops_t *loops, const loop_t *loop,
   return value;
 }
 
-static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
+// Null where no other loop was made in its place.
+static json_t *balance_value(balance_t balance) {
+  if (!balance.loops) return json_null();
+  return json_pack("{s:o, s:o, s:o, s:o, s:b}", "loops", json_number(balance.loops), "events_share",
+                   json_real(balance.events_share), "busy_share", json_real(balance.busy_share),
+                   "ratio", json_real(balance.ratio), "unbalanced", balance.unbalanced);
+}
+
+static json_t *loop_value(const analysis_t *analysis, const loop_t *loop, balance_t balance) {
   json_t *threads = json_array(), *stalls = json_array(), *value = json_object();
   const loops_t *loops = models_loops(analysis->models);
   for (uint32_t i = 0; i < loop->thread_count; i++)
@@ -210,6 +219,7 @@ static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
   json_object_set_new(value, "stalls", stalls);
   json_object_set_new(value, "blocking_by_site", json_sites(analysis, &loop->blocking));
   json_object_set_new(value, "max_registered", json_number(loop->max_registered));
+  json_object_set_new(value, "balance", balance_value(balance));
   scheduling_t scheduling = scheduling_of_loop(analysis->models, loop);
   json_object_set_new(value, "ran_ns",
                       scheduling.ran_known ? json_number(scheduling.ran_ns) : json_null());
@@ -222,8 +232,11 @@ static json_t *loop_value(const analysis_t *analysis, const loop_t *loop) {
 json_t *json_loops(const analysis_t *analysis) {
   json_t *list = json_array();
   const loops_t *loops = models_loops(analysis->models);
+  balances_t *balances = balances_open(loops);
   for (uint32_t i = 0; i < loops_count(loops); i++)
-    json_array_append_new(list, loop_value(analysis, loops_get(loops, i)));
+    json_array_append_new(list,
+                          loop_value(analysis, loops_get(loops, i), balances_get(balances, i)));
+  balances_close(balances);
   return list;
 }
 

@@ -82,15 +82,18 @@ static char *sentence_of(const analysis_t *analysis, const lint_t *lint) {
 }
 
 void lint_warnings_add(const analysis_t *analysis, const analysis_settings_t *settings) {
-  lints_t lints = lints_find(analysis->models, settings->lints_allowed);
+  lints_t lints = lints_find(analysis->models, &settings->lints);
   for (uint32_t i = 0; i < lints.count; i++) {
     const lint_t *lint = &lints.items[i];
     bool warns =
         (lint_is_warning(lint->kind) && !lint->starved) || settings->lints_warned >> lint->kind & 1;
+    warning_lint_t grade = {confidence_of(lint),
+                            lints_threshold(analysis->models, &settings->lints, lint->kind),
+                            lint_row(lint->kind)->unit == LINT_TIME};
     char *text = sentence_of(analysis, lint);
     if (text)
       warnings_add(analysis->warnings, warns ? WARNING_SEVERITY_WARNING : WARNING_SEVERITY_INFO,
-                   lint_name(lint->kind), confidence_of(lint), "%s", text);
+                   lint_name(lint->kind), &grade, "%s", text);
     free(text);
   }
   lints_free(&lints);

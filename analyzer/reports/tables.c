@@ -2,6 +2,7 @@
 // CSV tables: a row here for each file, a function for its rows.
 #include "analyzer/reports/tables.h"
 
+#include "analyzer/findings/balance.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/ranking.h"
 #include "analyzer/reports/tables_locks.h"
@@ -168,8 +169,26 @@ static void deadlocks_rows(const analysis_t *analysis, csv_t *csv) {
       deadlock_row(analysis, &analysis->deadlocks->items[i], csv);
 }
 
+static void fraction_put(csv_t *csv, double fraction) {
+  char text[24];
+  snprintf(text, sizeof text, "%.4f", fraction);
+  csv_text(csv, text);
+}
+
+// Nothing where no other loop was made in its place.
+static void balance_put(csv_t *csv, balance_t balance) {
+  const double figures[] = {balance.events_share, balance.busy_share, balance.ratio};
+  csv_number_or_none(csv, balance.loops);
+  for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+    if (balance.loops)
+      fraction_put(csv, figures[i]);
+    else
+      csv_text(csv, NULL);
+}
+
 static void loops_rows(const analysis_t *analysis, csv_t *csv) {
   const loops_t *loops = models_loops(analysis->models);
+  balances_t *balances = balances_open(loops);
   for (uint32_t i = 0; i < loops_count(loops); i++) {
     const loop_t *loop = loops_get(loops, i);
     char *threads = NULL;
@@ -190,24 +209,24 @@ static void loops_rows(const analysis_t *analysis, csv_t *csv) {
       csv_number(csv, loop->drawn);
     else
       csv_text(csv, NULL);
+    balance_put(csv, balances_get(balances, i));
     csv_row_end(csv);
     free(threads);
   }
+  balances_close(balances);
 }
 
 static void pools_rows(const analysis_t *analysis, csv_t *csv) {
   const pools_t *pools = loops_pools(models_loops(analysis->models));
   for (uint32_t i = 0; i < pools_count(pools); i++) {
     const pool_t *pool = pools_get(pools, i);
-    char utilization[16];
-    snprintf(utilization, sizeof utilization, "%.4f", pool->utilization);
     csv_number(csv, pool->id);
     csv_number(csv, pool->thread_count);
     csv_text(csv, names_pool_object(analysis->names, pool));
     csv_number(csv, pool->jobs);
     csv_quantiles(csv, &pool->queue_ns);
     csv_quantiles(csv, &pool->job_ns);
-    csv_text(csv, utilization);
+    fraction_put(csv, pool->utilization);
     csv_number(csv, pool->stuck_count);
     csv_text(csv, pool_advice_name(pool->advice));
     csv_row_end(csv);
@@ -324,7 +343,9 @@ static void warnings_rows(const analysis_t *analysis, csv_t *csv) {
     csv_text(csv, warning_severity_name(warning.severity));
     csv_text(csv, warning.text);
     csv_text(csv, warning.where);
-    csv_text(csv, warning.confidence);
+    csv_text(csv, warning.lint.confidence);
+    csv_number_or_none(csv, warning.lint.threshold);
+    csv_text(csv, !warning.lint.confidence ? NULL : warning.lint.is_time ? "ns" : "count");
     csv_row_end(csv);
   }
 }
@@ -358,7 +379,7 @@ static const struct {
     {"deadlocks.csv", "id,verdict,kind,cycle,threads,reason", deadlocks_rows, all_deadlocks_rows},
     {"loops.csv",
      "id,threads,turns,events,busy_ns,idle_ns,lag_p50_ns,lag_p95_ns,lag_p99_ns,lag_max_ns,stalls,"
-     "turns_drawn",
+     "turns_drawn,balance_loops,events_share,busy_share,balance_ratio",
      loops_rows, loops_rows},
     {"pools.csv",
      "id,threads,waits_on,jobs,queue_p50_ns,queue_p95_ns,queue_p99_ns,queue_max_ns,job_p50_ns,"
@@ -373,7 +394,8 @@ static const struct {
      allocations_rows, allocations_rows},
     {"histograms.csv", "metric,object_id,object,low_ns,high_ns,count", histograms_rows,
      histograms_rows},
-    {"warnings.csv", "id,severity,text,where,confidence", warnings_rows, warnings_rows},
+    {"warnings.csv", "id,severity,text,where,confidence,threshold,threshold_unit", warnings_rows,
+     warnings_rows},
 };
 _Static_assert(THREAD_STATE_COUNT == 15, "threads.csv has a column for each state");
 

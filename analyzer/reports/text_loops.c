@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // LOOPS: turns, load, lag and stalls of each epoll instance; TASKS: its descriptors.
+#include "analyzer/findings/balance.h"
 #include "analyzer/findings/scheduling.h"
 #include "analyzer/reports/names.h"
 #include "analyzer/reports/quantity.h"
@@ -187,32 +188,20 @@ static void scheduling_print(const text_t *text, const loop_t *loop) {
           loop->stall_count ? ": long turns may be due to that" : "");
 }
 
-// Loops made in one place do the same work: whether one of them has most of it.
-static void balance_print(const text_t *text, const ranking_t *ranking, uint32_t site) {
-  const loop_t *busiest = NULL;
-  uint64_t events = 0, active = 0;
-  for (size_t i = 0; i < ranking->count; i++) {
-    const loop_t *loop = loop_at(text, ranking, i);
-    if (!loop->turns || loop->site != site) continue;
-    ++active;
-    events += loop->events;
-    if (!busiest || loop->events > busiest->events) busiest = loop;
-  }
-  if (active > 1 && events && busiest->events * active > events * 2)
-    fprintf(text->page->stream,
-            "\n  unbalanced: loop %u had %s of the events of the %s loops made in %s\n",
-            busiest->id, quantity_share(busiest->events, events, QUANTITY),
-            quantity_count(active, QUANTITY), names_site(text->analysis->names, site));
-}
-
-// Once for each place.
+// Where loops made in one place do the same work, and one has most of it: once for each place.
 static void balances_print(const text_t *text, const ranking_t *ranking) {
+  balances_t *balances = balances_open(models_loops(text->analysis->models));
   for (size_t i = 0; i < ranking->count; i++) {
+    balance_t balance = balances_get(balances, ranking->ids[i]);
     const loop_t *loop = loop_at(text, ranking, i);
-    bool told = !loop->site;
-    for (size_t j = 0; j < i && !told; j++) told = loop_at(text, ranking, j)->site == loop->site;
-    if (!told) balance_print(text, ranking, loop->site);
+    if (!balance.unbalanced) continue;
+    fprintf(text->page->stream,
+            "\n  unbalanced: loop %u had %.0f %% of the events of the %s loops made in %s, and "
+            "%.0f %% of their busy time\n",
+            loop->id, balance.events_share * 100, quantity_count(balance.loops, QUANTITY),
+            names_site(text->analysis->names, loop->site), balance.busy_share * 100);
   }
+  balances_close(balances);
 }
 
 // "one in 100", or what it is where nothing was drawn.

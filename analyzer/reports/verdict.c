@@ -260,7 +260,8 @@ static void leak_write(FILE *stream, const analysis_t *analysis) {
 // Whether an earlier warning is of the same lint.
 static bool lint_is_told(const warnings_t *warnings, size_t index) {
   for (size_t i = 0; i < index; i++)
-    if (warnings->items[i].confidence && warnings->items[i].where == warnings->items[index].where)
+    if (warnings->items[i].lint.confidence &&
+        warnings->items[i].where == warnings->items[index].where)
       return true;
   return false;
 }
@@ -271,7 +272,7 @@ static void lints_write(FILE *stream, const analysis_t *analysis) {
   const warnings_t *warnings = analysis->warnings;
   const char *gap = "; but see WARNINGS: ";
   for (size_t i = 0; warnings && i < warnings->count; i++) {
-    const char *confidence = warnings->items[i].confidence;
+    const char *confidence = warnings->items[i].lint.confidence;
     if (!confidence || !strcmp(confidence, "low") || lint_is_told(warnings, i)) continue;
     fprintf(stream, "%s%s", gap, warnings->items[i].where);
     gap = ", ";

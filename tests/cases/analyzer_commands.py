@@ -22,6 +22,7 @@ COLUMNS = {
     "allocations.csv": "site_id,function,file,line,allocations,bytes,live_blocks,live_bytes,"
                        "peak_bytes,temporary,stack",
     "histograms.csv": "metric,object_id,object,low_ns,high_ns,count",
+    "pools.csv": "id,threads,waits_on,jobs",
     "threads.csv": None,
     "wakers.csv": "woken_id,woken,waker_id,waker,how,count,waited_ns,latency_ns,latency_max_ns,site",
     "warnings.csv": None,

@@ -70,3 +70,41 @@ def test_set_from_before_a_fork(t):
     check_equal([task.polls, task.reads], [run.truth.events] * 2, "polls and reads")
     parent = one([report for report in reports if report.trace.pid == run.pid])
     check_equal(one(parent.loops).events, 0, "events in the parent")
+
+
+def check_balance(report, truth, ratio):
+    """Each loop's share is what the program counted and measured; the first has so many times its
+    even share."""
+    events = sum(loop.events for loop in truth.loops)
+    busy = sum(loop.busy_ns for loop in truth.loops)
+    for known in truth.loops:
+        balance = one(report.loops, descriptor=known.descriptor).balance
+        check_equal(balance.loops, len(truth.loops), "loops made in its place")
+        check(abs(balance.events_share - known.events / events) < 1e-4,
+              f"{balance.events_share} of the events, the program counted {known.events} of {events}")
+        check(abs(balance.busy_share - known.busy_ns / busy) < 0.05,
+              f"{balance.busy_share} of busy time, the program measured {known.busy_ns} of {busy}")
+        check(abs(balance.ratio - balance.events_share * balance.loops) < 1e-4, f"{balance}")
+    check(abs(one(report.loops, descriptor=truth.loops[0].descriptor).balance.ratio - ratio) < 0.1,
+          "ratio")
+
+
+def test_one_loop_has_most_of_the_work(t):
+    run, report = t.recorded(["loop_balance"])
+    check_balance(report, run.truth, 2.8)
+    loaded = one([loop for loop in report.loops if loop.balance.unbalanced])
+    check_equal(loaded.descriptor, run.truth.loops[0].descriptor, "the loop that has it")
+    check(f"unbalanced: loop {loaded.id} had 70 % of the events of the 4 loops made in make"
+          in t.text(t.trace()), "not in the text")
+
+
+def test_loops_that_share_the_work(t):
+    run, report = t.recorded(["loop_balance", "even"])
+    check_balance(report, run.truth, 1)
+    check_equal([loop.id for loop in report.loops if loop.balance.unbalanced], [], "unbalanced")
+    check("unbalanced" not in t.text(t.trace()), "in the text")
+
+
+def test_one_loop_has_none_beside_it(t):
+    _, report = t.recorded(["loop_kinds", "shared"])
+    check_equal(one(report.loops).balance, None, "balance")

@@ -13,6 +13,7 @@ enum { EPOLL = 3, ONE = 5, TWO = 6 };
 
 static feed_t feed;
 static lints_t lints;
+static lint_settings_t settings;
 
 static void control(int descriptor, uint64_t token) {
   feed_event(&feed, 1, TRACE_EPOLL_CTL, 41, EPOLL_CTL_ADD, trace_pair(EPOLL, (uint32_t)descriptor),
@@ -41,7 +42,7 @@ static void end_at(uint64_t time) {
   feed_at(&feed, time);
   feed_start(&feed, 9);
   feed_end(&feed);
-  lints = lints_find(feed.models, 0);
+  lints = lints_find(feed.models, &settings);
 }
 
 static const lint_t *found(lint_kind_t kind) {
@@ -51,6 +52,7 @@ static const lint_t *found(lint_kind_t kind) {
 }
 
 static void setup(void) {
+  settings = (lint_settings_t){0};
   feed = feed_begin();
   feed_start(&feed, 1);
   feed_at(&feed, 1 * MS);
@@ -188,6 +190,127 @@ START_TEST(lock_not_given_for_half_a_minute) {
 }
 END_TEST
 
+// ---- thresholds ---------------------------------------------------------------------------------
+
+static void feed_hog(void) {
+  turn(10 * MS, 0, -1, 8, 1);
+  read_at(10 * MS, ONE, 5);
+  turn(30 * MS, 0, -1, 8, 0);
+  end_at(31 * MS);
+}
+static void feed_blocking(void) {
+  turn(10 * MS, 0, -1, 8, 1);
+  feed_at(&feed, 14 * MS);
+  feed_event(&feed, 1, TRACE_SLEEP, 61, 0, 300000, 0, 0);
+  end_at(20 * MS);
+}
+static void feed_lock(void) {
+  turn(10 * MS, 0, -1, 8, 1);
+  feed_at(&feed, 18 * MS);
+  feed_waited(&feed, 1, 0x9000, FEED_MUTEX, 62, 20000);
+  end_at(20 * MS);
+}
+static void feed_busy(void) {
+  for (unsigned at = 0; at < 20; ++at) turn((10 + at) * MS, 0, 0, 8, 0);
+  end_at(40 * MS);
+}
+static void feed_saturated(void) {
+  for (unsigned at = 0; at < 5; ++at) turn((10 + at) * MS, 0, -1, 2, 2);
+  end_at(40 * MS);
+}
+static void feed_self_wakes(void) {
+  feed_at(&feed, 2 * MS);
+  feed_event(&feed, 1, TRACE_DESCRIPTOR_OPEN, 0, 30, TRACE_DESCRIPTOR_EVENT, trace_zigzag(-1), 0);
+  control(30, 101);
+  for (unsigned at = 0; at < 4; ++at) {
+    feed_at(&feed, (10 + at) * MS);
+    feed_event(&feed, 1, TRACE_WRITE, 0, 30, trace_zigzag(8), 100, 0);
+    turn((10 + at) * MS + 5000, 0, -1, 8, 1);
+    read_at((10 + at) * MS + 6000, 30, 8);
+  }
+  end_at(40 * MS);
+}
+static void feed_lost(void) {
+  feed_start(&feed, 2);
+  feed_at(&feed, 20 * MS);
+  feed_event(&feed, 1, TRACE_COND_SIGNAL, 20, 0, 0x2000, 0, 0);
+  feed_at(&feed, 30 * MS);
+  feed_pending(&feed, 2, TRACE_PENDING_CONDITION, 0x2000, 0x1000, 60, 30 * MS);
+  end_at(37 * MS);
+}
+static void feed_never_polled(void) {
+  feed_at(&feed, 2 * MS);
+  feed_event(&feed, 1, TRACE_DESCRIPTOR_OPEN, 0, 30, TRACE_DESCRIPTOR_PIPE, trace_zigzag(31), 0);
+  feed_at(&feed, 3 * MS);
+  control(30, 130);
+  end_at(8 * MS);
+}
+static void feed_starved(void) {
+  turn(10 * MS, 0, -1, 8, 2);
+  read_at(10 * MS, ONE, 5);
+  read_at(17 * MS, TWO, 5);
+  end_at(18 * MS);
+}
+static void feed_stuck(void) {
+  feed_start(&feed, 2);
+  feed_at(&feed, 30 * MS);
+  feed_pending(&feed, 2, TRACE_PENDING_LOCK, 0x2000, FEED_MUTEX, 60, 30 * MS);
+  end_at(32 * MS);
+}
+static void feed_leak(void) {
+  turn(10 * MS, 0, -1, 8, 1);
+  read_at(10 * MS, ONE, 0);
+  end_at(16 * MS);
+}
+static void feed_thread_leak(void) {
+  for (uint32_t thread = 2; thread < 4; ++thread) {
+    feed_start(&feed, thread);
+    feed_stop(&feed, thread);
+  }
+  end_at(2 * SECOND);
+}
+// Two threads that turn without rest.
+static void feed_oversubscribed(void) {
+  feed_start(&feed, 2);
+  for (uint32_t thread = 1; thread < 3; ++thread) {
+    feed_at(&feed, 2 * MS);
+    feed_event(&feed, thread, TRACE_EPOLL_WAIT, 50, trace_zigzag(0), trace_pair(EPOLL, 8), 0, 0);
+  }
+  end_at(2 * SECOND);
+}
+
+static const struct {
+  lint_kind_t kind;
+  uint64_t figure;  // of what is fed; the lint speaks up to this threshold, and no longer above it
+  void (*feed)(void);
+} thresholds[LINT_COUNT] = {{LINT_LOOP_HOG, 20 * MS - 1, feed_hog},  // longer than it
+                            {LINT_BLOCKING_IN_LOOP, 300000, feed_blocking},
+                            {LINT_BUSY_POLL, 20, feed_busy},
+                            {LINT_SELF_WAKE, 4, feed_self_wakes},
+                            {LINT_LOST_WAKEUP, 7 * MS, feed_lost},
+                            {LINT_NEVER_POLLED, 5 * MS, feed_never_polled},
+                            {LINT_STARVED_TASK, 7 * MS, feed_starved},
+                            {LINT_STUCK_TASK, 2 * MS, feed_stuck},
+                            {LINT_DESCRIPTOR_LEAK, 6 * MS, feed_leak},
+                            {LINT_THREAD_LEAK, 2, feed_thread_leak},
+                            {LINT_OVERSUBSCRIBED, 1, feed_oversubscribed},  // more than that
+                            {LINT_SATURATED_LOOP, 5, feed_saturated},
+                            {LINT_LOCK_IN_LOOP, 20000, feed_lock}};
+
+START_TEST(each_speaks_from_its_threshold_on) {
+  lint_kind_t kind = thresholds[_i].kind;
+  ck_assert_int_eq((int)kind, _i);
+  settings.thresholds[kind] = thresholds[_i].figure;
+  thresholds[_i].feed();
+  ck_assert_msg(found(kind), "%s is silent at its threshold", lint_name(kind));
+  ck_assert_uint_eq(lints_threshold(feed.models, &settings, kind), thresholds[_i].figure);
+  lints_free(&lints);
+  ++settings.thresholds[kind];
+  lints = lints_find(feed.models, &settings);
+  ck_assert_msg(!found(kind), "%s speaks below its threshold", lint_name(kind));
+}
+END_TEST
+
 START_TEST(names_and_what_is_allowed) {
   uint32_t kinds;
   const char *bad;
@@ -199,7 +322,8 @@ START_TEST(names_and_what_is_allowed) {
   ck_assert(lints_parse("never-polled,loop-hog", &kinds, &bad, &length));
   ck_assert_uint_eq(kinds, 1u << LINT_LOOP_HOG | 1u << LINT_NEVER_POLLED);
   lints_free(&lints);
-  lints = lints_find(feed.models, kinds);
+  settings.allowed = kinds;
+  lints = lints_find(feed.models, &settings);
   ck_assert_uint_eq(lints.count, 0);
   ck_assert(lints_parse("all", &kinds, &bad, &length));
   ck_assert(!lints_parse("loop-hog,hog", &kinds, &bad, &length));
@@ -222,6 +346,7 @@ Suite *findings_lints_suite(void) {
   tcase_add_loop_test(all, signal_that_nobody_heard, 0, 3);
   tcase_add_loop_test(all, threads_that_nobody_joins, 0, 2);
   tcase_add_loop_test(all, lock_not_given_for_half_a_minute, 0, 2);
+  tcase_add_loop_test(all, each_speaks_from_its_threshold_on, 0, LINT_COUNT);
   tcase_add_test(all, names_and_what_is_allowed);
   suite_add_tcase(suite, all);
   return suite;

@@ -129,6 +129,23 @@ static const struct {
     {"compare a b", "the command compare is not available in this version"},
     {"--allow loop-hog,x a", "--allow \"x\": expected names of lints, or all"},
     {"--warn '' a", "--warn \"\": expected names of lints, or all"},
+    {"--lint-threshold hog=1s a",
+     "--lint-threshold \"hog\": expected one of loop-hog, blocking-in-loop, busy-poll, self-wake, "
+     "lost-wakeup, never-polled, starved-task, stuck-task, descriptor-leak, thread-leak, "
+     "oversubscribed, saturated-loop, lock-in-loop"},
+    {"--lint-threshold busy-poll=5,loop-hog=10 a",
+     "--lint-threshold \"loop-hog=10\": expected loop-hog=TIME above 0, in us, ms or s: 200us, "
+     "10ms, 1.5s"},
+    {"--lint-threshold loop-hog a",
+     "--lint-threshold \"loop-hog\": expected loop-hog=TIME above 0, in us, ms or s: 200us, 10ms, "
+     "1.5s"},
+    {"--lint-threshold stuck-task=0s a",
+     "--lint-threshold \"stuck-task=0s\": expected stuck-task=TIME above 0, in us, ms or s: 200us, "
+     "10ms, 1.5s"},
+    {"--lint-threshold busy-poll=5s a",
+     "--lint-threshold \"busy-poll=5s\": expected busy-poll=NUMBER above 0"},
+    {"--lint-threshold thread-leak=-1 a",
+     "--lint-threshold \"thread-leak=-1\": expected thread-leak=NUMBER above 0"},
     {"export a", "export needs --to FORMAT and -o FILE"},
     {"export --to perfetto a", "export needs --to FORMAT and -o FILE"},
     {"export --to dot -o f a", "--to \"dot\": expected one of perfetto"},
@@ -143,6 +160,19 @@ static const struct {
 START_TEST(what_is_wrong_is_refused_and_said) {
   ck_assert_msg(!parse(refused[_i].line), "%s was taken", refused[_i].line);
   ck_assert_str_eq(error, refused[_i].error);
+  options_close(&options);
+}
+END_TEST
+
+START_TEST(thresholds_of_lints_are_times_and_numbers) {
+  const uint64_t *thresholds = options.lints.thresholds;
+  ck_assert(parse("--lint-threshold loop-hog=1.5s,busy-poll=20,starved-task=200us "
+                  "--lint-threshold=stuck-task=2ms,loop-hog=3s a"));
+  ck_assert_uint_eq(thresholds[LINT_LOOP_HOG], 3000000000);
+  ck_assert_uint_eq(thresholds[LINT_BUSY_POLL], 20);
+  ck_assert_uint_eq(thresholds[LINT_STARVED_TASK], 200000);
+  ck_assert_uint_eq(thresholds[LINT_STUCK_TASK], 2000000);
+  ck_assert_uint_eq(thresholds[LINT_LOCK_IN_LOOP], 0);
   options_close(&options);
 }
 END_TEST
@@ -172,6 +202,7 @@ START_TEST(help_names_what_there_is_and_nothing_else) {
                                       "--all-processes",
                                       "--allow LINTS",
                                       "--warn LINTS",
+                                      "--lint-threshold LIST",
                                       "--to FORMAT",
                                       "export"};
   static const char *const not_there[] = {"--where", "compare"};
@@ -195,6 +226,7 @@ Suite *reports_options_suite(void) {
   tcase_add_test(test_case, help_and_version_need_nothing_else);
   tcase_add_loop_test(test_case, what_is_wrong_is_refused_and_said, 0,
                       (int)(sizeof refused / sizeof *refused));
+  tcase_add_test(test_case, thresholds_of_lints_are_times_and_numbers);
   tcase_add_test(test_case, help_names_what_there_is_and_nothing_else);
   suite_add_tcase(suite, test_case);
   return suite;
