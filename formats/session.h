@@ -80,6 +80,10 @@ typedef struct {
   // Written by the owner: those of lost[] that it dropped below `taking`, after the writer was
   // killed between file and tail. They are lost only if the file does not cover `taking`.
   _Alignas(64) _Atomic uint32_t lost_taken[TRACE_KIND_LIMIT];
+  // Written by the writer, once the trace of the process has stopped: what it took from the ring
+  // and threw away, by kind. Here, so that the count survives the writer.
+  _Alignas(64) _Atomic uint64_t discarded[TRACE_KIND_LIMIT];
+  _Atomic uint64_t discarded_total;  // sum of discarded[]
 } trace_ring_t;
 _Static_assert(sizeof(trace_ring_t) <= TRACE_RING_HEADER, "a ring header is one page");
 

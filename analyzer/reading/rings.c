@@ -191,7 +191,8 @@ static void ring_copy(reading_rings_t *rings, const trace_ring_t *ring, uint32_t
   copy.waited_ticks = atomic_load(&ring->waited_ticks);
   copy.taking = atomic_load(&ring->taking);
   for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
-    copy.lost[kind] = atomic_load_explicit(&ring->lost[kind], memory_order_relaxed);
+    copy.lost[kind] = atomic_load_explicit(&ring->lost[kind], memory_order_relaxed) +
+                      atomic_load_explicit(&ring->discarded[kind], memory_order_relaxed);
     copy.lost_taken[kind] = atomic_load_explicit(&ring->lost_taken[kind], memory_order_relaxed);
   }
   rings->rings =

@@ -25,7 +25,7 @@ typedef struct {
   uint64_t *words;
   reading_pending_t pending;
   uint64_t waits, waited_ticks;
-  uint32_t lost[TRACE_KIND_LIMIT];  // since the ring was made
+  uint64_t lost[TRACE_KIND_LIMIT];  // by the owner, and by a writer whose trace had stopped
   uint64_t taking;                  // where the file covers this, lost_taken[] of lost[] are in it
   uint32_t lost_taken[TRACE_KIND_LIMIT];
 } reading_ring_t;

@@ -62,15 +62,27 @@ static size_t take_apart(const uint64_t *words, size_t count, uint32_t pid, drai
   return count;
 }
 
-// What a stopped stream throws away, by kind.
-static void discard(stream_t *stream, const uint64_t *words, size_t count) {
+// Only the writer writes these: plain sums, made atomic for whoever reads them.
+static void discarded_add(_Atomic uint64_t *counter, uint64_t more) {
+  atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                        memory_order_relaxed);
+}
+
+// What a stopped stream throws away, by kind. The ring is told all at once, just before its tail
+// moves: a writer that is killed between the two has counted what is still in the ring.
+static void discard(stream_t *stream, trace_ring_t *ring, const uint64_t *words, size_t count) {
+  uint32_t counts[TRACE_KIND_LIMIT] = {0};
   trace_record_t record;
   stream->finished = false;  // the end is to tell of these too
-  for (size_t at = 0; at < count;) {
-    const size_t length = trace_record_parse(words + at, count - at, &record);
-    if (length == 0) return;
-    if (record.kind) stream->dropped[record.kind]++;
-    at += length;
+  for (size_t at = 0, length; at < count; at += length) {
+    length = trace_record_parse(words + at, count - at, &record);
+    if (length == 0) break;
+    counts[record.kind]++;
+  }
+  for (unsigned kind = 1; kind < TRACE_KIND_LIMIT; kind++) {
+    if (counts[kind] == 0) continue;
+    discarded_add(&ring->discarded[kind], counts[kind]);
+    discarded_add(&ring->discarded_total, counts[kind]);
   }
 }
 
@@ -92,13 +104,13 @@ static void drain_span(stream_t *stream, trace_ring_t *ring, uint64_t from, uint
   const size_t count = (size_t)(to - from);
   const uint64_t *words = ring_data(ring) + from % TRACE_RING_WORDS;
   if (stream->stopped) {
-    discard(stream, words, count);
+    discard(stream, ring, words, count);
     return;
   }
   trace_block_t block = {.lane = lane, .from = from, .to = to};
   if (!facts_inside) {
     ring_take(ring, to);
-    if (!append(stream, words, count, block, memory)) discard(stream, words, count);
+    if (!append(stream, words, count, block, memory)) discard(stream, ring, words, count);
     return;
   }
   while (from < to) {
@@ -111,7 +123,7 @@ static void drain_span(stream_t *stream, trace_ring_t *ring, uint64_t from, uint
     block.to = from + over;
     ring_take(ring, block.to);
     if (events > 0 && !append(stream, memory->events, events, block, memory))
-      discard(stream, memory->events, events);
+      discard(stream, ring, memory->events, events);
     words += over;
     from += over;
     ring_release(ring, from);
@@ -127,16 +139,19 @@ static void append_facts(stream_t *stream, uint32_t lane, uint64_t position, con
 
 void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, drain_state_t *state,
                   const stream_memory_t *memory) {
-  const uint64_t total = atomic_load_explicit(&ring->lost_total, memory_order_relaxed);
+  const uint64_t total = atomic_load_explicit(&ring->lost_total, memory_order_relaxed) +
+                         atomic_load_explicit(&ring->discarded_total, memory_order_relaxed);
   if (total == state->reported_total) return;
   uint64_t words[TRACE_KIND_LIMIT * 3];
   size_t used = 0;
   for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
-    const uint32_t lost = atomic_load_explicit(&ring->lost[kind], memory_order_relaxed);
+    const uint64_t discarded = atomic_load_explicit(&ring->discarded[kind], memory_order_relaxed);
+    const uint64_t lost =
+        atomic_load_explicit(&ring->lost[kind], memory_order_relaxed) + discarded;
     if (lost == state->reported[kind]) continue;
     words[used++] = trace_header(TRACE_LOST, false, 0, kind);
     words[used++] = lost;
-    words[used++] = TRACE_LOST_RING_FULL;
+    words[used++] = discarded ? TRACE_LOST_DISK : TRACE_LOST_RING_FULL;
     state->reported[kind] = lost;
   }
   state->reported_total = total;

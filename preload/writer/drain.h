@@ -7,7 +7,7 @@
 
 // What the writer remembers of a ring.
 typedef struct {
-  uint32_t reported[TRACE_KIND_LIMIT];  // of ring->lost, already in a trace
+  uint64_t reported[TRACE_KIND_LIMIT];  // of ring->lost and discarded, already in a trace
   uint64_t reported_total;
   uint32_t highest_stack;  // number defined by the ring's process so far
   uint64_t reported_waits, reported_ticks;
@@ -19,8 +19,8 @@ typedef struct {
 // and released. `lane` is the ring's number + 1. Returns the words taken.
 uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_state_t *state,
                     const stream_memory_t *memory);
-// Adds what the ring's owner has dropped so far, by kind, where that has grown. drain_ring does it
-// too, but for a stopped stream, which is told once, at its end.
+// Adds what the ring's owner has dropped so far, and what was thrown away of it, by kind, where
+// that has grown. drain_ring does it too, but for a stopped stream, which is told once, at its end.
 void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, drain_state_t *state,
                   const stream_memory_t *memory);
 // Adds the call that the ring's owner was in when it ended, if any, as a PENDING fact.

@@ -165,6 +165,25 @@ def test_writer_killed_behind_a_block(t):
     check(compare(t, "behind") > 20000, "next to nothing was counted")
 
 
+def test_writer_killed_after_a_full_disk(t):
+    """What it threw away since its trace had stopped is counted where it does not go with it."""
+    process = start(t, "full")
+    t.wait_for_line(process, "counting")
+    t.wait_until(lambda: writers_of(t), "the writer to have its name", limit=5)
+    writer, = writers_of(t)
+    filling = t.start([t.command("strace"), "-o", f"{t.folder}/calls", "-p", str(writer), "-e",
+                       "trace=pwrite64", "-e", "inject=pwrite64:error=ENOSPC"], recorded=False)
+    t.wait_until(lambda: os.path.exists(f"{t.folder}/calls") and os.path.getsize(f"{t.folder}/calls"),
+                 "the writer to be refused", limit=20)
+    time.sleep(0.2)
+    os.kill(writer, signal.SIGKILL)
+    filling.communicate(timeout=10)
+    time.sleep(random.uniform(0, 0.1))
+    t.kill(process)
+    check(compare(t, "full") > 20000, "next to nothing was counted")
+    check(lost(t.report(t.trace("full.zst")), "allocate") > 10000, "nothing was thrown away")
+
+
 def test_killed_before_the_writer(t):
     """As it is about to make the child that makes all else: there is nothing, or a whole trace."""
     t.run([t.command("strace"), "-o", "/dev/null", "-e", "trace=clone", "-e",

@@ -182,6 +182,20 @@ START_TEST(what_a_ring_lost_is_counted_once) {
 }
 END_TEST
 
+// A writer whose trace had stopped threw away 4 events, told of none of them, and was killed.
+START_TEST(what_a_writer_threw_away_is_lost) {
+  trace_builder_t *builder = interrupted();
+  trace_builder_ring(builder, 1)->lost[TRACE_FREE] = 1;
+  trace_builder_ring(builder, 1)->discarded[TRACE_FREE] = 4;
+  reader_t *reader = open_trace(builder);
+  uint64_t blocks[8];
+  ck_assert_uint_eq(read_frees(reader, blocks, 8), 3);
+  ck_assert_uint_eq(reader_summary(reader)->lost_by_kind[TRACE_FREE], 5);
+  reader_close(reader);
+  trace_builder_free(builder);
+}
+END_TEST
+
 // The writer was killed between a block and the ring's tail, and the owner dropped what the block
 // has: lost is only what it dropped beyond. Where the block is not in the file, all of it is.
 START_TEST(what_was_dropped_and_is_in_the_file_is_not_lost) {
@@ -351,6 +365,7 @@ Suite *reading_rings_suite(void) {
   tcase_add_test(rings, a_pending_call_that_the_file_has_is_given_once);
   tcase_add_test(rings, a_released_ring_has_no_pending_call);
   tcase_add_test(rings, what_a_ring_lost_is_counted_once);
+  tcase_add_test(rings, what_a_writer_threw_away_is_lost);
   tcase_add_test(rings, what_was_dropped_from_a_ring_is_lost_where_it_stood);
   tcase_add_test(rings, what_was_dropped_and_is_in_the_file_is_not_lost);
   tcase_add_test(rings, rings_alone_are_a_trace);
