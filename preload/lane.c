@@ -45,40 +45,13 @@ static bool lane_pend_was_left(const lane_t *lane) {
   return result == -EAGAIN || result == -EFAULT;
 }
 
-// A wait that was left without coming back: a cancellation in a condition wait has taken the mutex
-// again before the program's clean-up handlers ran.
-static void lane_end_abandoned(lane_t *lane) {
-  trace_ring_t *ring = lane->ring;
-  const uint32_t what = atomic_load_explicit(&ring->pending_what, memory_order_relaxed);
-  const uint32_t stack = atomic_load_explicit(&ring->pending_stack, memory_order_relaxed);
-  const uint64_t object = atomic_load_explicit(&ring->pending_object, memory_order_relaxed);
-  const uint64_t second =
-      atomic_load_explicit(&ring->pending_second, memory_order_relaxed) & ~TRACE_PENDING_TIMED;
-  const uint64_t since = atomic_load_explicit(&ring->pending_since, memory_order_relaxed);
-  const uint64_t result = trace_zigzag(-ECANCELED);
-  const uint64_t now = clock_ticks();
-  lane->pend_cfa = 0;
-  atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_release);
-  if (what == TRACE_PENDING_CONDITION) {
-    lane_record(lane, TRACE_COND_WAIT, stack, result, now, 3, object, second, now - since);
-    lane_record(lane, TRACE_LOCK_ACQUIRE, stack, TRACE_LOCK_MUTEX | TRACE_LOCK_BY_CONDITION, now, 1,
-                second, 0, 0);
-    lock_sample_note(lane, &(stacks_origin_t){0}, TRACE_LOCK_MUTEX, second, stack);
-  } else if (what == TRACE_PENDING_LOCK) {
-    lane_record(lane, TRACE_LOCK_FAIL, stack, (uint32_t)second, now, 3, object, now - since,
-                result);
-  }
-}
-
 // What an allocator other than libc's does inside a malloc (jemalloc takes mutexes there) is its
 // own affair, and no loss.
 static bool lane_is_allocator(uint64_t ip) {
   return ip - recorder_allocator_start < recorder_allocator_size;
 }
 
-// The hook before was left by a longjmp, perhaps between two stores: the next record goes where the
-// last whole one ends.
-static void lane_resume(lane_t *lane) {
+void lane_resume(lane_t *lane) {
   lane->next = lane->data + lane->head % TRACE_RING_WORDS;
   lane->soft_end = lane->next;
 }
@@ -106,7 +79,7 @@ lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind) {
   lane->guard = origin->cfa;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   if (lane->pend_cfa && (!lane_is_nested(origin->cfa, lane->pend_cfa) || lane_pend_was_left(lane)))
-    lane_end_abandoned(lane);
+    lane_end_left(lane);
   return lane;
 }
 

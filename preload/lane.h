@@ -69,6 +69,12 @@ lane_t *lane_enter_slow(const stacks_origin_t *origin, unsigned kind);
 // Makes room for `words` contiguous words, wraps, waits for the writer or drops the oldest.
 // NULL: no room; the caller's event is counted as lost.
 uint64_t *lane_make_room(lane_t *lane, size_t words);
+// The hook before was left by a longjmp, perhaps between two stores: the next record goes where the
+// last whole one ends.
+void lane_resume(lane_t *lane);
+// The pending call was left without coming back: it is no longer pending, and is recorded with
+// ECANCELED. In the lane.
+void lane_end_left(lane_t *lane);
 void lane_count_lost(lane_t *lane, unsigned kind);
 
 // The calling thread gives up its lane (its last destructor has run).

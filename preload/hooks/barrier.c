@@ -28,7 +28,7 @@ HOOK(lock, int, pthread_barrier_init,
 }
 
 HOOK(lock, int, pthread_barrier_wait, (pthread_barrier_t * barrier), (barrier)) {
-  const stacks_origin_t origin = STACKS_ORIGIN();
+  const stacks_origin_t origin = HOOK_WAIT_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_BARRIER_WAIT);
   if (!lane) return real_pthread_barrier_wait(barrier);
   hook_wait_t wait;

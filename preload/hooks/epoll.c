@@ -124,7 +124,7 @@ static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_
 // `milliseconds`: the timeout, worked out after the call, which has then checked the pointer.
 #define WAITER(name, parameters, arguments, milliseconds)                                          \
   HOOK(descriptor, int, name, parameters, arguments) {                                             \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     lane_t *lane = lane_enter(&origin, TRACE_EPOLL_WAIT);                                          \
     if (!lane) return real_##name arguments;                                                       \
     if (!descriptor_in(&descriptor_listed, epoll)) epoll_held_record(lane, epoll);                 \

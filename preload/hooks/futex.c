@@ -66,6 +66,7 @@ static void waited(lane_t *lane, const stacks_origin_t *origin, const hook_wait_
 static HOOK_BODY long recorded_futex(const stacks_origin_t *origin, long number, long word, long b,
                                      long c, long d, long e, long f) {
   const futex_use_t use = futex_use(number, b);
+  HOOK_UNWOUND();
   lane_t *lane = use == FUTEX_OTHER
                      ? NULL
                      : lane_enter(origin, use == FUTEX_WAITS ? TRACE_FUTEX_WAIT : TRACE_FUTEX_WAKE);

@@ -37,6 +37,17 @@
 
 // ---- calls that may block ------------------------------------------------------------------
 
+// STACKS_ORIGIN of a hook that announces its call. Where an unwinder takes the frame away (the
+// thread is cancelled, or ends in a signal handler) it calls lane_unwound (lane_left.c), which
+// takes the announcement back before the clean-up handlers of the program run. Else it costs
+// nothing. 0x1b: a distance in 32 bits (DW_EH_PE_pcrel | DW_EH_PE_sdata4).
+#define HOOK_UNWOUND() __asm__ volatile(".cfi_personality 0x1b, lane_unwound")
+#define HOOK_WAIT_ORIGIN()                                                                         \
+  (__extension__({                                                                                 \
+    HOOK_UNWOUND();                                                                                \
+    STACKS_ORIGIN();                                                                               \
+  }))
+
 // A real call between its announcement and its record.
 typedef struct {
   lane_pending_t outer;

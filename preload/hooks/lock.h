@@ -39,7 +39,7 @@ void lock_destroyed(lane_t *lane, const stacks_origin_t *origin, uint32_t bits, 
 // and has no other effect; then it is true, and the hook returns 0.
 #define LOCK_ACQUIRER(type, name, parameters, arguments, address, lock_bits, at_once, error)       \
   HOOK(lock, type, name, parameters, arguments) {                                                  \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                        \
     if (!lane) return real_##name arguments;                                                       \
     const uint32_t bits = (lock_bits);                                                             \

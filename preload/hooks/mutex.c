@@ -99,7 +99,7 @@ static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *orig
 // function would look at nothing but the mutex where that is free.
 #define LOCKER(name, parameters, arguments, how, checked)                                          \
   HOOK(lock, int, name, parameters, arguments) {                                                   \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                        \
     if (!lane) return real_##name arguments;                                                       \
     const uint32_t bits = mutex_bits(mutex) | (how);                                               \

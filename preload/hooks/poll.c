@@ -79,7 +79,7 @@ static int64_t of_timeval(const struct timeval *limit) {
 // `found`: what is done with the lane and a result of 0 or more.
 #define POLLER(name, parameters, arguments, milliseconds, found)                                   \
   HOOK(descriptor, int, name, parameters, arguments) {                                             \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     hook_wait_t wait;                                                                              \
     if (!poll_begin(&wait, &origin, (uint64_t)count)) return real_##name arguments;                \
     const int64_t limit = (milliseconds);                                                          \

@@ -45,7 +45,7 @@ static bool is_limit(clockid_t clock, const struct timespec *limit) {
 // lane is entered, as it may not return.
 #define WAITER(name, parameters, arguments, how, checked)                                          \
   HOOK(lock, int, name, parameters, arguments) {                                                   \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     pthread_testcancel();                                                                          \
     lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                        \
     if (!lane) return real_##name arguments;                                                       \

@@ -23,7 +23,7 @@ static void end(hook_wait_t *wait, const stacks_origin_t *origin, unsigned kind,
 
 #define WAITER(KIND, type, name, parameters, arguments, noted)                                     \
   HOOK(descriptor, type, name, parameters, arguments) {                                            \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     hook_wait_t wait;                                                                              \
     if (!begin(&wait, &origin, TRACE_##KIND, TRACE_PENDING_##KIND, 0))                             \
       return real_##name arguments;                                                                \
@@ -51,7 +51,7 @@ WAITER(RESOLVE, int, getaddrinfo,
 
 #define SYNCER(name)                                                                               \
   HOOK(descriptor, int, name, (int descriptor), (descriptor)) {                                    \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     hook_wait_t wait;                                                                              \
     if (!begin(&wait, &origin, TRACE_SYNC, TRACE_PENDING_SYNC, (unsigned)descriptor))              \
       return real_##name(descriptor);                                                              \

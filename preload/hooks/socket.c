@@ -42,7 +42,7 @@ static void accept_end(hook_wait_t *wait, const stacks_origin_t *origin, int lis
 
 #define ACCEPTER(name, parameters, arguments, blocks)                                              \
   HOOK(descriptor, int, name, parameters, arguments) {                                             \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     hook_wait_t wait;                                                                              \
     if (!accept_begin(&wait, &origin, listener)) return real_##name arguments;                     \
     const int connection = real_##name arguments;                                                  \
@@ -76,7 +76,7 @@ static void connected(hook_wait_t *wait, const stacks_origin_t *origin, int desc
 
 HOOK(descriptor, int, connect, (int descriptor, const struct sockaddr *address, socklen_t length),
      (descriptor, address, length)) {
-  const stacks_origin_t origin = STACKS_ORIGIN();
+  const stacks_origin_t origin = HOOK_WAIT_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_CONNECT);
   if (!lane) return real_connect(descriptor, address, length);
   hook_wait_t wait;

@@ -28,7 +28,7 @@ void thread_detached(const stacks_origin_t *origin, int error, pthread_t thread)
 // A join that may wait. Not under the guard: it frees the memory of the thread.
 #define THREAD_JOINER(name, parameters, arguments, limit_, error)                                  \
   HOOK(thread, int, name, parameters, arguments) {                                                 \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     lane_t *lane = lane_enter(&origin, TRACE_THREAD_JOIN);                                         \
     if (!lane) return real_##name arguments;                                                       \
     hook_wait_t wait;                                                                              \

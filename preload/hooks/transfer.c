@@ -66,7 +66,7 @@ static inline bool transfer_passes(const stacks_origin_t *origin, int descriptor
 
 #define TRANSFER(KIND, type, name, parameters, arguments, amount)                                  \
   HOOK(descriptor, type, name, parameters, arguments) {                                            \
-    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
     if (transfer_passes(&origin, descriptor)) return real_##name arguments;                        \
     transfer_t transfer;                                                                           \
     if (!transfer_begin(&transfer, &origin, descriptor, TRACE_##KIND))                             \
@@ -151,7 +151,7 @@ HOOK(descriptor, ssize_t, splice,
       unsigned flags),
      (source, source_offset, descriptor, offset, size, flags)) {
   const bool writes = descriptor_is_watched(descriptor);
-  const stacks_origin_t origin = STACKS_ORIGIN();
+  const stacks_origin_t origin = HOOK_WAIT_ORIGIN();
   transfer_t transfer;
   if ((!writes && !descriptor_is_watched(source)) ||
       !transfer_begin(&transfer, &origin, writes ? descriptor : source,
