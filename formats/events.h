@@ -64,7 +64,8 @@ typedef enum {
         "so many events of a kind are missing from this lane so far (lane 0: from the trace); "    \
         "kind 0, unknown, counts what is missing here")                                            \
   EVENT(7, END, "end", FACT, BARE, ARG(COUNT, "how"), WORDS(WORD(RESULT, "status")),               \
-        "nothing follows: how the process ended (TRACE_END_*), exit status if known")              \
+        "nothing follows: how the process ended (TRACE_END_*), exit status if known; of one that " \
+        "died 128 and the signal")                                                                 \
   EVENT(8, OVERHEAD, "overhead", FACT, BARE, ARG(NONE, ""),                                        \
         WORDS(WORD(COUNT, "writer_cpu_ns"), WORD(COUNT, "waits"), WORD(TICKS, "waited")),          \
         "what recording cost: CPU of the writer, waits of the program for a full ring")            \
@@ -357,10 +358,12 @@ enum {
 };
 enum {
   TRACE_END_EXIT = 0,   // the process ended itself; status is its exit status
-  TRACE_END_DIED = 1,   // it is gone without a word: killed or crashed
+  TRACE_END_DIED = 1,   // it is gone without a word: killed, crashed, or it made the system call
+                        // itself; status is TRACE_END_SIGNAL and the signal that ended it
   TRACE_END_EXEC = 2,   // another image took its place
   TRACE_END_LIMIT = 3,  // recording stopped at a limit; the process ran on
 };
+enum { TRACE_END_SIGNAL = 128 };  // as shells count
 enum {
   TRACE_LOST_RING_FULL = 0,
   TRACE_LOST_LIMIT = 1,

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 static void proc_path(char path[64], uint32_t pid, const char *file) {
@@ -64,6 +65,49 @@ bool process_lives(uint32_t pid, uint64_t start_time) {
   const char *state = stat_field(text, 3);
   if (state && (*state == 'Z' || *state == 'X')) return false;
   return start_time == 0 || stat_number(text, 22) == start_time;
+}
+
+// PIDFD_GET_INFO and what it fills in, as it was first (linux/pidfd.h, since Linux 6.13; the exit
+// status since 6.15, from when the process has been waited for).
+typedef struct {
+  uint64_t mask, cgroup;
+  uint32_t pid, tgid, ppid, ids[8];
+  int32_t exit_code;
+} pidfd_info_t;
+_Static_assert(sizeof(pidfd_info_t) == 64, "PIDFD_INFO_SIZE_VER0");
+enum { PIDFD_INFO_EXIT_CODE = 1 << 3 };
+
+static bool outcome_remembered(int pidfd, int *status) {
+  pidfd_info_t info = {.mask = PIDFD_INFO_EXIT_CODE};
+  if (pidfd < 0 ||
+      system_failed(system_call(SYS_ioctl, pidfd, _IOWR(0xff, 11, pidfd_info_t), &info)) ||
+      !(info.mask & PIDFD_INFO_EXIT_CODE))
+    return false;
+  *status = info.exit_code;
+  return true;
+}
+
+// Field 52 is 0 for who may not know. Its own user may.
+static bool outcome_is_shown(uint32_t pid) {
+  char path[64];
+  struct stat owner;
+  proc_path(path, pid, "");
+  return !system_failed(system_call(SYS_newfstatat, AT_FDCWD, path, &owner, 0)) &&
+         (long)owner.st_uid == system_call(SYS_geteuid);
+}
+
+static bool outcome_of_zombie(uint32_t pid, uint64_t start_time, int *status) {
+  char text[1024];
+  if (system_failed(read_stat(pid, text, sizeof text)) || stat_number(text, 22) != start_time)
+    return false;
+  const char *state = stat_field(text, 3);
+  *status = (int)stat_number(text, 52);
+  return state && *state == 'Z' && (*status || outcome_is_shown(pid));
+}
+
+bool process_outcome(uint32_t pid, uint64_t start_time, int pidfd, int *status) {
+  return outcome_remembered(pidfd, status) || outcome_of_zombie(pid, start_time, status) ||
+         outcome_remembered(pidfd, status);  // it was waited for between the two
 }
 
 bool process_executable(uint32_t pid, char *path, size_t size) {

@@ -16,6 +16,10 @@ typedef struct {
 bool process_identify(uint32_t pid, process_identity_t *identity);
 // Whether that process runs (a zombie does not). `start_time` 0: any process with the pid counts.
 bool process_lives(uint32_t pid, uint64_t start_time);
+// How a process that is gone has ended, as wait(2) tells its parent (WIFEXITED, WTERMSIG): asked of
+// `pidfd` (-1: none) where the kernel remembers it (Linux 6.15), else of the zombie that waits for
+// its parent. False where neither tells.
+bool process_outcome(uint32_t pid, uint64_t start_time, int pidfd, int *status);
 // This process's executable under the name that it was started by (redis-server, though that links
 // to redis-check-rdb); for a script, its interpreter.
 void process_program(char *path, size_t size);

@@ -40,7 +40,7 @@ static void row_start(const reader_summary_t *summary) {
 static void row_end(const reader_summary_t *summary) {
   static const char *const ends[] = {
       [TRACE_END_EXIT] = "the process ended itself",
-      [TRACE_END_DIED] = "the process was killed or crashed",
+      [TRACE_END_DIED] = "the process was killed, crashed, or ended by a raw exit_group",
       [TRACE_END_EXEC] = "another program took its place (exec)",
       [TRACE_END_LIMIT] = "recording stopped at a limit",
   };
@@ -48,6 +48,8 @@ static void row_end(const reader_summary_t *summary) {
     row("ended", "no: the process runs");
   else if (summary->end_how < 0)
     row("ended", "unknown: the trace has no end");
+  else if (summary->end_signal)
+    row("ended", "the process was killed by %s", quantity_signal(summary->end_signal, QUANTITY));
   else if (summary->exit_status >= 0)
     row("ended", "%s, exit status %d", ends[summary->end_how], summary->exit_status);
   else

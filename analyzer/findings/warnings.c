@@ -54,7 +54,9 @@ static void check_trace(collector_t *collector, const reader_t *reader) {
         "the process still runs: this is what it had done until now");
   else if (summary->end_how == TRACE_END_DIED)
     add(collector, WARNING_SEVERITY_WARNING, "trace",
-        "the process was killed or crashed: what was live or held then is no leak");
+        "the process %s: what was live or held then is no leak",
+        summary->end_signal ? "was killed or crashed"
+                            : "was killed, crashed, or ended by a raw exit_group");
   else if (!summary->complete)
     add(collector, WARNING_SEVERITY_WARNING, "trace",
         "the trace has no end: the recorder was interrupted");

@@ -62,6 +62,11 @@ static void end_note(reader_t *reader, const trace_record_t *record) {
   reader->summary.end_how = record->arg <= TRACE_END_LIMIT ? (int)record->arg : -1;
   int64_t status = trace_unzigzag(record->words[0]);
   reader->summary.exit_status = status >= -1 && status <= INT32_MAX ? (int)status : -1;
+  reader->summary.end_signal = 0;
+  if (reader->summary.end_how != TRACE_END_DIED) return;
+  reader->summary.exit_status = -1;
+  if (status > TRACE_END_SIGNAL && status <= TRACE_END_SIGNAL + 64)
+    reader->summary.end_signal = (int)(status - TRACE_END_SIGNAL);
 }
 
 void reading_facts_note_early(reader_t *reader, const trace_record_t *record) {

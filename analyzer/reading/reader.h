@@ -88,6 +88,7 @@ typedef struct {
   bool damaged;                // parts could not be read: see reader_warning
   int end_how;                 // TRACE_END_*, -1 unknown
   int exit_status;             // -1 unknown
+  int end_signal;              // that ended one that died, 0 unknown
   uint64_t events;             // read so far, facts not counted
   uint64_t events_from_rings;  // of these, found in the rings
   uint64_t lost;               // all kinds and reasons

@@ -200,7 +200,10 @@ static void end_write(recover_t *state) {
   int how = known                     ? reader->summary.end_how
             : reader->summary.running ? TRACE_END_LIMIT
                                       : TRACE_END_DIED;
-  uint64_t status = trace_zigzag(known ? reader->summary.exit_status : -1);
+  int signal = reader->summary.end_signal;
+  uint64_t status = trace_zigzag(!known   ? -1
+                                 : signal ? TRACE_END_SIGNAL + signal
+                                          : reader->summary.exit_status);
   fact_put(state, TRACE_END, 0, (uint32_t)how, &status, 1);
   facts_flush(state, 0, 0);
 }

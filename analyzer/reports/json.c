@@ -46,6 +46,7 @@ json_t *json_trace(const analysis_t *analysis) {
   json_object_set_new(trace, "end", json_text(end_name(summary)));
   json_object_set_new(trace, "exit_status",
                       summary->exit_status >= 0 ? json_integer(summary->exit_status) : json_null());
+  if (summary->end_signal) json_object_set_new(trace, "signal", json_integer(summary->end_signal));
   json_object_set_new(trace, "format_version", json_number(summary->version));
   return trace;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct {
   uint64_t size;  // in the smallest unit
@@ -109,3 +110,12 @@ const char *quantity_share(uint64_t part, uint64_t whole, quantity_t *quantity) 
 }
 
 const char *quantity_plural(uint64_t count) { return count == 1 ? "" : "s"; }
+
+const char *quantity_signal(int number, quantity_t *quantity) {
+  const char *name = sigabbrev_np(number);
+  if (name)
+    snprintf(quantity->text, QUANTITY_SIZE, "SIG%s", name);
+  else
+    snprintf(quantity->text, QUANTITY_SIZE, "signal %d", number);
+  return quantity->text;
+}

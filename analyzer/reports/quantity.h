@@ -29,5 +29,7 @@ const char *quantity_count(uint64_t count, quantity_t *quantity);
 const char *quantity_share(uint64_t part, uint64_t whole, quantity_t *quantity);
 // "s" unless count is 1: for "%s lock%s".
 const char *quantity_plural(uint64_t count);
+// "SIGSEGV"; "signal 40" where it has no name.
+const char *quantity_signal(int number, quantity_t *quantity);
 
 #endif

@@ -51,8 +51,11 @@ static void ending_print(FILE *stream, const reader_summary_t *summary) {
     fprintf(stream, "ran %s until another program took its place", time);
   else if (summary->end_how == TRACE_END_LIMIT)
     fprintf(stream, "was recorded for %s, up to a limit", time);
+  else if (summary->end_signal)
+    fprintf(stream, "ran %s and was killed by %s", time,
+            quantity_signal(summary->end_signal, QUANTITY));
   else
-    fprintf(stream, "ran %s and was killed or crashed", time);
+    fprintf(stream, "ran %s and was killed, crashed, or ended by a raw exit_group", time);
 }
 
 static void program_line(const text_t *text, const reader_summary_t *summary) {

@@ -347,10 +347,10 @@ static bool segment_begin_new(stream_t *stream, const stream_memory_t *memory) {
 }
 
 // The counts so far: a LOST that is found twice, because facts are copied, still counts once.
-static void report_dropped(stream_t *stream, uint64_t reason) {
+static void report_dropped(stream_t *stream) {
   for (uint64_t kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
     if (stream->dropped[kind] == stream->dropped_told[kind]) continue;
-    const uint64_t words[] = {stream->dropped[kind], reason};
+    const uint64_t words[] = {stream->dropped[kind], TRACE_LOST_LIMIT};
     stream_fact(stream, TRACE_LOST, kind, 2, words);
     stream->dropped_told[kind] = stream->dropped[kind];
   }
@@ -367,7 +367,7 @@ static void segment_drop_old(stream_t *stream) {
   stream->segments[0] = stream->segments[1];
   stream->segments[1].fd = -1;
   stream->current = 0;
-  report_dropped(stream, TRACE_LOST_LIMIT);
+  report_dropped(stream);
 }
 
 static void follow_rename(stream_t *stream) {
@@ -439,15 +439,13 @@ static void segments_join(stream_t *stream, const stream_memory_t *memory) {
   stream->current = 0;
 }
 
-void stream_finish(stream_t *stream, int how, bool last, const stream_memory_t *memory) {
+void stream_finish(stream_t *stream, stream_end_t end, bool last, const stream_memory_t *memory) {
   if (!stream->open) return;
   follow_rename(stream);
   if (!stream->finished) {
-    const bool known = atomic_load(&stream->process->exit_known);
-    const uint64_t status = trace_zigzag(known ? atomic_load(&stream->process->exit_status) : -1);
+    const uint64_t status = trace_zigzag(end.status);
     stream_note_costs(stream);
-    report_dropped(stream, TRACE_LOST_DISK);
-    stream_fact(stream, TRACE_END, (uint64_t)how, 1, &status);
+    stream_fact(stream, TRACE_END, (uint64_t)end.how, 1, &status);
     stream_flush_facts(stream, memory);
     if (!last || stream->current == 0) trace_writer_finish(&segment_now(stream)->out);
     stream->finished = true;
@@ -458,8 +456,8 @@ void stream_finish(stream_t *stream, int how, bool last, const stream_memory_t *
   }
   if (!last) return;
   // Gives back what segment_reserve held behind the end.
-  const long end = system_call(SYS_lseek, stream->segments[0].fd, 0, SEEK_END);
-  if (!system_failed(end)) system_call(SYS_ftruncate, stream->segments[0].fd, end);
+  const long size = system_call(SYS_lseek, stream->segments[0].fd, 0, SEEK_END);
+  if (!system_failed(size)) system_call(SYS_ftruncate, stream->segments[0].fd, size);
   segment_close(&stream->segments[0]);
   if (stream->segments[1].fd >= 0) segment_close(&stream->segments[1]);
   if (stream->pidfd >= 0) system_call(SYS_close, stream->pidfd);

@@ -35,7 +35,7 @@ typedef struct {
   uint64_t cpu_ns;                     // of the writer, spent on this process
   uint64_t opened_at, scheduled_at;    // monotonic ns: begun; its threads were asked for last
   uint64_t waits, waited_ticks;        // of rings it had that others have now
-  uint64_t dropped[TRACE_KIND_LIMIT];  // events that are missing from the trace, so far
+  uint64_t dropped[TRACE_KIND_LIMIT];  // events that went with old segments, so far
   uint64_t dropped_told[TRACE_KIND_LIMIT];
   uint64_t checked_bytes;  // when the free space of the disk was looked at last
   uint64_t facts[STREAM_FACTS_MAX];
@@ -69,8 +69,12 @@ bool stream_append(stream_t *stream, const trace_block_t *block, const uint8_t *
                    size_t size, const uint32_t *counts, const stream_memory_t *memory);
 // Nothing more is to be written (disk full, a limit): says so. Its events are counted from here.
 void stream_stop(stream_t *stream, const char *why, const stream_memory_t *memory);
+// How a process has ended: TRACE_END_*, and the status of that END.
+typedef struct {
+  int how, status;
+} stream_end_t;
 // Writes END and the seek table. May be called again after more blocks. `last`: the process is
 // gone, both segments become one file, and everything is closed.
-void stream_finish(stream_t *stream, int how, bool last, const stream_memory_t *memory);
+void stream_finish(stream_t *stream, stream_end_t end, bool last, const stream_memory_t *memory);
 
 #endif

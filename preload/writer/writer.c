@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 
 enum {
@@ -216,7 +217,9 @@ static void ring_free(trace_ring_t *ring) {
   for (int kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
     atomic_store(&ring->lost[kind], 0);
     atomic_store(&ring->lost_taken[kind], 0);
+    atomic_store(&ring->discarded[kind], 0);
   }
+  atomic_store(&ring->discarded_total, 0);
   atomic_store(&ring->lost_total, 0);
   atomic_store(&ring->waits, 0);
   atomic_store(&ring->waited_ticks, 0);
@@ -285,9 +288,32 @@ static void process_note_unrecorded(uint32_t slot) {
   }
 }
 
+// How a process that is gone has ended. One that died with an exec under way did so as another
+// image (a failed exec takes its announcement back).
+static stream_end_t end_of(const trace_process_t *process, bool replaced) {
+  if (replaced || atomic_load(&process->exec_pending)) return (stream_end_t){TRACE_END_EXEC, -1};
+  if (!atomic_load(&process->exit_known)) return (stream_end_t){TRACE_END_DIED, -1};
+  return (stream_end_t){TRACE_END_EXIT, atomic_load(&process->exit_status)};
+}
+
+// Of one that ended without a word the kernel may tell how: by a signal, or by a system call that
+// went past the recorder.
+static void end_ask(const stream_t *stream, stream_end_t *end) {
+  int status;
+  if (end->how != TRACE_END_DIED ||
+      !process_outcome(stream->pid, stream->identity.start_time, stream->pidfd, &status))
+    return;
+  if (WIFEXITED(status))
+    *end = (stream_end_t){TRACE_END_EXIT, WEXITSTATUS(status)};
+  else
+    end->status = TRACE_END_SIGNAL + WTERMSIG(status);
+}
+
 // The process is gone: everything it left goes into its trace, its rings and its slot are free.
-static void process_end(uint32_t slot, int how) {
+static void process_end(uint32_t slot, bool replaced) {
   stream_t *stream = writer->streams[slot];
+  stream_end_t end = end_of(stream->process, replaced);
+  end_ask(stream, &end);
   process_drain(slot, true);
   process_note_losses(slot);
   process_note_pending(slot);
@@ -299,7 +325,7 @@ static void process_end(uint32_t slot, int how) {
     ring_free(ring);
   }
   process_note_unrecorded(slot);
-  stream_finish(stream, how, true, &writer->memory);
+  stream_finish(stream, end, true, &writer->memory);
   system_call(SYS_munmap, stream, sizeof *stream);
   writer->streams[slot] = NULL;
   trace_process_t *process = &writer->session->processes[slot];
@@ -308,13 +334,6 @@ static void process_end(uint32_t slot, int how) {
   atomic_store(&process->stopped, 0);
   // Slot 0 keeps its place: its name is what the children's are made from.
   atomic_store(&process->state, slot == 0 ? TRACE_PROCESS_ENDED : TRACE_PROCESS_FREE);
-}
-
-// How a process that is gone has ended. One that died with an exec under way did so as another
-// image (a failed exec takes its announcement back).
-static int end_kind(const trace_process_t *process) {
-  if (atomic_load(&process->exec_pending)) return TRACE_END_EXEC;
-  return atomic_load(&process->exit_known) ? TRACE_END_EXIT : TRACE_END_DIED;
 }
 
 // Everything is in the traces: the rings have done their work.
@@ -340,7 +359,7 @@ static void answer_finish(uint32_t slot) {
   process_note_losses(slot);
   process_note_pending(slot);
   process_note_unrecorded(slot);
-  stream_finish(writer->streams[slot], end_kind(process), false, &writer->memory);
+  stream_finish(writer->streams[slot], end_of(process, false), false, &writer->memory);
   if (ends_with(slot)) rings_remove();
   atomic_store_explicit(&process->finish_done, wanted, memory_order_release);
   system_call(SYS_futex, &process->finish_done, FUTEX_WAKE, INT32_MAX);
@@ -361,7 +380,7 @@ static bool process_visit(uint32_t slot, bool flush, uint64_t *words) {
   // Asked before the rings are looked at: what it wrote until it died is below their heads now.
   const bool died = process_has_died(stream), replaced = !died && process_has_exec(stream, flush);
   if (died || replaced) {
-    process_end(slot, replaced ? TRACE_END_EXEC : end_kind(process));
+    process_end(slot, replaced);
     return false;
   }
   const uint64_t taken = process_drain(slot, flush);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """However a process ends, all that its threads recorded is in the trace, and it ends as it would."""
 import os
+import re
 import signal
 
 from support.expect import one, sites_sum
@@ -20,7 +21,10 @@ ENDINGS = {
     "term": -signal.SIGTERM,
     "kill": -signal.SIGKILL,
     "failed-exec": 7,
+    "raw": 7,
 }
+# Since then a process that has been waited for is remembered (PIDFD_INFO_EXIT).
+KERNEL_REMEMBERS = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (6, 15)
 
 
 def check_nothing_missing(report, blocks=2000, acquisitions=20):
@@ -28,6 +32,13 @@ def check_nothing_missing(report, blocks=2000, acquisitions=20):
     check_equal(sites_sum(report, "keep_blocks", "live_blocks"), blocks, "blocks alive")
     check_equal(one(report.locks, name="counted").acquisitions, acquisitions, "acquisitions")
     check_equal(report.coverage.events_lost, 0, "events lost")
+
+
+def check_outcome(trace, status, sure=KERNEL_REMEMBERS):
+    """What the trace says of the end; where the kernel cannot tell, that this is not known."""
+    found = (trace.end, trace.exit_status, trace.get("signal"))
+    expected = ("exit", status, None) if status >= 0 else ("died", None, -status)
+    check(found == expected or (not sure and found == ("died", None, None)), f"end {found}")
 
 
 def check_ending(t, how):
@@ -42,6 +53,7 @@ def check_ending(t, how):
     check_nothing_missing(report)
     t.zstd_accepts(t.trace())
     check(report.trace.complete, f"the trace of a process that ended is not complete: {report.trace}")
+    check_outcome(report.trace, status, KERNEL_REMEMBERS or how not in ("raw", "crash", "term", "kill"))
 
 
 def define(how):
@@ -53,6 +65,17 @@ def define(how):
 
 for ending in ENDINGS:
     define(ending)
+
+
+def test_not_waited_for(t):
+    """Nobody has waited for the process yet: how it ended is asked of the zombie, on every kernel."""
+    for how in ("raw", "crash"):
+        name = f"{how}.zst"
+        process = t.start(["ends", how], env={"INSPECT_OUTPUT": name})
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        t.settle()
+        check_outcome(t.report(t.trace(name)).trace, ENDINGS[how], True)
+        process.communicate(timeout=30)
 
 
 def test_first_of_a_namespace(t):

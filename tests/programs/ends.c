@@ -5,6 +5,7 @@
 #include "program.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 enum { BLOCKS = 1000, ROUNDS = 10 };
@@ -56,6 +57,7 @@ static void end(const char *how) {
   if (!strcmp(how, "crash")) crash();
   if (!strcmp(how, "term")) raise(SIGTERM);
   if (!strcmp(how, "kill")) raise(SIGKILL);
+  if (!strcmp(how, "raw")) syscall(SYS_exit_group, 7);
   if (!strcmp(how, "pthread_exit")) pthread_exit(NULL);
   if (!strcmp(how, "exec")) execl("/bin/sh", "sh", "-c", "exit 7", NULL);
   if (!strcmp(how, "failed-exec")) execl("/nonexistent", "nonexistent", NULL);

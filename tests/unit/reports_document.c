@@ -215,7 +215,9 @@ START_TEST(what_a_killed_process_held_is_no_leak) {
   trace_make(TRACE_END_DIED, -1);
   analyse();
   char *text = text_of_report();
-  line_check(text, 1, "example --flag, pid 4242, ran 1.00 ms and was killed or crashed; ");
+  line_check(text, 1,
+             "example --flag, pid 4242, ran 1.00 ms and was killed, crashed, or ended by a raw "
+             "exit_group; ");
   ck_assert(strstr(text, "what is live is no leak"));
   ck_assert(!strstr(text, "Left at exit"));
   free(text);
