@@ -3,7 +3,7 @@
 // end of its column, and every column is one that the table of kinds has.
 #include "formats/block.h"
 
-#include "formats/varint.h"
+#include "formats/block_fields.h"
 
 #include <string.h>
 
@@ -76,67 +76,47 @@ bool trace_block_open(trace_block_cursor_t *cursor, const trace_block_t *block,
          records == (uint64_t)(cursor->columns[0][TRACE_SLOT_KINDS].end - cursor->kinds);
 }
 
-static inline bool column_get(trace_block_column_t *column, uint64_t *value) {
-  const uint8_t *next = varint_get(column->next, column->end, value);
-  if (!next) return false;
-  column->next = next;
-  return true;
-}
-
-static inline uint64_t difference_add(uint64_t *last, uint64_t coded) {
-  return *last += (uint64_t)trace_unzigzag(coded);
-}
-
 static bool payload_get(trace_block_cursor_t *cursor, trace_block_column_t *column,
                         trace_record_t *record) {
   if (record->arg > TRACE_PAYLOAD_MAX) return false;
   for (size_t i = 0; i < record->arg; i++) {
     uint64_t coded;
-    if (!column_get(column, &coded)) return false;
-    cursor->payload[i] = difference_add(&column->last, coded);
+    if (!trace_block_column_get(column, &coded)) return false;
+    cursor->payload[i] = trace_block_add(&column->last, coded);
   }
   record->payload = cursor->payload;
   return true;
 }
 
-static inline bool word_get(trace_block_cursor_t *cursor, const trace_event_kind_t *row,
-                            trace_block_column_t *column, unsigned word, uint64_t *value) {
+static bool stamp_get(trace_block_cursor_t *cursor, trace_record_t *record) {
   uint64_t coded;
-  if (!column_get(column, &coded)) return false;
-  trace_field_type_t type = row->words[word].type;
-  if (type == TRACE_FIELD_ADDRESS)
-    *value = difference_add(&cursor->last_address[row->family], coded);
-  else if (type == TRACE_FIELD_TOKEN)
-    *value = difference_add(&column->last, coded);
-  else
-    *value = coded;
+  if (!trace_block_column_get(&cursor->columns[0][TRACE_SLOT_STAMPS], &coded)) return false;
+  record->stamp = trace_block_add(&cursor->last_stamp, coded);
   return true;
+}
+
+// A kind with a payload has no words.
+static bool payload_record_get(trace_block_cursor_t *cursor, bool has_stack,
+                               trace_record_t *record) {
+  trace_block_column_t *columns = cursor->columns[record->kind];
+  uint64_t stack = 0;
+  if (has_stack &&
+      (!trace_block_column_get(&columns[TRACE_SLOT_STACK], &stack) || stack >= TRACE_STACK_LIMIT))
+    return false;
+  record->stack = (uint32_t)stack;
+  return trace_block_column_get(&columns[TRACE_SLOT_ARG], &record->arg) &&
+         payload_get(cursor, &columns[TRACE_SLOT_PAYLOAD], record);
 }
 
 static bool record_get(trace_block_cursor_t *cursor, trace_record_t *record) {
   unsigned kind = *cursor->kinds & 0x7f;
   const trace_event_kind_t *row = &trace_event_kinds[kind];
-  trace_block_column_t *columns = cursor->columns[kind];
-  if (!row->name) return false;
   *record = (trace_record_t){.kind = (uint8_t)kind, .timed = *cursor->kinds >> 7};
-  uint64_t value;
-  if (row->has_stack) {
-    if (!column_get(&columns[TRACE_SLOT_STACK], &value) || value >= TRACE_STACK_LIMIT) return false;
-    record->stack = (uint32_t)value;
-  }
-  if (row->arg.type != TRACE_FIELD_NONE) {
-    if (!column_get(&columns[TRACE_SLOT_ARG], &value)) return false;
-    record->arg = value;
-  }
-  if (row->has_payload && !payload_get(cursor, &columns[TRACE_SLOT_PAYLOAD], record)) return false;
-  for (unsigned word = 0; word < row->word_count; word++)
-    if (!word_get(cursor, row, &columns[TRACE_SLOT_WORDS + word], word, &record->words[word]))
-      return false;
-  if (record->timed) {
-    if (!column_get(&cursor->columns[0][TRACE_SLOT_STAMPS], &value)) return false;
-    record->stamp = difference_add(&cursor->last_stamp, value);
-  }
-  return true;
+  if (row->has_payload
+          ? !payload_record_get(cursor, row->has_stack, record)
+          : !trace_block_fields(cursor, kind, &record->stack, &record->arg, record->words))
+    return false;
+  return !record->timed || stamp_get(cursor, record);
 }
 
 // Whether every column was read to its end.

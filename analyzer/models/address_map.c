@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BITS = 6 };
+enum { FIRST_BITS = 6, CACHE_LINE = 64 };
 
 static inline size_t mask_of(const address_map_t *map) { return ((size_t)1 << map->bits) - 1; }
 
@@ -16,7 +16,7 @@ static inline uint64_t *key_at(const address_map_t *map, size_t at) {
 }
 
 void address_map_clear(address_map_t *map) {
-  free(map->slots);
+  free(map->memory);
   *map = (address_map_t){.slot_size = map->slot_size};
 }
 
@@ -27,28 +27,35 @@ static inline size_t find_slot(const address_map_t *map, uint64_t key) {
   return at;
 }
 
-static void grow(address_map_t *map) {
+// Zeroed pages of the system are not touched here: most of a new table is far from any cache.
+static void allocate(address_map_t *map) {
+  map->memory = array_zeroed(((size_t)map->slot_size << map->bits) + CACHE_LINE, 1);
+  map->slots = map->memory;
+  map->slots += -(uintptr_t)map->slots % CACHE_LINE;
+}
+
+void address_map_grow(address_map_t *map) {
   address_map_t grown = *map;
   if (!grown.slot_size) grown.slot_size = ADDRESS_MAP_KEY + sizeof(uint64_t);
   grown.bits = map->slots ? map->bits + 1 : FIRST_BITS;
-  grown.slots = array_zeroed((size_t)1 << grown.bits, grown.slot_size);
+  allocate(&grown);
   for (size_t at = 0; map->slots && at <= mask_of(map); ++at)
     if (*key_at(map, at))
       memcpy(address_map_slot(&grown, find_slot(&grown, *key_at(map, at))),
              address_map_slot(map, at), map->slot_size);
-  free(map->slots);
+  free(map->memory);
   *map = grown;
 }
 
 void *address_map_put(address_map_t *map, uint64_t key) {
-  if (!map->slots || map->count >= ((size_t)3 << map->bits) / 4) grow(map);
-  size_t at = find_slot(map, key);
-  if (!*key_at(map, at)) {
-    memset(address_map_slot(map, at), 0, map->slot_size);
-    *key_at(map, at) = key;
-    ++map->count;
-  }
-  return address_map_slot(map, at) + ADDRESS_MAP_KEY;
+  bool made;
+  return address_map_place(map, key, &made);
+}
+
+static inline void move_slot(const address_map_t *map, size_t to, size_t from) {
+  uint64_t *into = key_at(map, to);
+  const uint64_t *words = key_at(map, from);
+  for (uint32_t word = 0; word < map->slot_size / sizeof *words; ++word) into[word] = words[word];
 }
 
 // Moves back what was displaced past the gap, so that probing never needs tombstones.
@@ -57,7 +64,7 @@ static void close_gap(address_map_t *map, size_t gap) {
   for (size_t at = (gap + 1) & mask; *key_at(map, at); at = (at + 1) & mask) {
     size_t home = address_map_home(map, *key_at(map, at));
     if (((at - home) & mask) < ((at - gap) & mask)) continue;
-    memcpy(address_map_slot(map, gap), address_map_slot(map, at), map->slot_size);
+    move_slot(map, gap, at);
     gap = at;
   }
   *key_at(map, gap) = 0;
@@ -75,8 +82,11 @@ bool address_map_remove(address_map_t *map, uint64_t key, void *value) {
 }
 
 void address_map_drop(address_map_t *map, void *value) {
-  const size_t offset = (size_t)((unsigned char *)value - ADDRESS_MAP_KEY - map->slots);
-  close_gap(map, offset / map->slot_size);
+  const unsigned char *slot = (unsigned char *)value - ADDRESS_MAP_KEY;
+  const size_t mask = mask_of(map);
+  size_t at = address_map_home(map, *(const uint64_t *)slot);
+  while (address_map_slot(map, at) != slot) at = (at + 1) & mask;
+  close_gap(map, at);
   --map->count;
 }
 

@@ -9,9 +9,11 @@
 #include <stdint.h>
 
 // Made by ADDRESS_MAP(type); all zero is an empty map of uint64_t. A slot is the key (0: empty) and
-// the value. count <= 3/4 of 1 << bits. The value's type is aligned to 8 at most.
+// the value. count <= 3/4 of 1 << bits. The value's type is aligned to 8 at most. Slots begin with
+// a cache line, so that those of 32 bytes never lie in two.
 typedef struct {
   unsigned char *slots;
+  void *memory;  // that they lie in
   size_t count;
   unsigned bits;
   uint32_t slot_size;
@@ -51,7 +53,25 @@ static inline __attribute__((always_inline)) void address_map_prefetch(const add
   __builtin_prefetch(slot);
   __builtin_prefetch(slot + 63);
 }
-// The value, made of zeros where there was none. Valid until the next put or remove.
+void address_map_grow(address_map_t *map);
+// The value, and whether it was made now, of zeros, where there was none. Valid until the next put
+// or remove.
+static inline void *address_map_place(address_map_t *map, uint64_t key, bool *made) {
+  if (!map->slots || map->count >= ((size_t)3 << map->bits) / 4) address_map_grow(map);
+  const size_t mask = ((size_t)1 << map->bits) - 1;
+  for (size_t at = address_map_home(map, key);; at = (at + 1) & mask) {
+    uint64_t *slot = (uint64_t *)address_map_slot(map, at);
+    *made = !*slot;
+    if (*slot && *slot != key) continue;
+    if (*made) {
+      for (uint32_t word = 1; word < map->slot_size / sizeof *slot; ++word) slot[word] = 0;
+      *slot = key;
+      ++map->count;
+    }
+    return slot + 1;
+  }
+}
+// The same where it does not matter whether it was made.
 void *address_map_put(address_map_t *map, uint64_t key);
 // True, and the value copied to *value (may be NULL), where there was one.
 bool address_map_remove(address_map_t *map, uint64_t key, void *value);

@@ -15,13 +15,10 @@ enum {
   EARLY_NS = 10 * 1000 * 1000,  // twice the time between two anchors of a thread
 };
 
-// What stands at an address. `owed` frees of earlier blocks there are still to be read: another
-// thread's reuse of the block was read before them.
+// A live block. With its address it takes half a cache line.
 typedef struct {
   uint64_t size, time;
   uint32_t stack, thread;
-  uint32_t owed;
-  uint32_t live;
 } entry_t;
 
 // What is known of a thread: the block its last heap call gave, and the block it is reallocating.
@@ -50,6 +47,8 @@ typedef struct {
 struct heap {
   heap_totals_t totals;
   address_map_t blocks;  // address -> entry_t
+  address_map_t owed;    // address -> frees of earlier blocks there that are still to be read:
+                         // another thread's reuse of the block was read before them
   address_map_t large;   // address -> size of blocks >= LARGE
   heap_site_t *sites;    // by stack
   uint32_t site_limit, site_capacity;
@@ -73,6 +72,7 @@ void heap_close(heap_t *heap) {
     histogram_clear(&heap->sites[stack].lifetime_ns);
   histogram_clear(&heap->totals.sizes);
   address_map_clear(&heap->blocks);
+  address_map_clear(&heap->owed);
   address_map_clear(&heap->large);
   free(heap->sites);
   free(heap->threads);
@@ -206,12 +206,9 @@ static void end_block(heap_t *heap, const entry_t *entry, uint64_t time) {
 // Takes a live block out of the table: `found` is its place there, NULL for none. False where there
 // is none.
 static bool take_found(heap_t *heap, uint64_t address, entry_t *found, entry_t *entry) {
-  if (!found || !found->live) return false;
+  if (!found) return false;
   *entry = *found;
-  if (found->owed)
-    found->live = 0;
-  else
-    address_map_drop(&heap->blocks, found);
+  address_map_drop(&heap->blocks, found);
   if (entry->size >= LARGE) address_map_remove(&heap->large, address, NULL);
   return true;
 }
@@ -221,11 +218,7 @@ static bool take_block(heap_t *heap, uint64_t address, entry_t *entry) {
 }
 
 static void put_block(heap_t *heap, uint64_t address, const entry_t *entry) {
-  entry_t *place = address_map_put(&heap->blocks, address);
-  uint32_t owed = place->owed;
-  *place = *entry;
-  place->owed = owed;
-  place->live = 1;
+  *(entry_t *)address_map_put(&heap->blocks, address) = *entry;
   if (entry->size >= LARGE) *(uint64_t *)address_map_put(&heap->large, address) = entry->size;
 }
 
@@ -235,16 +228,13 @@ static inline void describe(heap_block_t *block, uint64_t address, const entry_t
 
 // The address was given out again, so its last block is gone: the free by another thread stands a
 // little later in the merged order and is owed, unless events were lost and it may never come.
-static bool end_reused(heap_t *heap, uint64_t address, uint64_t time, heap_block_t *gone) {
-  entry_t old;
-  if (!take_block(heap, address, &old)) return false;
-  end_block(heap, &old, time);
-  describe(gone, address, &old);
+static void end_reused(heap_t *heap, uint64_t address, const entry_t *old, uint64_t time,
+                       heap_block_t *gone) {
+  if (old->size >= LARGE) address_map_remove(&heap->large, address, NULL);
+  end_block(heap, old, time);
+  describe(gone, address, old);
   ++heap->totals.reused_early;
-  if (heap->totals.lost) return true;
-  entry_t *place = address_map_put(&heap->blocks, address);
-  place->owed = old.owed + 1;
-  return true;
+  if (!heap->totals.lost) ++*(uint64_t *)address_map_put(&heap->owed, address);
 }
 
 // Fibonacci hashing (Knuth, TAOCP 6.4): arenas of threads differ in high bits alone.
@@ -287,16 +277,20 @@ static inline bool was_freed_early(heap_t *heap, const reader_event_t *event, ui
 
 static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t address,
                       heap_block_t *gone) {
-  bool reused = end_reused(heap, address, event->time, gone);
-  entry_t entry = {
+  bool made;
+  entry_t *place = address_map_place(&heap->blocks, address, &made);
+  if (!made) end_reused(heap, address, place, event->time, gone);
+  *place = (entry_t){
       .size = event->arg, .time = event->time, .stack = event->stack, .thread = event->thread};
-  put_block(heap, address, &entry);
+  if (event->arg >= LARGE) *(uint64_t *)address_map_put(&heap->large, address) = event->arg;
   count_block(heap, site_of(heap, event->stack), event->arg);
   add_live(heap, event->stack, event->arg, event->time);
   thread_of(heap, event->thread)->last_block = address;
-  if (!was_freed_early(heap, event, address)) return reused;
+  if (!was_freed_early(heap, event, address)) return !made;
   --heap->totals.unknown_frees;
-  take_block(heap, address, &entry);
+  const entry_t entry = *place;
+  address_map_drop(&heap->blocks, place);
+  if (entry.size >= LARGE) address_map_remove(&heap->large, address, NULL);
   end_block(heap, &entry, event->time);
   describe(gone, address, &entry);
   return true;
@@ -315,10 +309,10 @@ static void note_temporary(heap_t *heap, const reader_event_t *event, uint64_t a
 
 // A free that was owed: the block it meant has ended when its address was reused. The thread that
 // owns the new block cannot mean the old one, for its own events are in order.
-static bool free_was_owed(heap_t *heap, const reader_event_t *event, entry_t *entry) {
-  if (!entry || !entry->owed || (entry->live && entry->thread == event->thread)) return false;
-  --entry->owed;
-  if (!entry->owed && !entry->live) address_map_drop(&heap->blocks, entry);
+static bool free_was_owed(heap_t *heap, const reader_event_t *event, const entry_t *live) {
+  uint64_t address = event->words[0], *owed = address_map_get(&heap->owed, address);
+  if (!owed || (live && live->thread == event->thread)) return false;
+  if (!--*owed) address_map_drop(&heap->owed, owed);
   thread_of(heap, event->thread)->last_block = 0;
   return true;
 }
@@ -461,7 +455,7 @@ static bool find_small(const heap_t *heap, uint64_t address, uint64_t *start) {
   *start = address & ~(uint64_t)(GRANULE - 1);
   for (uint64_t back = 0; back <= LARGE && *start; back += GRANULE, *start -= GRANULE) {
     const entry_t *entry = address_map_get(&heap->blocks, *start);
-    if (entry && entry->live) return address - *start < entry->size;
+    if (entry) return address - *start < entry->size;
   }
   return false;
 }

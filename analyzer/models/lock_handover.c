@@ -30,7 +30,7 @@ void lock_hand_over(locks_t *locks, uint64_t key, uint32_t thread) {
 }
 
 void lock_take_over(locks_t *locks, uint64_t key, uint32_t thread, order_strength_t strength) {
-  const handover_t *handover = address_map_get(&locks->handovers, key);
+  handover_t *handover = address_map_get(&locks->handovers, key);
   lock_not_alone(locks, thread, locks->now);
   if (handover)
     thread_order_receive(dependencies_order(locks->dependencies), thread, &handover->message,

@@ -640,8 +640,19 @@ static bool begins_turn(uint8_t kind) {
          kind == TRACE_READY_DESCRIPTOR;
 }
 
+// What is done with memory and locks tells a loop no more than that its turn goes on, or is
+// blocked.
+static bool only_goes_on(unsigned kind) {
+  return trace_event_kinds[kind].family == TRACE_FAMILY_HEAP ||
+         trace_event_kinds[kind].family == TRACE_FAMILY_LOCK;
+}
+
 void loops_step(loops_t *loops, const reader_event_t *event) {
   pools_step(loops->pools, event);
+  if (only_goes_on(event->kind)) {
+    loops_note_call(loops, event);
+    return;
+  }
   if (event->kind == TRACE_PENDING) {
     step_pending(loops, event);
     return;

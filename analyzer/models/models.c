@@ -177,10 +177,6 @@ static void step_thread(models_t *models, const reader_event_t *event) {
   step_work(models, event);
 }
 
-void models_prefetch(const models_t *models, const reader_event_t *event) {
-  heap_prefetch(models->heap, event);
-}
-
 // What is given away is on its way before the call returns.
 static void step_beginning(models_t *models, const reader_event_t *event) {
   lock_descriptor_step(models->locks, event);
@@ -189,16 +185,10 @@ static void step_beginning(models_t *models, const reader_event_t *event) {
   loops_begin_write(models->loops, event);
 }
 
-void models_step(models_t *models, const reader_event_t *event) {
-  if (event->kind >= TRACE_KIND_LIMIT) return;
-  if (event->phase == READER_BEGINS) {
-    step_beginning(models, event);
-    return;
-  }
+// All but what threads know of it.
+static void step_others(models_t *models, const reader_event_t *event) {
   ++models->kinds[event->kind];
-  if (event->time > models->end_ns) models->end_ns = event->time;
   if (!(++models->steps % MODULE_CHECK_EVENTS)) locks_check_modules(models->locks);
-  threads_step(models->threads, event);
   switch (trace_event_kinds[event->kind].family) {
   case TRACE_FAMILY_HEAP:
     step_heap(models, event);
@@ -228,6 +218,35 @@ void models_step(models_t *models, const reader_event_t *event) {
     step_work(models, event);
     break;
   }
+}
+
+void models_step(models_t *models, const reader_event_t *event) {
+  if (event->kind >= TRACE_KIND_LIMIT) return;
+  if (event->phase == READER_BEGINS) {
+    step_beginning(models, event);
+    return;
+  }
+  if (event->time > models->end_ns) models->end_ns = event->time;
+  threads_step(models->threads, event);
+  step_others(models, event);
+}
+
+// What is looked up in tables of many live blocks is in no cache: it is fetched ahead.
+static void run_fetch(const models_t *models, const reader_event_t *events, size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    if (trace_event_kinds[events[i].kind].family == TRACE_FAMILY_HEAP)
+      heap_prefetch(models->heap, &events[i]);
+}
+
+void models_run(models_t *models, const reader_event_t *events, size_t count) {
+  if (count == 1) {
+    models_step(models, events);
+    return;
+  }
+  run_fetch(models, events, count);
+  if (events[count - 1].time > models->end_ns) models->end_ns = events[count - 1].time;
+  threads_run(models->threads, events, count);
+  for (size_t i = 0; i < count; ++i) step_others(models, &events[i]);
 }
 
 void models_finish(models_t *models) {

@@ -2,7 +2,7 @@
 // All models over one trace: feed every event of the reader once, in its order, then finish.
 //
 //   models_t *models = models_open(reader);
-//   while (reader_next(reader, &event)) models_step(models, &event);
+//   while ((count = reader_read(reader, events, limit))) models_run(models, events, count);
 //   models_finish(models);
 //
 // Memory grows with live objects, threads and distinct sites, not with the trace's length.
@@ -24,10 +24,10 @@ typedef struct models models_t;
 // process, and the thresholds are the defaults).
 models_t *models_open(const reader_t *reader);
 void models_step(models_t *models, const reader_event_t *event);
+// A step with each of the `count` events that one reader_read gave: several are of one thread.
+void models_run(models_t *models, const reader_event_t *events, size_t count);
 // For who draws: told of every wake-up as it is found.
 void models_watch_wakeups(models_t *models, wakers_watch_t *watch, void *context);
-// Fetches what a step with this event, some events later, will look up. Changes nothing.
-void models_prefetch(const models_t *models, const reader_event_t *event);
 // Call once, after the last event; figures are final afterwards.
 void models_finish(models_t *models);
 void models_close(models_t *models);

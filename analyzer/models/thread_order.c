@@ -93,18 +93,26 @@ static uint32_t position_now(const thread_order_t *order, const thread_state_of_
 
 order_message_t thread_order_send(thread_order_t *order, uint32_t thread) {
   thread_state_of_order_t *state = state_of(order, thread);
-  order_message_t message = {.thread = thread, .position = state->count};
+  order_message_t message = {.thread = thread, .position = state->count, .epoch = state->epoch++};
   for (unsigned strength = 0; strength < ORDER_STRENGTHS; ++strength) {
-    const vector_clock_t *clock = vector_clock_keep(state->known[strength]);
-    clock = vector_clock_join(clock, state->start[strength]);
-    message.clocks[strength] = vector_clock_raise(clock, thread, state->epoch);
+    message.clocks[strength] = vector_clock_keep(state->known[strength]);
+    message.start[strength] = vector_clock_keep(state->start[strength]);
   }
-  ++state->epoch;
   return message;
+}
+
+static void make_clocks(order_message_t *message) {
+  for (unsigned strength = 0; strength < ORDER_STRENGTHS && !message->made; ++strength) {
+    const vector_clock_t *clock = message->clocks[strength];
+    clock = vector_clock_join(clock, message->start[strength]);
+    message->clocks[strength] = vector_clock_raise(clock, message->thread, message->epoch);
+  }
+  message->made = true;
 }
 
 void order_message_drop(order_message_t *message) {
   drop_clocks(message->clocks);
+  drop_clocks(message->start);
   *message = (order_message_t){0};
 }
 
@@ -114,15 +122,17 @@ static void learn(const vector_clock_t **known, const vector_clock_t *const *clo
     known[strength] = vector_clock_join(known[strength], clocks[strength]);
 }
 
-void thread_order_receive(thread_order_t *order, uint32_t thread, const order_message_t *message,
+void thread_order_receive(thread_order_t *order, uint32_t thread, order_message_t *message,
                           order_strength_t strength) {
   if (!message->thread || message->thread == thread) return;
+  make_clocks(message);
   learn(state_of(order, thread)->known, message->clocks, strength);
   log_step(order, thread, 0, message->thread, message->position);
 }
 
 void thread_order_begin(thread_order_t *order, uint32_t thread, order_message_t *message) {
   thread_state_of_order_t *state = state_of(order, thread);
+  make_clocks(message);
   learn(state->start, message->clocks, ORDER_ALWAYS);
   state->creation = (order_member_t){message->thread, message->position};
   state->begun = true;
@@ -150,6 +160,7 @@ void thread_order_pass(thread_order_t *order, uint32_t thread, uint32_t round, b
   if (round == ORDER_UNKNOWN) return;
   order_message_t message = thread_order_send(order, thread);
   round_t *passed = &order->rounds[round];
+  make_clocks(&message);
   learn(passed->clocks, message.clocks, ORDER_ALWAYS);
   ARRAY_RESERVE(passed->members, passed->capacity, passed->count + 1);
   passed->members[passed->count++] = (order_member_t){thread, message.position};

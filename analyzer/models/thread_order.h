@@ -24,11 +24,16 @@ enum {
   ORDER_UNKNOWN = UINT32_MAX,  // a position behind the end of the log
 };
 
-// What `thread` had done and knew when it let others know. Holds references.
+// What `thread` had done and knew when it let others know. Holds references. Most messages are for
+// nobody: the clock of one is made when somebody receives it, from what the sender had been told
+// (`clocks` until then), knew when it was created, and its own epoch.
 typedef struct {
   const vector_clock_t *clocks[ORDER_STRENGTHS];
+  const vector_clock_t *start[ORDER_STRENGTHS];
   uint32_t thread;    // 0: nothing was sent
   uint32_t position;  // its steps until then
+  uint32_t epoch;
+  bool made;
 } order_message_t;
 
 // A moment of a thread. Holds references.
@@ -64,7 +69,7 @@ void thread_order_close(thread_order_t *order);
 // Others may come to know what `thread` has done until now: a message, for order_message_drop.
 order_message_t thread_order_send(thread_order_t *order, uint32_t thread);
 void order_message_drop(order_message_t *message);
-void thread_order_receive(thread_order_t *order, uint32_t thread, const order_message_t *message,
+void thread_order_receive(thread_order_t *order, uint32_t thread, order_message_t *message,
                           order_strength_t strength);
 // `thread` begins with the message of its creation, which is consumed. May come late: it holds for
 // everything that the thread has done. `has_begun`: it was called.

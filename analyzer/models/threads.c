@@ -261,6 +261,26 @@ void threads_step(threads_t *threads, const reader_event_t *event) {
   account_event(account, event);
 }
 
+// Kinds of which a thread keeps more than that there was one, and when.
+static bool says_more(unsigned kind) {
+  return waits[kind].state || trace_event_kinds[kind].family == TRACE_FAMILY_THREAD ||
+         kind == TRACE_TURN_LATE || kind == TRACE_TURNS_PASSED;
+}
+
+void threads_run(threads_t *threads, const reader_event_t *events, size_t count) {
+  thread_account_t *account = account_of(threads, events);
+  size_t others = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (says_more(events[i].kind)) {
+      threads_step(threads, &events[i]);
+      ++others;
+    }
+  }
+  account->events += count - others;
+  if (events[count - 1].time > account->last_event_ns)
+    account->last_event_ns = events[count - 1].time;
+}
+
 // The call it was in counts for its state up to the end; the rest of the life is running.
 static void finish_life(thread_account_t *account, uint64_t end_ns) {
   uint32_t what = account->pending.what;

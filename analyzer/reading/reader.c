@@ -3,6 +3,7 @@
 #include "analyzer/reading/reader.h"
 
 #include "analyzer/reading/places.h"
+#include "analyzer/reading/runs.h"
 #include "analyzer/reading/state.h"
 
 #include <inttypes.h>
@@ -235,6 +236,11 @@ int reader_next(reader_t *reader, reader_event_t *event) {
   return 1;
 }
 
+size_t reader_read(reader_t *reader, reader_event_t *events, size_t limit) {
+  size_t count = reading_runs_take(reader, events, limit);
+  return count ? count : (size_t)reader_next(reader, events);
+}
+
 static void lanes_begin(reader_t *reader) {
   reader->heap = memory_new(TRACE_RINGS_MAX + 1, sizeof *reader->heap);
   for (uint32_t number = 0; number <= TRACE_RINGS_MAX; number++) {
@@ -254,6 +260,7 @@ static void kinds_look_up(reader_t *reader) {
     for (unsigned i = 0; i < trace_event_kinds[kind].word_count; i++)
       if (trace_event_kinds[kind].words[i].type == TRACE_FIELD_TICKS)
         reader->ticks_words[kind] |= (uint8_t)(1 << i);
+  reading_runs_init(reader);
 }
 
 reader_t *reader_open(const char *path, const reader_options_t *options, char *error, size_t size) {

@@ -44,6 +44,7 @@ struct reader {
   uint64_t malformed_facts;
   bool ended;                             // reader_next has returned 0
   bool notable[TRACE_KIND_LIMIT];         // reading_facts_note_event has something to do
+  bool plain[TRACE_KIND_LIMIT];           // may stand in a run: see runs.h
   uint8_t ticks_words[TRACE_KIND_LIMIT];  // bit i: word i is TICKS
 };
 

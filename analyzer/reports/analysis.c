@@ -22,29 +22,25 @@ static bool leak_is_slight(const analysis_t *analysis) {
          left.bytes < heap_totals(models_heap(analysis->models))->peak_bytes / SHARE;
 }
 
-// Reads on, up to so many events of the heap, of which the models can fetch ahead what they will
-// look up: there are many, their tables are in no cache, and nothing of them lives in the reader.
-// Returns how many were read.
-enum { EVENTS_AHEAD = 16 };
-static size_t events_take(analysis_t *analysis, reader_event_t events[EVENTS_AHEAD]) {
-  size_t count = 0;
-  while (count < EVENTS_AHEAD && reader_next(analysis->reader, &events[count]) == 1) {
-    const reader_event_t *event = &events[count++];
-    if (trace_event_kinds[event->kind].family != TRACE_FAMILY_HEAP) break;
-    models_prefetch(analysis->models, event);
+enum { EVENTS_AT_ONCE = 64 };
+
+static void events_watch(analysis_t *analysis, const reader_event_t *events, size_t count,
+                         analysis_watch_t *watch, void *context) {
+  for (size_t i = 0; i < count; i++) {
+    models_step(analysis->models, &events[i]);
+    if (events[i].phase != READER_BEGINS) watch(context, analysis->reader, &events[i]);
   }
-  return count;
 }
 
 static void events_read(analysis_t *analysis, analysis_watch_t *watch, void *context) {
   progress_t progress = progress_begin();
-  reader_event_t events[EVENTS_AHEAD];
-  for (size_t count; (count = events_take(analysis, events)) > 0;) {
-    for (size_t i = 0; i < count; i++) {
-      models_step(analysis->models, &events[i]);
-      if (watch && events[i].phase != READER_BEGINS) watch(context, analysis->reader, &events[i]);
-      progress_step(&progress, analysis->path);
-    }
+  reader_event_t events[EVENTS_AT_ONCE];
+  for (size_t count; (count = reader_read(analysis->reader, events, EVENTS_AT_ONCE)) > 0;) {
+    if (watch)
+      events_watch(analysis, events, count, watch, context);
+    else
+      models_run(analysis->models, events, count);
+    progress_steps(&progress, analysis->path, count);
   }
   progress_end(&progress);
 }

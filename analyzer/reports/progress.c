@@ -21,8 +21,11 @@ progress_t progress_begin(void) {
   return (progress_t){.wanted = isatty(STDERR_FILENO) == 1, .started_ns = now_ns()};
 }
 
-void progress_step(progress_t *progress, const char *name) {
-  if (++progress->steps % STEPS_BETWEEN_LOOKS || !progress->wanted) return;
+void progress_steps(progress_t *progress, const char *name, size_t count) {
+  const uint64_t before = progress->steps;
+  progress->steps += count;
+  if (before / STEPS_BETWEEN_LOOKS == progress->steps / STEPS_BETWEEN_LOOKS || !progress->wanted)
+    return;
   uint64_t now = now_ns();
   if (now - progress->started_ns < SECOND || now - progress->shown_ns < SECOND / 4) return;
   char clean[256];

@@ -4,6 +4,7 @@
 #define ANALYZER_REPORTS_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
@@ -13,8 +14,9 @@ typedef struct {
 } progress_t;
 
 progress_t progress_begin(void);
-// One more step done; looks at the clock once in many. Shows "reading NAME: 12,000,000 events".
-void progress_step(progress_t *progress, const char *name);
+// So many steps more done; looks at the clock once in many. Shows "reading NAME: 12,000,000
+// events".
+void progress_steps(progress_t *progress, const char *name, size_t count);
 // Wipes the line.
 void progress_end(progress_t *progress);
 

@@ -356,6 +356,72 @@ START_TEST(facts_are_events_where_they_are_asked_for) {
 }
 END_TEST
 
+static uint32_t random_below(uint32_t *state, uint32_t limit) {
+  *state = *state * 1664525 + 1013904223;
+  return (uint32_t)((uint64_t)*state * limit >> 32);
+}
+
+// Events of three lanes with and without stamps, at the same times, too; calls that take long;
+// stacks that are defined again; threads that follow each other in a lane; blocks that end.
+static void many_events(trace_builder_t *builder) {
+  static const uint8_t kinds[] = {TRACE_ALLOCATE, TRACE_FREE,        TRACE_LOCK_WAIT,
+                                  TRACE_WRITE,    TRACE_READ,        TRACE_LOCK_RELEASE,
+                                  TRACE_READY,    TRACE_EPOLL_CREATE};
+  uint64_t stamps[4] = {0, 100, 100, 100};
+  uint32_t random = 1;
+  for (uint32_t i = 0; i < 6000; i++) {
+    const uint32_t lane = 1 + random_below(&random, 3), what = random_below(&random, 200);
+    const uint64_t frames[] = {0x1000 + random_below(&random, 50)};
+    stamps[lane] += random_below(&random, 4);
+    if (i < 3 || what == 0)
+      trace_builder_thread(builder, i < 3 ? i + 1 : lane, stamps[lane], i, 0x1000 + i, 0);
+    else if (what < 4)
+      trace_builder_stack(builder, lane, 1 + what, frames, 1);
+    else if (what == 4)
+      trace_builder_flush(builder, lane);
+    else if (what == 5)
+      trace_builder_record(builder, lane, TRACE_LOST, stamps[lane], 0, TRACE_FREE, i, 0, 0);
+    else
+      trace_builder_record(builder, lane, kinds[random_below(&random, sizeof kinds)],
+                           random_below(&random, 3) ? UNTIMED : stamps[lane],
+                           random_below(&random, 5), random_below(&random, 900), i,
+                           random_below(&random, 9), i);
+  }
+}
+
+START_TEST(many_at_once_are_the_same_as_one_by_one) {
+  trace_builder_t *builder = trace_builder_new();
+  many_events(builder);
+  trace_builder_finish(builder, TRACE_END_EXIT, 0);
+  const reader_options_t options = {.beginnings = true};
+  char error[256];
+  reader_t *one = reader_open(trace_builder_path(builder), &options, error, sizeof error);
+  reader_t *many = reader_open(trace_builder_path(builder), &options, error, sizeof error);
+  ck_assert(one && many);
+  reader_event_t events[16] = {0}, event = {0};
+  size_t calls = 0, total = 0;
+  for (size_t count; (count = reader_read(many, events, 16)) > 0; calls++, total += count) {
+    ck_assert_uint_le(count, 16);
+    for (size_t i = 0; i < count; i++) {
+      ck_assert_int_eq(reader_next(one, &event), 1);
+      ck_assert_mem_eq(&event, &events[i], offsetof(reader_event_t, payload));
+      ck_assert_ptr_null(events[i].payload);
+    }
+    ck_assert_uint_eq(reader_summary(one)->events, reader_summary(many)->events);
+    ck_assert_uint_eq(reader_summary(one)->duration_ns, reader_summary(many)->duration_ns);
+    ck_assert_uint_eq(reader_thread(one, event.thread)->events,
+                      reader_thread(many, event.thread)->events);
+  }
+  ck_assert_int_eq(reader_next(one, &event), 0);
+  ck_assert_uint_gt(total, 5500);
+  ck_assert_uint_lt(calls, total * 3 / 4);
+  ck_assert_str_eq(reader_warning(one, 0), reader_warning(many, 0));
+  reader_close(one);
+  reader_close(many);
+  trace_builder_free(builder);
+}
+END_TEST
+
 // What the writer notes from time to time stands between the events of that time; what a lane
 // defines comes before them.
 START_TEST(facts_for_the_models_are_given_in_order) {
@@ -435,6 +501,7 @@ Suite *reading_reader_suite(void) {
   tcase_add_test(order, ticks_become_nanoseconds);
   tcase_add_test(order, facts_for_the_models_are_given_in_order);
   tcase_add_test(order, time_never_goes_back);
+  tcase_add_test(order, many_at_once_are_the_same_as_one_by_one);
   tcase_add_test(order, positions_that_a_block_repeats_are_passed_over);
   suite_add_tcase(suite, order);
   TCase *facts = tcase_create("facts");
