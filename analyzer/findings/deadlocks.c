@@ -75,11 +75,11 @@ static void add_standoffs(deadlock_search_t *search) {
   for (uint32_t at = 0; at < locks_standoff_count(locks); ++at) {
     const lock_standoff_t *standoff = locks_standoff(locks, at);
     deadlock_t *found = deadlock_add(search, DEADLOCK_ACTUAL, DEADLOCK_KIND_LOCK_ORDER,
-                                     DEADLOCK_REASON_WAIT_CYCLE, 2);
+                                     DEADLOCK_REASON_WAIT_CYCLE, standoff->leg_count);
     found->over_ns = standoff->until_ns;
     found->merged = standoff->count;
     found->why_not_ruled_out = 1u << DEADLOCK_DOUBT_INDEX_OVER;
-    for (unsigned leg = 0; leg < 2; ++leg) {
+    for (uint32_t leg = 0; leg < standoff->leg_count; ++leg) {
       const lock_standoff_leg_t *seen = &standoff->legs[leg];
       found->legs[leg] = (deadlock_leg_t){.thread = seen->thread,
                                           .thread_count = 1,
@@ -102,10 +102,15 @@ uint64_t deadlock_site(const deadlock_search_t *search, uint32_t stack) {
   return XXH3_64bits(frames->frames, count * sizeof *frames->frames);
 }
 
-// How a hazard stands: 0: somebody is stuck behind it, 1: not all of its waits ended, 2: all did.
+bool deadlock_holds_up(const deadlock_t *found) {
+  return found->bystander_count || (found->kind == DEADLOCK_KIND_LIVELOCK && !found->over_ns);
+}
+
+// How a hazard stands: 0: somebody is stuck in or behind it, 1: not all of its waits ended, 2: all
+// did.
 static int hazard_rank(const deadlock_t *found) {
-  if (found->verdict != DEADLOCK_HAZARD) return 0;
-  return found->bystander_count ? 0 : found->signalled < found->legs[0].count ? 1 : 2;
+  if (found->verdict != DEADLOCK_HAZARD || deadlock_holds_up(found)) return 0;
+  return found->signalled < found->legs[0].count ? 1 : 2;
 }
 
 // Gravest first; otherwise in the order they were found, which their ids still say.
@@ -127,6 +132,8 @@ deadlocks_t *deadlocks_find(const models_t *models, bool strict_order) {
   standstill_search(&search);
   add_standoffs(&search);
   lock_order_search(&search);
+  livelocks_search(&search);
+  misuse_search(&search);
   hazards_search(&search);
   if (result->count) qsort(result->items, result->count, sizeof *result->items, compare_gravity);
   for (size_t at = 0; at < result->count; ++at) result->items[at].id = (uint32_t)at + 1;

@@ -28,7 +28,9 @@ const char *deadlock_verdict_meaning(deadlock_verdict_t verdict);
   KIND(RWLOCK, "rwlock")                                                                           \
   KIND(SEMAPHORE, "semaphore")                                                                     \
   KIND(CONDITION, "condition")                                                                     \
-  KIND(BARRIER, "barrier")
+  KIND(BARRIER, "barrier")                                                                         \
+  KIND(LIVELOCK, "livelock")                                                                       \
+  KIND(DESTROYED, "destroyed")
 typedef enum {
 #define KIND(name, key) DEADLOCK_KIND_##name,
   DEADLOCK_KIND_TABLE(KIND)
@@ -52,9 +54,17 @@ const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
                          "that come between")                                                      \
   REASON(SEMAPHORES, "semaphores that are used as locks are waited for in different order")        \
   REASON(WAITS_HOLDING, "waits on a condition while holding another lock")                         \
+  REASON(TRIES, "each holds a lock and tries the next one's in vain, again and again")             \
+  REASON(DESTRUCTION_REFUSED, "a lock in use was to be destroyed: the call failed with EBUSY")     \
+  REASON(DESTROYED_HELD, "the lock was destroyed while it was held")                               \
+  REASON(DESTROYED_WAITED, "the lock was destroyed while a thread waited for it")                  \
+  REASON(FREED_HELD, "the memory of the lock was given back while it was held")                    \
+  REASON(FREED_WAITED, "the memory of the lock was given back while a thread waited for it")       \
   REASON(WRITER_QUEUED, "a reader waits behind a writer that waits for that reader's own lock")    \
   REASON(SINGLE_THREAD, "the same thread takes them in both orders, one after the other")          \
   REASON(GATE, "a lock held around both orders keeps them apart")                                  \
+  REASON(GUARDED, "a thread was created and joined by one that held a lock all the while: that "   \
+                  "lock keeps the orders apart")                                                   \
   REASON(ORDERED, "creating and joining threads, or a barrier, keeps the orders apart")            \
   REASON(HANDED_OVER, "a hand-over through a condition, semaphore or descriptor kept the orders "  \
                       "apart in this run")                                                         \
@@ -77,10 +87,12 @@ const char *deadlock_reason_text(deadlock_reason_t reason);
   DOUBT(REORDERED, "what was seen can be reordered so that it hangs, each lock's sections in "     \
                    "their order")                                                                  \
   DOUBT(NOT_REORDERED, "no reordering that keeps the order of each lock's sections was found "     \
-                       "that hangs")                                                               \
+                       "that hangs: a flag that is set and read under a lock may keep them apart") \
   DOUBT(STRICT, "--strict-order: any two orders are reported")                                     \
   DOUBT(UNBOUNDED, "the requests wait without a time limit")                                       \
   DOUBT(BOUNDED, "a request has a time limit: it would fail, not hang")                            \
+  DOUBT(REORDERED_BOUNDED, "what was seen can be reordered so that they wait for one another "     \
+                           "until then, each lock's sections in their order")                      \
   DOUBT(AT_END, "the trace ends in it")                                                            \
   DOUBT(OVER, "they waited at one moment, until a time limit ended it")                            \
   DOUBT(STANDSTILL, "all threads of the process wait for one another")                             \
@@ -129,20 +141,22 @@ typedef struct {
   deadlock_reason_t reason;
   uint32_t why_not_ruled_out;  // set of 1 << deadlock_doubt_t
   uint32_t leg_count;
-  deadlock_leg_t *legs;   // leg i wants what leg (i + 1) % leg_count holds; for ORPHAN and
-                          // HAZARD one leg; for a standstill those who wait, each by itself
-  uint32_t gate;          // lock id that keeps a BENIGN one from happening (GATE), else 0
+  deadlock_leg_t *legs;   // leg i wants what leg (i + 1) % leg_count holds; for ORPHAN and a
+                          // HAZARD of a wait one leg; for a standstill those who wait, each by
+                          // itself; DESTROYED: who did it, then who held it or waited for it
+  uint32_t gate;          // lock id that keeps a BENIGN one from happening (GATE, GUARDED), else 0
   uint64_t condition;     // HAZARD, CONDITION, BARRIER: address of the condition or barrier
   uint32_t arrived;       // CONDITION and BARRIER that are no HAZARD of a held lock: who waits
   uint32_t parties;       // BARRIER: for so many
   uint64_t signalled;     // HAZARD of a held lock: of its waits, those that ended all the same
-  uint64_t over_ns;       // ACTUAL: when a time limit ended it, 0: it lasts
+  uint64_t over_ns;       // ACTUAL: when a time limit ended it, LIVELOCK: when one got both locks;
+                          // 0: it lasts
   uint32_t ended_thread;  // ORPHAN: the holder that has ended, 0: not recorded
   uint32_t ended_tid;     // its tid, where the lock itself said it
   uint64_t merged;        // cycles of the same locks' class and call sites in this one, >= 1
   deadlock_bystander_t *bystanders;
   uint32_t bystander_count;
-  deadlock_step_t *schedule;  // FEASIBLE: 2 * leg_count steps, else NULL
+  deadlock_step_t *schedule;  // FEASIBLE, or so but for a time limit: 2 * leg_count steps; or NULL
 } deadlock_t;
 
 typedef struct {
@@ -169,6 +183,8 @@ void deadlocks_suppress(deadlocks_t *deadlocks, size_t index);
 // Takes out what concerns only one of the processes that were read as one.
 void deadlocks_keep_joint(deadlocks_t *deadlocks, const reader_t *reader);
 void deadlocks_free(deadlocks_t *deadlocks);
+// True where threads cannot go on because of a HAZARD, now or at the end of the trace.
+bool deadlock_holds_up(const deadlock_t *found);
 // How many of a verdict there are.
 size_t deadlocks_count(const deadlocks_t *deadlocks, deadlock_verdict_t verdict);
 

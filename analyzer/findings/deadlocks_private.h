@@ -27,6 +27,9 @@ void standstill_search(deadlock_search_t *search);
 uint64_t deadlock_site(const deadlock_search_t *search, uint32_t stack);
 // HAZARDs: waits on conditions while another lock is held (hazards.c). Last.
 void hazards_search(deadlock_search_t *search);
+// HAZARDs: locks that are tried in vain in turns (livelocks.c), or end in use (misuse.c).
+void livelocks_search(deadlock_search_t *search);
+void misuse_search(deadlock_search_t *search);
 // POTENTIAL and BENIGN ones: from cycles of dependencies (lock_order.c).
 void lock_order_search(deadlock_search_t *search);
 

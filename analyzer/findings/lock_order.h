@@ -25,12 +25,14 @@ typedef struct {
   const dependency_occurrence_t **actors;  // who could do each
   uint32_t *choices;                       // which of its occurrences that is
   uint32_t gate;
+  bool reordered;  // what was seen can be reordered so that all of the chain wait
   feasible_t *feasible;
 } order_search_t;
 
-// Which occurrences may be in one cycle: such as nothing that was seen orders, such as creation,
-// joins and barriers do not order, or any in different threads.
-typedef enum { ACTORS_CONCURRENT, ACTORS_UNORDERED, ACTORS_ANY } actors_t;
+// Which occurrences may be in one cycle: such as nothing that was seen orders; such as creation,
+// joins, barriers and locks that guard whole threads do not keep apart; not even the guards; or any
+// in different threads.
+typedef enum { ACTORS_CONCURRENT, ACTORS_UNORDERED, ACTORS_UNGUARDED, ACTORS_ANY } actors_t;
 
 static inline const dependency_t *order_entry(const order_search_t *order, uint32_t index) {
   return dependencies_get(order->dependencies, index);

@@ -3,6 +3,7 @@
 //   READERS        no: somewhere wanted and held modes do not exclude each other
 //   FRESH          no: one of the locks was known to its thread alone
 //   GATE           no: two of them hold one more lock that keeps them apart
+//   GUARDED        no: a lock is held around the whole life of one of their threads
 //   SINGLE_THREAD  no: they cannot be done by as many different threads
 //   ORDERED        no: create, join and barriers keep every choice of threads apart
 //   HANDED_OVER    no: hand-overs do, this time
@@ -58,13 +59,53 @@ static bool are_ordered(const order_search_t *order, const dependency_occurrence
          thread_order_precedes(threads, &b->moment, &a->moment, strength);
 }
 
-static bool may_meet(const order_search_t *order, const dependency_occurrence_t *a,
-                     const dependency_occurrence_t *b, actors_t actors) {
+static bool guard_excludes(const lock_guard_t *guard, const lock_guard_t *other) {
+  return other->kept && other->lock == guard->lock && other->owner != guard->owner &&
+         (guard->mode == LOCK_MODE_EXCLUSIVE || other->mode == LOCK_MODE_EXCLUSIVE);
+}
+
+// True where the guard keeps what its owner and the owner's threads do from the entry in `thread`:
+// that holds the lock, or lives in a section of it, which must be another one.
+static bool keeps_apart(const locks_t *locks, const lock_guard_t *guard, const dependency_t *entry,
+                        uint32_t thread) {
+  if (!guard->kept || guard->owner == thread) return false;
+  const dependency_lock_t *held = order_held(entry, guard->lock);
+  if (held && (guard->mode == LOCK_MODE_EXCLUSIVE || held->mode == LOCK_MODE_EXCLUSIVE))
+    return true;
+  const lock_guard_t *others;
+  uint32_t count = locks_guards(locks, thread, &others);
+  for (uint32_t at = 0; at < count; ++at)
+    if (guard_excludes(guard, &others[at])) return true;
+  return false;
+}
+
+// The lock around the life of actor `a` that keeps it from actor `b`, 0: none.
+static uint32_t guard_against(const order_search_t *order, uint32_t a, uint32_t b) {
+  const locks_t *locks = models_locks(order->search->models);
+  const lock_guard_t *guards;
+  uint32_t count = locks_guards(locks, order->actors[a]->thread, &guards);
+  for (uint32_t at = 0; at < count; ++at)
+    if (keeps_apart(locks, &guards[at], order_entry(order, order->chain[b]),
+                    order->actors[b]->thread))
+      return guards[at].lock;
+  return 0;
+}
+
+static uint32_t guard_between(const order_search_t *order, uint32_t a, uint32_t b) {
+  uint32_t guard = guard_against(order, a, b);
+  return guard ? guard : guard_against(order, b, a);
+}
+
+static bool may_meet(const order_search_t *order, uint32_t first, uint32_t second,
+                     actors_t actors) {
+  const dependency_occurrence_t *a = order->actors[first], *b = order->actors[second];
   if (a->thread == b->thread) return false;
   switch (actors) {
   case ACTORS_CONCURRENT:
-    return !are_ordered(order, a, b, ORDER_THIS_RUN);
+    return !are_ordered(order, a, b, ORDER_THIS_RUN) && !guard_between(order, first, second);
   case ACTORS_UNORDERED:
+    return !are_ordered(order, a, b, ORDER_ALWAYS) && !guard_between(order, first, second);
+  case ACTORS_UNGUARDED:
     return !are_ordered(order, a, b, ORDER_ALWAYS);
   case ACTORS_ANY:
     break;
@@ -74,7 +115,7 @@ static bool may_meet(const order_search_t *order, const dependency_occurrence_t 
 
 static bool fits(const order_search_t *order, uint32_t at, actors_t actors) {
   for (uint32_t other = 0; other < at; ++other)
-    if (!may_meet(order, order->actors[other], order->actors[at], actors)) return false;
+    if (!may_meet(order, other, at, actors)) return false;
   return true;
 }
 
@@ -143,6 +184,15 @@ static uint32_t gate_of_chain(const order_search_t *order) {
   return 0;
 }
 
+static uint32_t guard_of_chain(const order_search_t *order) {
+  for (uint32_t a = 0; a < order->length; ++a)
+    for (uint32_t b = a + 1; b < order->length; ++b) {
+      uint32_t guard = guard_between(order, a, b);
+      if (guard) return guard;
+    }
+  return 0;
+}
+
 static bool any_timed(const order_search_t *order) {
   for (uint32_t at = 0; at < order->length; ++at)
     if (order_entry(order, order->chain[at])->timed) return true;
@@ -193,13 +243,15 @@ static deadlock_verdict_t judge_possible(order_search_t *order, deadlock_reason_
   *reason = DEADLOCK_REASON_OPPOSITE_ORDER;
   if (wanted_of_kind(order, TRACE_LOCK_SEMAPHORE)) *reason = DEADLOCK_REASON_SEMAPHORES;
   if (!all_wait(order, false)) *reason = DEADLOCK_REASON_WRITER_BETWEEN;
-  if (*reason != DEADLOCK_REASON_OPPOSITE_ORDER || any_timed(order)) return DEADLOCK_POTENTIAL;
-  return find_reordering(order) ? DEADLOCK_FEASIBLE : DEADLOCK_POTENTIAL;
+  if (*reason != DEADLOCK_REASON_OPPOSITE_ORDER) return DEADLOCK_POTENTIAL;
+  order->reordered = find_reordering(order);
+  return order->reordered && !any_timed(order) ? DEADLOCK_FEASIBLE : DEADLOCK_POTENTIAL;
 }
 
 // Sets *reason and returns the verdict of the whole chain.
 static deadlock_verdict_t judge(order_search_t *order, deadlock_reason_t *reason) {
   order->gate = 0;
+  order->reordered = false;
   *reason = DEADLOCK_REASON_READERS;
   if (!all_wait(order, true)) return DEADLOCK_BENIGN;
   *reason = DEADLOCK_REASON_GATE;
@@ -211,6 +263,11 @@ static deadlock_verdict_t judge(order_search_t *order, deadlock_reason_t *reason
   if (concurrent) return order->ruled_out_too ? DEADLOCK_POTENTIAL : judge_possible(order, reason);
   *reason = DEADLOCK_REASON_HANDED_OVER;
   if (order_find_actors(order, order->length, ACTORS_UNORDERED)) return DEADLOCK_BENIGN;
+  *reason = DEADLOCK_REASON_GUARDED;
+  if (order_find_actors(order, order->length, ACTORS_UNGUARDED)) {
+    order->gate = guard_of_chain(order);
+    return DEADLOCK_BENIGN;
+  }
   bool possible = order_find_actors(order, order->length, ACTORS_ANY);
   *reason = possible ? DEADLOCK_REASON_ORDERED : DEADLOCK_REASON_SINGLE_THREAD;
   return DEADLOCK_BENIGN;
@@ -294,13 +351,14 @@ static void fill_leg(const order_search_t *order, deadlock_leg_t *leg, uint32_t 
       leg->also_holds[leg->also_held++] = entry->held[other].lock;
 }
 
-static uint32_t doubts_of(const deadlock_t *found) {
+static uint32_t doubts_of(const order_search_t *order, const deadlock_t *found) {
+  bool timed = any_timed(order);
   uint32_t doubts = 1u << DEADLOCK_DOUBT_INDEX_THREADS | 1u << DEADLOCK_DOUBT_INDEX_NO_GATE |
                     1u << DEADLOCK_DOUBT_INDEX_MODES | 1u << DEADLOCK_DOUBT_INDEX_CONCURRENT;
-  for (uint32_t at = 0; at < found->leg_count; ++at)
-    if (found->legs[at].timed) return doubts | 1u << DEADLOCK_DOUBT_INDEX_BOUNDED;
-  doubts |= 1u << DEADLOCK_DOUBT_INDEX_UNBOUNDED;
-  if (found->verdict == DEADLOCK_FEASIBLE) return doubts | 1u << DEADLOCK_DOUBT_INDEX_REORDERED;
+  doubts |= timed ? 1u << DEADLOCK_DOUBT_INDEX_BOUNDED : 1u << DEADLOCK_DOUBT_INDEX_UNBOUNDED;
+  if (order->reordered)
+    return doubts | (timed ? 1u << DEADLOCK_DOUBT_INDEX_REORDERED_BOUNDED
+                           : 1u << DEADLOCK_DOUBT_INDEX_REORDERED);
   return found->reason == DEADLOCK_REASON_OPPOSITE_ORDER
              ? doubts | 1u << DEADLOCK_DOUBT_INDEX_NOT_REORDERED
              : doubts;
@@ -369,14 +427,14 @@ static void report(order_search_t *order, deadlock_verdict_t verdict, deadlock_r
   if (ruled_out && order->search->strict_order) verdict = DEADLOCK_POTENTIAL;
   deadlock_t *found = deadlock_add(order->search, verdict, kind_of(order), reason, order->length);
   for (uint32_t at = 0; at < order->length; ++at) fill_leg(order, &found->legs[at], at);
-  found->gate = order->gate;
+  found->gate = locks_get(models_locks(order->search->models), order->gate) ? order->gate : 0;
   if (!ruled_out)
-    found->why_not_ruled_out = doubts_of(found);
+    found->why_not_ruled_out = doubts_of(order, found);
   else if (verdict == DEADLOCK_POTENTIAL)
     found->why_not_ruled_out = 1u << DEADLOCK_DOUBT_INDEX_STRICT;
   else
     note_benign(result, reason);
-  if (verdict == DEADLOCK_FEASIBLE) fill_schedule(order, found);
+  if (order->reordered) fill_schedule(order, found);
   *known = result->count;
 }
 

@@ -131,7 +131,8 @@ void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event, ui
                     .weight = weight,
                     .step = thread_order_acquire(dependencies_order(locks->dependencies),
                                                  event->thread, lock->id, bits & TRACE_LOCK_SHARED),
-                    .since_ns = event->time};
+                    .since_ns = event->time,
+                    .section = ++locks->sections};
 }
 
 static void end_hold(const locks_t *locks, lock_t *lock, const held_lock_t *held, uint32_t thread,

@@ -46,7 +46,7 @@ void lock_place_leave(locks_t *locks, lock_t *lock) {
 static void join_locks(locks_t *locks, lock_t *lock, lock_t *other, uint64_t time) {
   uint64_t address = lock->address;
   if (!other->init_stack) other->init_stack = lock->init_stack;
-  lock_end(locks, lock, LOCK_END_NONE, time);
+  lock_end(locks, lock, LOCK_END_NONE, time, NULL);
   lock_place_find(locks, address);
 }
 

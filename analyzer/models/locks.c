@@ -37,8 +37,9 @@ const char *lock_kind_name(uint32_t bits) {
 }
 
 locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies,
-                    wakers_t *wakers) {
+                    wakers_t *wakers, const threads_t *threads) {
   locks_t *locks = array_zeroed(1, sizeof *locks);
+  locks->threads = threads;
   locks->reader = reader;
   locks->heap = heap;
   locks->dependencies = dependencies;
@@ -48,6 +49,8 @@ locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *
   locks->limit = 1;
   locks->sweep_at = FIRST_SWEEP;
   locks->place_keys = (address_map_t)ADDRESS_MAP(lock_place_t);
+  locks->generations = (address_map_t)ADDRESS_MAP(lock_former_t);
+  locks->guards_waiting = (address_map_t)ADDRESS_MAP(thread_guards_t);
   lock_handovers_open(locks);
   return locks;
 }
@@ -78,6 +81,9 @@ void locks_close(locks_t *locks) {
     free(locks->held[thread].items);
   lock_charges_free(locks);
   lock_conditions_free(locks);
+  lock_guards_free(locks);
+  lock_misuse_close(locks);
+  lock_livelock_close(locks);
   address_map_clear(&locks->by_id);
   address_map_clear(&locks->by_address);
   address_map_clear(&locks->by_page);
@@ -118,8 +124,8 @@ static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t 
   lock->owned = (bits & TRACE_LOCK_WHAT) != TRACE_LOCK_SEMAPHORE;
   lock->first_ns = event->time;
   lock->first_thread = event->thread;
-  const uint64_t *generation = address_map_get(&locks->generations, address);
-  if (generation) lock->generation = (uint32_t)*generation;
+  const lock_former_t *former = address_map_get(&locks->generations, address);
+  if (former) lock->generation = (uint32_t)former->count;
   if (!locks->heap || !heap_find(locks->heap, address, &lock->block))
     lock->block = (heap_block_t){0};
   *(lock_t **)address_map_put(&locks->by_id, lock->id) = lock;
@@ -241,10 +247,23 @@ static void sweep_kept(locks_t *locks) {
   locks->sweep_at = still * 2 > FIRST_SWEEP ? still * 2 : FIRST_SWEEP;
 }
 
-void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time) {
+static void note_former(locks_t *locks, const lock_t *lock, lock_end_t end, uint64_t time,
+                        const reader_event_t *event) {
+  lock_former_t *former = address_map_put(&locks->generations, lock->address);
+  *former =
+      (lock_former_t){.count = former->count + 1, .at_ns = time, .lock = lock->id, .end = end};
+  if (!event) return;
+  former->by = event->thread;
+  former->by_stack = end == LOCK_END_DESTROYED ? event->stack : 0;
+  former->timed = event->timed && event->time == time;
+}
+
+void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time,
+              const reader_event_t *event) {
+  if (end == LOCK_END_FREED && event) lock_misuse_free(locks, lock, event);
   lock->end = end;
   if (time > lock->last_ns) lock->last_ns = time;
-  ++*(uint64_t *)address_map_put(&locks->generations, lock->address);
+  note_former(locks, lock, end, time, event);
   unlink_lock(locks, lock);
   lock_drop_holders(locks, lock);
   lock_end_convoy(lock);
@@ -260,35 +279,36 @@ void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time) {
 }
 
 static void retire_in_page(locks_t *locks, uint64_t page, uint64_t start, uint64_t size,
-                           lock_end_t end, uint64_t time) {
+                           lock_end_t end, const reader_event_t *event) {
   lock_t **head = address_map_get(&locks->by_page, page);
   for (lock_t *lock = head ? *head : NULL, *next; lock; lock = next) {
     next = lock->next_in_page;
     if (lock->alias_count) continue;  // it goes on at another address
-    if (lock->address - start < size) lock_end(locks, lock, end, time);
+    if (lock->address - start < size) lock_end(locks, lock, end, event->time, event);
   }
 }
 
 // Asks every page that has a lock, where these are fewer than the pages of the range.
 static void retire_everywhere(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end,
-                              uint64_t time) {
+                              const reader_event_t *event) {
   size_t position = 0, count = 0;
   uint64_t key;
   uint64_t *pages = array_resize(NULL, locks->by_page.count + 1, sizeof *pages);
   while (address_map_next(&locks->by_page, &position, &key)) pages[count++] = key;
-  for (size_t at = 0; at < count; ++at) retire_in_page(locks, pages[at], start, size, end, time);
+  for (size_t at = 0; at < count; ++at) retire_in_page(locks, pages[at], start, size, end, event);
   free(pages);
 }
 
-void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end, uint64_t time) {
+void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end,
+                  const reader_event_t *event) {
   if (!size || !locks->by_page.count) return;
   uint64_t first = page_of(start), last = page_of(start + size - 1);
   if (last - first > locks->by_page.count) {
-    retire_everywhere(locks, start, size, end, time);
+    retire_everywhere(locks, start, size, end, event);
     return;
   }
   for (uint64_t page = first; page <= last; ++page)
-    retire_in_page(locks, page, start, size, end, time);
+    retire_in_page(locks, page, start, size, end, event);
 }
 
 void locks_check_modules(locks_t *locks) {
@@ -311,7 +331,7 @@ void locks_check_modules(locks_t *locks) {
       break;
     }
   for (size_t at = 0; at < found; ++at)
-    lock_end(locks, gone[at], LOCK_END_UNLOADED, gone[at]->last_ns);
+    lock_end(locks, gone[at], LOCK_END_UNLOADED, gone[at]->last_ns, NULL);
   free(gone);
 }
 
@@ -339,7 +359,7 @@ static void end_thread_stack(locks_t *locks, const reader_event_t *event) {
     gone[found++] = *lock;
   }
   for (size_t at = 0; at < found; ++at)
-    lock_end(locks, gone[at], LOCK_END_THREAD_ENDED, event->time);
+    lock_end(locks, gone[at], LOCK_END_THREAD_ENDED, event->time, event);
   free(gone);
 }
 
@@ -351,7 +371,7 @@ static void end_former(locks_t *locks, const reader_event_t *event) {
   lock_t *old = find_lock(locks, event->words[0]);
   if (!old || !(old->acquisitions || old->failed || old->init_stack)) return;
   if (event->kind == TRACE_SEMAPHORE_INIT && old->alias_count) return;
-  lock_end(locks, old, LOCK_END_INITIALISED, event->time);
+  lock_end(locks, old, LOCK_END_INITIALISED, event->time, event);
 }
 
 static void step_init(locks_t *locks, const reader_event_t *event) {
@@ -379,7 +399,8 @@ static bool is_handover(locks_t *locks, lock_t *lock, uint32_t thread, bool post
 
 static void step_destroy(locks_t *locks, const reader_event_t *event) {
   lock_t *lock = find_lock(locks, event->words[0]);
-  if (lock) lock_end(locks, lock, LOCK_END_DESTROYED, event->time);
+  if (lock && !lock_misuse_destroy(locks, lock, event))
+    lock_end(locks, lock, LOCK_END_DESTROYED, event->time, event);
 }
 
 // The call that ended just now waited until the event's time.
@@ -387,6 +408,12 @@ static void note_wait(locks_t *locks, lock_t *lock, const reader_event_t *event)
   uint64_t wait = event->words[1];
   uint64_t from = wait < event->time ? event->time - wait : 0;
   lock_waited(locks, lock, event->thread, event->stack, from, event->time);
+  if (lock->generation)
+    lock_misuse_waited(locks, lock,
+                       &(lock_wait_t){.thread = event->thread,
+                                      .stack = event->stack,
+                                      .from_ns = from,
+                                      .until_ns = event->time});
 }
 
 // The drawn ones stand for 1 / rate together, each for a whole number.
@@ -426,6 +453,7 @@ static void step_acquire(locks_t *locks, const reader_event_t *event) {
   if (is_handover(locks, lock, event->thread, false))
     lock_take_over(locks, lock->address, event->thread, ORDER_THIS_RUN);
   if (!lock_has_owner(lock)) return;
+  lock_livelock_acquired(locks, lock, event);
   if (!(bits & TRACE_LOCK_TRY))
     lock_requested(locks, lock, event->thread, event->stack, bits, event->time, false);
   lock_acquired(locks, lock, event, weight);
@@ -437,11 +465,26 @@ static bool failure_waited(const reader_event_t *event) {
   return trace_unzigzag(event->words[2]) == -ETIMEDOUT || event->words[1] >= LEAST_FAILED_WAIT_NS;
 }
 
+// A release or a destruction that was refused: nothing was asked for.
+static bool is_no_request(const reader_event_t *event) {
+  int64_t result = trace_unzigzag(event->words[2]);
+  return !(event->arg & TRACE_LOCK_TRY) && !event->words[1] &&
+         (result == -EPERM || result == -EBUSY);
+}
+
 static void step_fail(locks_t *locks, const reader_event_t *event) {
   uint32_t bits = (uint32_t)event->arg;
   lock_t *lock = lock_touch(locks, event, event->words[0], bits);
-  lock->failed += lock_weight(locks, &lock->failed_drawn, bits);
-  if (bits & TRACE_LOCK_TRY) return;
+  if (is_no_request(event)) {
+    lock_misuse_refused(locks, lock, event);
+    return;
+  }
+  uint32_t weight = lock_weight(locks, &lock->failed_drawn, bits);
+  lock->failed += weight;
+  if (bits & TRACE_LOCK_TRY) {
+    lock_livelock_failed(locks, lock, event, weight);
+    return;
+  }
   if (failure_waited(event)) note_wait(locks, lock, event);
   if (failure_waited(event) && lock_has_owner(lock))
     lock_standoff_step(locks, lock, event, trace_unzigzag(event->words[2]) == -ETIMEDOUT);
@@ -451,6 +494,7 @@ static void step_fail(locks_t *locks, const reader_event_t *event) {
 
 static void step_release(locks_t *locks, const reader_event_t *event) {
   uint32_t bits = (uint32_t)event->arg;
+  if (locks->suspect_count) lock_misuse_released(locks, event);
   lock_t *lock = lock_touch(locks, event, event->words[0], bits);
   if (is_handover(locks, lock, event->thread, true) || (bits & TRACE_LOCK_WHAT) == TRACE_LOCK_ONCE)
     lock_hand_over(locks, lock->address, event->thread);
@@ -471,6 +515,8 @@ static bool names_nothing(const reader_event_t *event) {
 void locks_step(locks_t *locks, const reader_event_t *event) {
   if (names_nothing(event)) return;
   locks->now = event->time;
+  if (locks->destroying_count && trace_event_kinds[event->kind].family == TRACE_FAMILY_LOCK)
+    lock_misuse_settle(locks, event);
   lock_blocking_step(locks, event);
   switch (event->kind) {
   case TRACE_LOCK_INIT:
@@ -546,6 +592,10 @@ static void finish_request(finish_t *finish, uint32_t thread, const thread_pendi
   // Its holder's own wait first: what is charged for that is charged on.
   if (lock->owner.thread && depth < CHAIN_MAX) finish_thread(finish, lock->owner.thread, depth + 1);
   lock_waited(locks, lock, thread, pending->stack, pending->since_ns, finish->end_ns);
+  if (lock->generation)
+    lock_misuse_waited(
+        locks, lock,
+        &(lock_wait_t){thread, pending->stack, pending->since_ns, finish->end_ns, true});
   if ((bits & TRACE_LOCK_WHAT) == TRACE_LOCK_RWLOCK && !(bits & TRACE_LOCK_SHARED)) ++lock->writers;
   if (lock_has_owner(lock))
     lock_requested(locks, lock, thread, pending->stack, bits, pending->since_ns, true);
@@ -559,6 +609,9 @@ static void finish_thread(finish_t *finish, uint32_t thread, unsigned depth) {
     finish_request(finish, thread, pending, depth);
   else if (pending->what == TRACE_PENDING_CONDITION)
     lock_condition_pending(finish->locks, thread, pending, finish->end_ns);
+  else if (pending->what == TRACE_PENDING_JOIN)
+    lock_guards_join(finish->locks, thread,
+                     threads_by_handle(finish->threads, pending->object, false));
 }
 
 static void sort_sites(locks_t *locks) {
@@ -583,6 +636,9 @@ void locks_finish(locks_t *locks, const threads_t *threads, uint64_t end_ns) {
   for (uint32_t thread = 1; thread < threads_limit(threads); ++thread)
     finish_thread(&finish, thread, 0);
   free(finish.done);
+  lock_guards_finish(locks);
+  lock_misuse_finish(locks);
+  lock_livelock_finish(locks);
   sort_sites(locks);
 }
 

@@ -124,9 +124,9 @@ static inline bool lock_is_held(const lock_t *lock) {
 typedef struct locks locks_t;
 
 // `heap` gives the blocks that locks lie in, `dependencies` takes the lock order, `wakers` who let
-// whom have a lock; all outlive it.
+// whom have a lock, `threads` know how far each thread was read; all outlive it.
 locks_t *locks_open(const reader_t *reader, const heap_t *heap, dependencies_t *dependencies,
-                    wakers_t *wakers);
+                    wakers_t *wakers, const threads_t *threads);
 void locks_close(locks_t *locks);
 // Where holds of locks that somebody waited for go. Set before the first event; outlives it.
 struct critical_path;
@@ -134,8 +134,9 @@ void locks_set_path(locks_t *locks, struct critical_path *path);
 void locks_step(locks_t *locks, const reader_event_t *event);
 // An event of the family of descriptors: what is written here and read there orders threads.
 void lock_descriptor_step(locks_t *locks, const reader_event_t *event);
-// The memory [start, start + size) is no more: retires every lock in it.
-void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end, uint64_t time);
+// The memory [start, start + size) is no more, as the event says: retires every lock in it.
+void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end,
+                  const reader_event_t *event);
 // The reader's modules that were unloaded until now take their locks with them. Call now and then.
 void locks_check_modules(locks_t *locks);
 // Counts the waits that had not ended, and adds their requests to the dependencies.
@@ -155,6 +156,23 @@ const lock_t *locks_at(const locks_t *locks, uint64_t address);
 uint32_t locks_held_count(const locks_t *locks, uint32_t thread);
 uint32_t locks_held(const locks_t *locks, uint32_t thread, uint32_t index);
 uint64_t locks_held_since(const locks_t *locks, uint32_t thread, uint32_t index);
+
+// A lock that another thread, `owner`, held when it created the thread, or one that the thread
+// comes from. `kept`: until it had joined it, in one and the same section of the lock, so that
+// whatever the schedule the thread's whole life lies in that section. Not so where not kept.
+typedef struct {
+  uint32_t lock, owner;
+  lock_mode_t mode;
+  bool kept;
+  uint64_t section;  // private: number of the acquisition
+} lock_guard_t;
+// Their count, after locks_finish; the array lives as long as the model.
+uint32_t locks_guards(const locks_t *locks, uint32_t thread, const lock_guard_t **guards);
+// `creator` has made a thread with that handle; `created` 0: it has not started yet.
+void lock_guards_create(locks_t *locks, uint32_t creator, uint32_t created, uint64_t handle);
+// A thread starts whose creation was told before.
+void lock_guards_start(locks_t *locks, uint32_t thread, uint64_t handle);
+void lock_guards_join(locks_t *locks, uint32_t joiner, uint32_t joined);
 // "mutex", "rwlock", ... from the bits.
 const char *lock_kind_name(uint32_t bits);
 // Equal for locks that were made at one site: init stack, else allocation site of their block and
@@ -184,8 +202,9 @@ const condition_t *locks_condition(const locks_t *locks, uint32_t index);  // 0 
 // A signal ended the wait whose COND_WAIT event was stepped last.
 void locks_condition_woken(locks_t *locks, const wakeup_t *wakeup);
 
-// Two threads that each waited, at one moment, for a lock that the other held, until the first of
+// Threads that each waited, at one moment, for a lock that the next one held, until the first of
 // them met its time limit.
+enum { LOCK_STANDOFF_LEGS = 8 };  // more: not looked for
 typedef struct {
   uint32_t thread;
   uint32_t wants, wants_stack;  // lock ids and stacks
@@ -193,11 +212,46 @@ typedef struct {
   uint64_t from_ns;
 } lock_standoff_leg_t;
 typedef struct {
-  lock_standoff_leg_t legs[2];
+  lock_standoff_leg_t legs[LOCK_STANDOFF_LEGS];
+  uint32_t leg_count;
   uint64_t until_ns, count;
 } lock_standoff_t;
 uint32_t locks_standoff_count(const locks_t *locks);
 const lock_standoff_t *locks_standoff(const locks_t *locks, uint32_t index);
+
+// Threads that each held one lock and tried, again and again and in vain, the one that the next of
+// them held. Lock ids and stacks; `count` tries of the longest time it happened.
+typedef struct {
+  uint32_t thread;
+  uint32_t wants, wants_stack;
+  uint32_t holds, holds_stack;
+  uint64_t count, first_ns, last_ns;
+} lock_tries_t;
+typedef struct {
+  lock_tries_t legs[LOCK_STANDOFF_LEGS];
+  uint32_t leg_count;
+  uint64_t over_ns;  // when one of them got both, 0: it went on
+  uint64_t count;    // how often
+  uint64_t key;      // private
+} lock_livelock_t;
+uint32_t locks_livelock_count(const locks_t *locks);
+const lock_livelock_t *locks_livelock(const locks_t *locks, uint32_t index);
+
+// A lock that was destroyed, or whose memory was given back, while `user` held it or waited for it.
+typedef struct {
+  uint32_t lock;     // id
+  lock_end_t end;    // LOCK_END_DESTROYED or LOCK_END_FREED
+  bool refused;      // the call failed and changed nothing
+  bool waits;        // the user waited for it, else held it
+  lock_mode_t mode;  // in which it held it
+  uint32_t user;     // thread, 0: not known
+  uint32_t user_stack;
+  uint64_t user_since_ns;
+  uint32_t by, by_stack;  // who ended it; of memory that is given back no stack is taken: 0
+  uint64_t first_ns, last_ns, count;
+} lock_misuse_t;
+uint32_t locks_misuse_count(const locks_t *locks);
+const lock_misuse_t *locks_misuse(const locks_t *locks, uint32_t index);
 
 // A wait on a condition while another lock was held: unsound, although no cycle.
 typedef struct {

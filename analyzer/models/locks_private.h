@@ -18,6 +18,7 @@ typedef struct {
   uint32_t weight;  // how many holds it stands for: 1, unless sampled
   uint32_t step;    // of its acquisition in the order of threads, + 1
   uint64_t since_ns;
+  uint64_t section;  // number of the acquisition among all
   lock_blocked_t blocked;
 } held_lock_t;
 
@@ -26,6 +27,12 @@ typedef struct {
   uint32_t count, capacity;
   uint64_t alone_ns;  // since then the thread released, handed over and took over nothing
 } held_locks_t;
+
+// Locks that may guard a thread, and who joined it (0: nobody).
+typedef struct {
+  lock_guard_t *items;
+  uint32_t count, joined_by;
+} thread_guards_t;
 
 // What the address of a process-shared lock stands for.
 typedef struct {
@@ -43,20 +50,49 @@ typedef struct {
   uint64_t count;
 } lock_charges_t;
 
-// A wait that met its time limit, and what its thread held then. The last few are kept.
-enum { LOCK_GAVE_UP = 16, LOCK_GAVE_UP_HELD = 8, LOCK_STANDOFFS_MAX = 64 };
+// A wait that met its time limit, or was under way when another one did, and what its thread held
+// then. The last few are kept.
+enum { LOCK_ENDED_WAITS = 32, LOCK_ENDED_HELD = 8, LOCK_STANDOFFS_MAX = 64 };
 typedef struct {
   uint32_t lock, stack;
-} gave_up_holds_t;
+} ended_hold_t;
 typedef struct {
   lock_standoff_leg_t leg;  // thread 0: none
   uint64_t until_ns;
-  gave_up_holds_t held[LOCK_GAVE_UP_HELD];
+  bool gave_up;
+  ended_hold_t held[LOCK_ENDED_HELD];
   uint32_t held_count;
-} gave_up_t;
+} ended_wait_t;
+
+// The lock that was at an address before: how many there were, and the end of the last one.
+typedef struct {
+  uint64_t count, at_ns;
+  uint32_t lock, by, by_stack;
+  lock_end_t end;
+  bool timed;  // at_ns is exact
+} lock_former_t;
+
+// In use when it ended, if its user had not released it before: that is seen later.
+typedef struct {
+  lock_misuse_t misuse;
+  uint64_t address;
+} lock_suspect_t;
+
+// Failures in a row of a thread; `livelock`: index + 1 of what it is a part of, at `place`.
+typedef struct {
+  lock_tries_t leg;
+  uint32_t livelock, place;
+} lock_streak_t;
+
+typedef struct {
+  uint32_t thread, stack;
+  uint64_t from_ns, until_ns;
+  bool pending;  // it had not ended at the end of the trace
+} lock_wait_t;
 
 struct locks {
   const reader_t *reader;
+  const threads_t *threads;
   uint64_t now;  // of the event that is stepped
   double rate;   // of sampling holds; 1: all were kept
   const heap_t *heap;
@@ -67,13 +103,17 @@ struct locks {
   address_map_t by_id;        // lock_t *, all that are kept
   address_map_t by_address;   // lock_t *, living ones
   address_map_t by_page;      // lock_t *, living ones, linked by next_in_page
-  address_map_t generations;  // address -> retired locks there
+  address_map_t generations;  // address -> lock_former_t
   address_map_t classes;      // class -> lock_t * that retired locks of the class are merged into
   lock_t **kept;              // retired, but named by a dependency or a hazard
   uint32_t kept_count, kept_capacity, sweep_at;
   held_locks_t *held;  // by thread
   uint32_t held_capacity;
-  lock_charges_t *charges;  // by thread
+  uint64_t sections;        // begun so far
+  thread_guards_t *guards;  // by thread
+  uint32_t guards_capacity;
+  address_map_t guards_waiting;  // handle -> thread_guards_t, until the thread starts
+  lock_charges_t *charges;       // by thread
   uint32_t charge_capacity;
   lock_t *waited_with;       // the mutex of the COND_WAIT event that was stepped last, or NULL
   address_map_t conditions;  // address -> condition_t *
@@ -83,8 +123,15 @@ struct locks {
   condition_hazard_t *hazards;
   uint32_t hazard_count, hazard_capacity;
   uint32_t modules_seen_unloaded;
-  gave_up_t gave_up[LOCK_GAVE_UP];
-  uint32_t gave_up_next;
+  ended_wait_t ended_waits[LOCK_ENDED_WAITS];
+  uint32_t ended_next;
+  lock_misuse_t *misuses, *destroying;
+  lock_streak_t *streaks;  // by thread
+  lock_livelock_t *livelocks;
+  uint32_t streak_capacity, livelock_count, livelock_capacity;
+  lock_suspect_t *suspects;
+  uint32_t misuse_count, misuse_capacity, destroying_count, destroying_capacity;
+  uint32_t suspect_count, suspect_capacity;
   lock_standoff_t *standoffs;
   uint32_t standoff_count, standoff_capacity;
   address_map_t place_keys;  // address of a process-shared lock -> lock_place_t
@@ -96,8 +143,23 @@ struct locks {
 // The living lock at the event's object, begun now if there was none; the call is noted in it.
 lock_t *lock_touch(locks_t *locks, const reader_event_t *event, uint64_t address, uint32_t bits);
 
-// Retires the lock: what is met at its address later is another one.
-void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time);
+// Retires the lock: what is met at its address later is another one. `event` ended it, NULL: none.
+void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time,
+              const reader_event_t *event);
+
+// ---- locks that end in use ----
+// It is about to be destroyed. True: whether it is will be known later, and it goes on until then.
+bool lock_misuse_destroy(locks_t *locks, lock_t *lock, const reader_event_t *event);
+// Any event of locks while some are being destroyed.
+void lock_misuse_settle(locks_t *locks, const reader_event_t *event);
+// A failure on the lock, which may be that of a destruction.
+void lock_misuse_refused(locks_t *locks, const lock_t *lock, const reader_event_t *event);
+void lock_misuse_free(locks_t *locks, const lock_t *lock, const reader_event_t *event);
+void lock_misuse_released(locks_t *locks, const reader_event_t *event);
+// A wait for a lock at the lock's address.
+void lock_misuse_waited(locks_t *locks, const lock_t *lock, const lock_wait_t *wait);
+void lock_misuse_finish(locks_t *locks);
+void lock_misuse_close(locks_t *locks);
 
 // ---- process-shared locks ----
 // LOCK_SHARED_AT: what lives at the address is the lock of that file and place, whatever the
@@ -132,6 +194,10 @@ void lock_not_alone(locks_t *locks, uint32_t thread, uint64_t time);
 // Events of the thread are missing: what it holds is not known any more.
 void lock_forget_thread(locks_t *locks, uint32_t thread);
 
+// ---- guards of threads ----
+void lock_guards_finish(locks_t *locks);
+void lock_guards_free(locks_t *locks);
+
 // ---- contention ----
 // Begins to remember holds and waits. Called when a second thread comes.
 void lock_history_begin(lock_t *lock);
@@ -159,6 +225,15 @@ void lock_woken(locks_t *locks, const lock_t *lock, const reader_event_t *event)
 // side gave up before it, or does now.
 void lock_standoff_step(locks_t *locks, const lock_t *lock, const reader_event_t *event,
                         bool gave_up);
+
+// ---- livelocks ----
+// A try that found the lock busy, and stands for `weight` of them.
+void lock_livelock_failed(locks_t *locks, const lock_t *lock, const reader_event_t *event,
+                          uint32_t weight);
+// The event's thread has the lock now, beside those that it held before.
+void lock_livelock_acquired(locks_t *locks, const lock_t *lock, const reader_event_t *event);
+void lock_livelock_finish(locks_t *locks);
+void lock_livelock_close(locks_t *locks);
 
 // ---- hand-overs ----
 void lock_handovers_open(locks_t *locks);

@@ -58,7 +58,8 @@ models_t *models_open(const reader_t *reader) {
   models->wakers = wakers_open(models->threads);
   wakers_watch(models->wakers, note_wakeup, models);
   models->path = critical_path_open(models->threads);
-  models->locks = locks_open(reader, models->heap, models->dependencies, models->wakers);
+  models->locks =
+      locks_open(reader, models->heap, models->dependencies, models->wakers, models->threads);
   locks_set_path(models->locks, models->path);
   critical_path_set_locks(models->path, models->locks);
   models->loops = loops_open((uint64_t)(stall_ms * 1e6));
@@ -90,7 +91,7 @@ void models_close(models_t *models) {
 // `created` 0: it has not started yet, and is known by `key` when it does.
 static void note_message(models_t *models, uint32_t created, uint64_t key,
                          order_message_t *message) {
-  if (created && !thread_order_has_begun(models->order, created)) {
+  if (created) {
     thread_order_begin(models->order, created, message);
     return;
   }
@@ -99,12 +100,18 @@ static void note_message(models_t *models, uint32_t created, uint64_t key,
   *waiting = *message;
 }
 
+static uint32_t not_begun(const models_t *models, uint32_t thread) {
+  return thread && !thread_order_has_begun(models->order, thread) ? thread : 0;
+}
+
 // A creation that returned: its thread may have started, even ended, before or come later.
 static void note_creation(models_t *models, const reader_event_t *event) {
   uint64_t handle = event->words[0];
   if (event->arg || !handle) return;
+  uint32_t created = not_begun(models, threads_by_handle(models->threads, handle, false));
   order_message_t message = thread_order_send(models->order, event->thread);
-  note_message(models, threads_by_handle(models->threads, handle, false), handle, &message);
+  note_message(models, created, handle, &message);
+  lock_guards_create(models->locks, event->thread, created, handle);
 }
 
 static uint64_t pid_key(uint64_t pid) { return UINT64_C(1) << 63 | pid; }
@@ -115,14 +122,16 @@ static void note_fork(models_t *models, const reader_event_t *event) {
   if (!models->joined || child <= 0) return;
   const uint64_t *main_thread = address_map_get(&models->mains, (uint64_t)child);
   order_message_t message = thread_order_send(models->order, event->thread);
-  note_message(models, main_thread ? (uint32_t)*main_thread : 0, pid_key((uint64_t)child),
-               &message);
+  note_message(models, not_begun(models, main_thread ? (uint32_t)*main_thread : 0),
+               pid_key((uint64_t)child), &message);
 }
 
 static void note_start(models_t *models, const reader_event_t *event) {
   order_message_t message;
-  if (address_map_remove(&models->creations, event->words[0], &message))
+  if (address_map_remove(&models->creations, event->words[0], &message)) {
     thread_order_begin(models->order, event->thread, &message);
+    lock_guards_start(models->locks, event->thread, event->words[0]);
+  }
   if (!models->joined || !reader_thread(models->reader, event->thread)->main) return;
   *(uint64_t *)address_map_put(&models->mains, event->arg) = event->thread;
   if (address_map_remove(&models->creations, pid_key(event->arg), &message))
@@ -135,6 +144,7 @@ static void note_join(models_t *models, const reader_event_t *event) {
   order_message_t message = thread_order_send(models->order, joined);
   thread_order_receive(models->order, event->thread, &message, ORDER_ALWAYS);
   order_message_drop(&message);
+  lock_guards_join(models->locks, event->thread, joined);
 }
 
 static void step_loops(models_t *models, const reader_event_t *event) {
@@ -151,7 +161,7 @@ static void step_work(models_t *models, const reader_event_t *event) {
 static void step_heap(models_t *models, const reader_event_t *event) {
   heap_block_t gone;
   if (heap_step(models->heap, event, &gone))
-    locks_retire(models->locks, gone.address, gone.size, LOCK_END_FREED, event->time);
+    locks_retire(models->locks, gone.address, gone.size, LOCK_END_FREED, event);
 }
 
 static void step_thread(models_t *models, const reader_event_t *event) {
@@ -196,7 +206,7 @@ static void step_others(models_t *models, const reader_event_t *event) {
     break;
   case TRACE_FAMILY_LOCK:
     if (event->kind == TRACE_LOCK_MEMORY_FREED) {
-      locks_retire(models->locks, event->words[0], event->arg, LOCK_END_FREED, event->time);
+      locks_retire(models->locks, event->words[0], event->arg, LOCK_END_FREED, event);
       break;
     }
     critical_path_step(models->path, event);

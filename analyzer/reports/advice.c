@@ -88,6 +88,17 @@ void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *
             "pthread_exit, cancellation, exception), or make it robust",
             lock);
     return;
+  case DEADLOCK_KIND_LIVELOCK:
+    fputs("who cannot get the second lock waits for that one next, with nothing held (as std::lock "
+          "does); or all take them in one order; a random pause only makes it rarer",
+          stream);
+    return;
+  case DEADLOCK_KIND_DESTROYED:
+    fprintf(stream,
+            "let %s go only when nobody can have it or want it any more: join its users, or count "
+            "them, and release it before",
+            lock);
+    return;
   case DEADLOCK_KIND_SEMAPHORE:
     fprintf(stream, "post the semaphore on every way out, and take semaphores in one order");
     return;

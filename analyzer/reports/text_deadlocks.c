@@ -57,7 +57,7 @@ static void actual_leg(const text_t *text, const deadlock_t *deadlock, uint32_t 
 }
 
 static bool is_hazard_of_wait(const deadlock_t *deadlock) {
-  return deadlock->verdict == DEADLOCK_HAZARD && !deadlock->arrived;
+  return deadlock->reason == DEADLOCK_REASON_WAITS_HOLDING;
 }
 
 // "on queue_filled (with queue_lock)"
@@ -66,6 +66,42 @@ static void wait_print(const text_t *text, const deadlock_t *deadlock) {
   fprintf(text->page->stream, "on %s (with %s)",
           names_address(names, "condition", deadlock->condition),
           names_lock_unique(names, deadlock->legs[0].wants));
+}
+
+// "main (11) destroyed pool_lock while worker (12) held it, at 0.3 s", and since when it did.
+static void misuse_print(const text_t *text, const deadlock_t *deadlock) {
+  FILE *stream = text->page->stream;
+  const deadlock_leg_t *by = &deadlock->legs[0], *user = &deadlock->legs[deadlock->leg_count - 1];
+  fputs("     ", stream);
+  verdict_misuse(stream, text->analysis, deadlock);
+  fprintf(stream, ", at %s", quantity_time(by->first_ns, QUANTITY));
+  if (by->count > 1)
+    fprintf(stream, ", %s times, last at %s", quantity_count(by->count, QUANTITY),
+            quantity_time(by->last_ns, QUANTITY));
+  fputc('\n', stream);
+  if (user != by && user->first_ns < by->first_ns)
+    fprintf(stream, "     it had %s since %s\n", user->wants ? "been waited for" : "been held",
+            quantity_time(user->first_ns, QUANTITY));
+}
+
+static const char *wants_verb(const deadlock_t *deadlock, const deadlock_leg_t *leg) {
+  if (deadlock->verdict == DEADLOCK_ACTUAL) return "waits for";
+  if (deadlock->kind == DEADLOCK_KIND_LIVELOCK) return "then tried";
+  if (deadlock->kind != DEADLOCK_KIND_DESTROYED) return "then asked for";
+  if (leg != deadlock->legs) return "waited for";
+  return deadlock->reason == DEADLOCK_REASON_DESTRUCTION_REFUSED ? "tried to destroy"
+         : deadlock->reason == DEADLOCK_REASON_FREED_HELD ||
+                 deadlock->reason == DEADLOCK_REASON_FREED_WAITED
+             ? "gave back the memory of"
+             : "destroyed";
+}
+
+static void tries_print(const text_t *text, const deadlock_leg_t *leg) {
+  uint64_t lasted = leg->last_ns > leg->first_ns ? leg->last_ns - leg->first_ns : 0;
+  fprintf(text->page->stream, ", %s times in vain, every %s from %s to %s\n",
+          quantity_count(leg->count, QUANTITY),
+          quantity_time(leg->count ? lasted / leg->count : 0, QUANTITY),
+          quantity_time(leg->first_ns, QUANTITY), quantity_time(leg->last_ns, QUANTITY));
 }
 
 static void possible_leg(const text_t *text, const deadlock_t *deadlock,
@@ -81,7 +117,11 @@ static void possible_leg(const text_t *text, const deadlock_t *deadlock,
     fputs("waited ", stream);
     wait_print(text, deadlock);
   } else {
-    wanted_print(text, leg, "asked for");
+    wanted_print(text, leg, deadlock->kind == DEADLOCK_KIND_LIVELOCK ? "tried" : "asked for");
+  }
+  if (deadlock->kind == DEADLOCK_KIND_LIVELOCK) {
+    tries_print(text, leg);
+    return;
   }
   fprintf(stream, ", %s time%s", quantity_count(leg->count, QUANTITY), quantity_plural(leg->count));
   if (leg->count > 1)
@@ -134,17 +174,21 @@ static void leg_stacks(const text_t *text, const deadlock_t *deadlock, const dea
     wait_print(text, deadlock);
     fputs(" at\n", stream);
   } else if (leg->wants)
-    fprintf(stream, "%s %s%s%s at\n",
-            deadlock->verdict == DEADLOCK_ACTUAL ? "waits for" : "then asked for",
+    fprintf(stream, "%s %s%s%s at\n", wants_verb(deadlock, leg),
             names_lock_unique(names, leg->wants), mode_note(text, leg->wants, leg->wants_mode),
             self         ? " again"
             : leg->timed ? " (with a time limit)"
                          : "");
   else if (leg->wants_thread)
     fprintf(stream, "joins %s at\n", names_thread_label(names, leg->wants_thread));
+  else if (deadlock->kind == DEADLOCK_KIND_DESTROYED)
+    fprintf(stream, "and held it until then\n");
   else
     fprintf(stream, "waits at\n");
-  text_stack(text, "         ", leg->wants_stack, TEXT_FRAMES);
+  if (deadlock->kind != DEADLOCK_KIND_DESTROYED || leg->wants_stack)
+    text_stack(text, "         ", leg->wants_stack, TEXT_FRAMES);
+  else if (leg->wants)
+    fprintf(stream, "         (no stack is taken there)\n");
   for (uint32_t i = 0; i < leg->also_held; i++)
     fprintf(stream, "       it also held %s\n", names_lock_unique(names, leg->also_holds[i]));
 }
@@ -168,7 +212,9 @@ static void schedule_print(const text_t *text, const deadlock_t *deadlock) {
   names_t *names = text->analysis->names;
   bool columns = deadlock->leg_count == 2;
   if (!deadlock->schedule || deadlock->leg_count > SCHEDULE_LEGS) return;
-  fprintf(stream, "\n     so it hangs:\n");
+  fprintf(stream, "\n     so %s:\n",
+          deadlock->verdict == DEADLOCK_FEASIBLE ? "it hangs"
+                                                 : "they wait until a time limit ends it");
   uint32_t first = deadlock->schedule[0].leg;
   int width = columns ? schedule_width(text, &deadlock->legs[first]) : 0;
   if (columns)
@@ -273,10 +319,24 @@ static uint32_t legs_shown(const text_t *text, const deadlock_t *deadlock) {
   return all ? deadlock->leg_count : LEGS_SHOWN;
 }
 
-static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
+static void origins_print(const text_t *text, const deadlock_t *deadlock, uint32_t legs) {
+  if (deadlock->kind == DEADLOCK_KIND_DESTROYED) {
+    lock_origin(text, deadlock->legs[0].wants);
+    return;
+  }
+  for (uint32_t i = 0; i < legs; i++) {
+    lock_origin(text, deadlock->legs[i].holds);
+    if (deadlock->leg_count == 1 && deadlock->legs[i].wants != deadlock->legs[i].holds)
+      lock_origin(text, deadlock->legs[i].wants);
+  }
+}
+
+static void legs_print(const text_t *text, const deadlock_t *deadlock, uint32_t legs) {
   FILE *stream = text->page->stream;
-  title_print(text, deadlock);
-  uint32_t legs = legs_shown(text, deadlock);
+  if (deadlock->kind == DEADLOCK_KIND_DESTROYED) {
+    misuse_print(text, deadlock);
+    return;
+  }
   for (uint32_t i = 0; i < legs; i++)
     if (deadlock->verdict == DEADLOCK_ACTUAL || deadlock->arrived)
       actual_leg(text, deadlock, i);
@@ -287,6 +347,13 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
             "     and %u more threads, each of which wants what the next one holds "
             "(--top 0 for all)\n",
             deadlock->leg_count - legs);
+}
+
+static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
+  FILE *stream = text->page->stream;
+  title_print(text, deadlock);
+  uint32_t legs = legs_shown(text, deadlock);
+  legs_print(text, deadlock, legs);
   bystanders_print(text, deadlock);
   fprintf(stream, "     why: %s\n", deadlock_reason_text(deadlock->reason));
   if (deadlock->reason == DEADLOCK_REASON_NOBODY_SIGNALS) signals_print(text, deadlock);
@@ -300,12 +367,8 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
   for (uint32_t i = 0; i < legs; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);
   schedule_print(text, deadlock);
   fputc('\n', stream);
-  for (uint32_t i = 0; i < legs; i++) {
-    lock_origin(text, deadlock->legs[i].holds);
-    if (deadlock->leg_count == 1 && deadlock->legs[i].wants != deadlock->legs[i].holds)
-      lock_origin(text, deadlock->legs[i].wants);
-  }
-  if (deadlock->merged > 1)
+  origins_print(text, deadlock, legs);
+  if (deadlock->merged > 1 && deadlock->kind != DEADLOCK_KIND_DESTROYED)
     fprintf(stream, "     %s more %s%s of the same locks, or of their class, %s the same\n",
             quantity_count(deadlock->merged - 1, QUANTITY),
             is_hazard_of_wait(deadlock) ? "wait" : "cycle", quantity_plural(deadlock->merged - 1),

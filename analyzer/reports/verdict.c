@@ -16,20 +16,22 @@ enum { MEMBERS_MAX = 4 };  // of a cycle, in one sentence
 const char *verdict_cycle_member(const analysis_t *analysis, const deadlock_t *deadlock, size_t i) {
   const deadlock_leg_t *leg = &deadlock->legs[i];
   if (leg->holds && !deadlock->arrived) return names_lock_unique(analysis->names, leg->holds);
-  if (leg->wants && deadlock->leg_count == 1) return names_lock_unique(analysis->names, leg->wants);
+  if (leg->wants && (deadlock->leg_count == 1 || deadlock->kind == DEADLOCK_KIND_DESTROYED))
+    return names_lock_unique(analysis->names, leg->wants);
   return names_thread_label(analysis->names, leg->thread);
 }
 
 static void cycle_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock,
                         size_t shown) {
-  size_t count = deadlock->leg_count;
+  size_t count = deadlock->kind == DEADLOCK_KIND_DESTROYED ? 1 : deadlock->leg_count;
+  if (shown > count) shown = count;
   const char *arrow = deadlock->arrived ? ", " : " -> ";
   for (size_t i = 0; i < shown; i++)
     fprintf(stream, "%s%s", i ? arrow : "", verdict_cycle_member(analysis, deadlock, i));
   if (shown < count) fprintf(stream, "%s(%zu more)", arrow, count - shown);
-  bool closed = deadlock->kind != DEADLOCK_KIND_ORPHAN &&
-                deadlock->kind != DEADLOCK_KIND_CONDITION &&
-                deadlock->kind != DEADLOCK_KIND_BARRIER;
+  const unsigned open = 1u << DEADLOCK_KIND_ORPHAN | 1u << DEADLOCK_KIND_CONDITION |
+                        1u << DEADLOCK_KIND_BARRIER | 1u << DEADLOCK_KIND_DESTROYED;
+  bool closed = !(open >> deadlock->kind & 1);
   if (count && closed) fprintf(stream, " -> %s", verdict_cycle_member(analysis, deadlock, 0));
 }
 
@@ -162,12 +164,58 @@ static void order_write(FILE *stream, const analysis_t *analysis, const deadlock
   verdict_cycle_short(stream, analysis, deadlock);
 }
 
+void verdict_misuse(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  names_t *names = analysis->names;
+  const char *lock = names_lock_unique(names, deadlock->legs[0].wants);
+  bool freed = deadlock->reason == DEADLOCK_REASON_FREED_HELD ||
+               deadlock->reason == DEADLOCK_REASON_FREED_WAITED;
+  bool refused = deadlock->reason == DEADLOCK_REASON_DESTRUCTION_REFUSED;
+  fprintf(stream, "%s %s %s", names_thread_label(names, deadlock->legs[0].thread),
+          freed     ? "gave back the memory of"
+          : refused ? "tried to destroy"
+                    : "destroyed",
+          lock);
+  if (deadlock->leg_count < 2) {
+    fputs(" while it was in use", stream);
+    return;
+  }
+  const deadlock_leg_t *user = &deadlock->legs[1];
+  bool itself = user->thread == deadlock->legs[0].thread;
+  fprintf(stream, " while %s %s it", itself ? "it" : names_thread_label(names, user->thread),
+          user->wants ? "waited for" : "held");
+  if (itself) fputs(" itself", stream);
+}
+
+static void destroyed_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  fputs("hazard: ", stream);
+  verdict_misuse(stream, analysis, deadlock);
+}
+
+static void livelock_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  const deadlock_leg_t *leg = &deadlock->legs[0];
+  fputs("hazard: ", stream);
+  threads_write(stream, analysis, deadlock, members_shown(deadlock));
+  fprintf(stream, " try each other's locks in vain, %s times in %s",
+          quantity_count(leg->count, QUANTITY),
+          quantity_time(leg->last_ns - leg->first_ns, QUANTITY));
+  fputs(deadlock->over_ns ? ": " : " so far: ", stream);
+  verdict_cycle_short(stream, analysis, deadlock);
+}
+
 static void hazard_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *leg = &deadlock->legs[0];
   if (deadlock->arrived) {
     fputs("hazard: ", stream);
     threads_write(stream, analysis, deadlock, members_shown(deadlock));
     standstill_write(stream, analysis, deadlock);
+    return;
+  }
+  if (deadlock->kind == DEADLOCK_KIND_DESTROYED) {
+    destroyed_write(stream, analysis, deadlock);
+    return;
+  }
+  if (deadlock->kind == DEADLOCK_KIND_LIVELOCK) {
+    livelock_write(stream, analysis, deadlock);
     return;
   }
   fprintf(stream, "hazard: %s waits on %s while it holds %s",
@@ -416,10 +464,10 @@ static void also_write(FILE *stream, const analysis_t *analysis, fail_on_kind_t 
     }
 }
 
-// A hazard behind which somebody is stuck is why it goes no further: it comes before contention.
+// A hazard in or behind which somebody is stuck is why it goes no further: before contention.
 static bool hazard_holds_up(const analysis_t *analysis) {
   const deadlock_t *hazard = deadlock_first(analysis, 1u << DEADLOCK_HAZARD);
-  return hazard && hazard->bystander_count;
+  return hazard && deadlock_holds_up(hazard);
 }
 
 void verdict_write(FILE *stream, const analysis_t *analysis) {

@@ -23,6 +23,8 @@ void verdict_threads(FILE *stream, const analysis_t *analysis, const deadlock_t 
 // ORPHAN: "quitter (12) held when it ended".
 void verdict_former_holder(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 // Of a condition that threads wait for in vain: how often it was signalled, and when.
+// DESTROYED: who did what to which lock while who used it, without a full stop.
+void verdict_misuse(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 void verdict_signals(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);
 // What would mend it (advice.c).
 void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock);

@@ -41,7 +41,20 @@ LOCK_TRIER(int, mtx_trylock, (mtx_t * mutex), (mutex), mutex, mtx_bits(mutex), t
 LOCK_RELEASER(int, mtx_unlock, (mtx_t * mutex), (mutex), mutex, mtx_bits(mutex), has_waiters(mutex),
               thrd_errno(result))
 LOCK_INITIALISER(int, mtx_init, (mtx_t * mutex, int type), (mutex, type), mutex, mtx_bits(mutex))
-LOCK_DESTROYER(void, mtx_destroy, (mtx_t * mutex), (mutex), mutex, mtx_bits(mutex))
+
+// It has no result: whether it is refused is what pthread_mutex_destroy asks.
+HOOK(lock, void, mtx_destroy, (mtx_t * mutex), (mutex)) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  lane_t *lane = lane_enter(&origin, TRACE_LOCK_DESTROY);
+  if (!lane) return real_mtx_destroy(mutex);
+  const uint32_t bits = mtx_bits(mutex);
+  const bool used = ((const pthread_mutex_t *)mutex)->__data.__nusers != 0;
+  lock_sample_end_epoch((uintptr_t)mutex);
+  lane_record1(lane, TRACE_LOCK_DESTROY, lane_stack(lane, &origin), bits, (uintptr_t)mutex);
+  real_mtx_destroy(mutex);
+  if (used) lock_failed(lane, &origin, bits, (uintptr_t)mutex, EBUSY);
+  lane_leave(lane);
+}
 
 // ---- conditions ----------------------------------------------------------------------------
 
