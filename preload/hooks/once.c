@@ -92,11 +92,14 @@ static void once_waited(once_t *once) {
   lane_leave(lane);
 }
 
-// `control` of an int, whatever its type is called.
+// Then the real function only looks again. `control` of an int, whatever its type is called.
+static inline bool once_is_done(const void *control) {
+  return __atomic_load_n((const int *)control, __ATOMIC_RELAXED) & ONCE_DONE;
+}
+
 static bool once_begin(once_t *once, const stacks_origin_t *origin, const void *control,
                        void (*routine)(void)) {
-  const int state = __atomic_load_n((const int *)control, __ATOMIC_RELAXED);
-  lane_t *lane = state & ONCE_DONE ? NULL : lane_enter(origin, TRACE_LOCK_ACQUIRE);
+  lane_t *lane = lane_enter(origin, TRACE_LOCK_ACQUIRE);
   if (!lane) return false;
   *once = (once_t){.outer = once_innermost, .routine = routine, .origin = origin};
   once->request.object = (uintptr_t)control;
@@ -111,8 +114,7 @@ static void once_end(once_t *once) {
   if (!once->ran) once_waited(once);
 }
 
-HOOK(lock, int, pthread_once, (pthread_once_t * control, void (*routine)(void)),
-     (control, routine)) {
+static HOOK_BODY int recorded_pthread_once(pthread_once_t *control, void (*routine)(void)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   once_t once;
   if (!once_begin(&once, &origin, control, routine)) return real_pthread_once(control, routine);
@@ -121,7 +123,7 @@ HOOK(lock, int, pthread_once, (pthread_once_t * control, void (*routine)(void)),
   return result;
 }
 
-HOOK(lock, void, call_once, (once_flag * control, void (*routine)(void)), (control, routine)) {
+static HOOK_BODY void recorded_call_once(once_flag *control, void (*routine)(void)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   once_t once;
   if (!once_begin(&once, &origin, control, routine)) {
@@ -131,5 +133,15 @@ HOOK(lock, void, call_once, (once_flag * control, void (*routine)(void)), (contr
   real_call_once(control, once_run);
   once_end(&once);
 }
+
+// As HOOK, for what is called over and over once it is done: by each throw, say.
+#define ONCE_HOOK(type, name, control_type)                                                        \
+  HOOK_EXPORT type name(control_type *control, void (*routine)(void)) {                            \
+    if (!recorder_families.lock || likely(once_is_done(control)))                                  \
+      return REAL_OR_FIRST(name)(control, routine);                                                \
+    return recorded_##name(control, routine);                                                      \
+  }
+ONCE_HOOK(int, pthread_once, pthread_once_t)
+ONCE_HOOK(void, call_once, once_flag)
 
 HOOK_ALIAS(__pthread_once, pthread_once)

@@ -99,8 +99,6 @@ enum { SCOPES = 8, SCOPE_BUSY = 1 };
 static scope_t scopes[SCOPES];
 static _Atomic unsigned generation;
 
-void operators_forget(void) { atomic_fetch_add(&generation, 1); }
-
 // As the dynamic linker would find it for a module: first where all look (RTLD_NEXT), then in the
 // module and what it needs.
 static operator_function_t find_in(void *handle, operator_t which) {
@@ -150,8 +148,57 @@ static void scope_fill(scope_t *scope, const struct link_map *module) {
   atomic_store(&scope->module, (uintptr_t)module);
 }
 
-static operator_function_t operator_find(void *from, operator_t which) {
-  if (operators_real[which]) return operators_real[which];
+// What calls from these places have found, until a module is unloaded: to ask the dynamic linker
+// whose code it is takes longer than all the rest. `place` is written last, and looked at before
+// and after the function.
+typedef struct {
+  _Atomic uintptr_t place;  // 0: free
+  _Atomic(operator_function_t) function;
+} place_t;
+enum { PLACES = 64, PLACE_BUSY = 1 };
+static place_t places[PLACES];
+
+// Of operators that jump on to another, both are called from one address.
+static inline uintptr_t place_of(const void *from, operator_t which) {
+  return (uintptr_t)from << 5 | which;
+}
+_Static_assert(OPERATORS <= 1 << 5, "an operator fits below the address");
+
+static inline place_t *place_at(uintptr_t place) { return &places[(place >> 5 ^ place) % PLACES]; }
+
+static inline __attribute__((always_inline)) operator_function_t place_look(uintptr_t place) {
+  const place_t *entry = place_at(place);
+  if (atomic_load(&entry->place) != place) return NULL;
+  const operator_function_t function = atomic_load(&entry->function);
+  return likely(atomic_load(&entry->place) == place) ? function : NULL;
+}
+
+// `since`: the generation from before it was looked for. Where a module has gone since then,
+// whoever counted that has cleared the place, or we do.
+static void place_note(uintptr_t place, operator_function_t function, unsigned since) {
+  place_t *entry = place_at(place);
+  uintptr_t before = atomic_load(&entry->place);
+  if (before == PLACE_BUSY || !atomic_compare_exchange_strong(&entry->place, &before, PLACE_BUSY))
+    return;
+  atomic_store(&entry->function, function);
+  atomic_store(&entry->place, place);
+  if (atomic_load(&generation) != since) atomic_compare_exchange_strong(&entry->place, &place, 0);
+}
+
+// One that is being filled in is left to who does.
+static void places_clear(void) {
+  for (int i = 0; i < PLACES; i++) {
+    uintptr_t place = atomic_load(&places[i].place);
+    if (place != PLACE_BUSY) atomic_compare_exchange_strong(&places[i].place, &place, 0);
+  }
+}
+
+void operators_forget(void) {
+  atomic_fetch_add(&generation, 1);
+  places_clear();
+}
+
+static operator_function_t operator_search(void *from, operator_t which) {
   struct dl_find_object caller;
   if (!real_dlclose || _dl_find_object((char *)from - 1, &caller) != 0) return NULL;
   const struct link_map *module = caller.dlfo_link_map;
@@ -169,6 +216,15 @@ static operator_function_t operator_find(void *from, operator_t which) {
     function = found[which];
   }
   errno = error;
+  return function;
+}
+
+// The first time at a place.
+static __attribute__((noinline, cold)) operator_function_t operator_seek(void *from,
+                                                                         operator_t which) {
+  const unsigned since = atomic_load(&generation);
+  const operator_function_t function = operator_search(from, which);
+  if (function) place_note(place_of(from, which), function, since);
   return function;
 }
 
@@ -255,10 +311,6 @@ static void *operator_recorded(const stacks_origin_t *origin, operator_t which,
   return block;
 }
 
-static bool is_recorded(operator_t which) {
-  return recorder_families.heap && operators_real[which] != NULL;
-}
-
 // In jumps, down to the real function: one that jumps on, as libstdc++'s do, to another operator
 // leaves the address there by which we find what its caller would.
 #define OPERATOR(name, kind, aligned)                                                              \
@@ -272,17 +324,23 @@ static bool is_recorded(operator_t which) {
     lock_memory_freed(&origin, a);                                                                 \
     return operators_real[OPERATOR_##name](a, b, c);                                               \
   }                                                                                                \
-  static HOOK_BODY void *indirect_##name(uintptr_t a, uintptr_t b, uintptr_t c) {                  \
-    if (is_recorded(OPERATOR_##name)) {                                                            \
-      if (!operator_is_left_out(OPERATOR_##name, a)) return recorded_##name(a, b, c);              \
-      return OPERATOR_##kind == OPERATOR_DELETE &&                                                 \
-                     unlikely(lock_memory_is_near(a) && lock_memory_size(a))                       \
-                 ? emptied_##name(a, b, c)                                                         \
-                 : operators_real[OPERATOR_##name](a, b, c);                                       \
-    }                                                                                              \
-    const operator_function_t function =                                                           \
-        operator_find(__builtin_return_address(0), OPERATOR_##name);                               \
+  static HOOK_BODY void *known_##name(uintptr_t a, uintptr_t b, uintptr_t c) {                     \
+    if (recorder_families.heap && !operator_is_left_out(OPERATOR_##name, a))                       \
+      return recorded_##name(a, b, c);                                                             \
+    return recorder_families.heap && OPERATOR_##kind == OPERATOR_DELETE &&                         \
+                   unlikely(lock_memory_is_near(a) && lock_memory_size(a))                         \
+               ? emptied_##name(a, b, c)                                                           \
+               : operators_real[OPERATOR_##name](a, b, c);                                         \
+  }                                                                                                \
+  static HOOK_BODY void *sought_##name(uintptr_t a, uintptr_t b, uintptr_t c, void *from) {        \
+    const operator_function_t function = operator_seek(from, OPERATOR_##name);                     \
     return function ? function(a, b, c) : operator_plain(OPERATOR_##name, a, b);                   \
+  }                                                                                                \
+  static HOOK_BODY void *indirect_##name(uintptr_t a, uintptr_t b, uintptr_t c) {                  \
+    if (operators_real[OPERATOR_##name]) return known_##name(a, b, c);                             \
+    void *const from = __builtin_return_address(0);                                                \
+    const operator_function_t function = place_look(place_of(from, OPERATOR_##name));              \
+    return likely(function != NULL) ? function(a, b, c) : sought_##name(a, b, c, from);            \
   }                                                                                                \
   HOOK_EXPORT void *name(uintptr_t a, uintptr_t b, uintptr_t c) {                                  \
     const operator_function_t function = operators_direct[OPERATOR_##name];                        \

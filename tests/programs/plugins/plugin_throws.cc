@@ -45,8 +45,7 @@ extern "C" int plugin_run(int rounds) {
   return caught;
 }
 
-// Nanoseconds that a throw and its catch take.
-extern "C" long plugin_throw_ns(int rounds) {
+static long batch_ns(int rounds) {
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < rounds; i++) {
     try {
@@ -55,5 +54,15 @@ extern "C" long plugin_throw_ns(int rounds) {
     }
   }
   const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
-  return rounds > 0 ? static_cast<long>(took.count() / rounds) : 0;
+  return static_cast<long>(took.count() / rounds);
+}
+
+// Nanoseconds that a throw and its catch take, in the batch of 100 that was disturbed least.
+extern "C" long plugin_throw_ns(int rounds) {
+  long least = 0;
+  for (int done = 0; done < rounds; done += 100) {
+    const long took = batch_ns(100);
+    if (least == 0 || took < least) least = took;
+  }
+  return least;
 }
