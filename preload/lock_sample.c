@@ -19,6 +19,7 @@ void lock_sample_begin(lane_t *lane, uint64_t salt) {
   // Generations are counted by lane; orders are in one table for all.
   sample->salt = lock_hash(salt ^ (uint64_t)(lane->index + 1) << 32);
   sample->count = 0;
+  sample->contexts[0] = sample->salt;
   if (!sample->sampler.random && settings.sampling > 0)
     sample->sampler.left = sampler_trials(&sample->sampler, settings.sampling) + 1;
 }
@@ -71,9 +72,13 @@ static lock_held_t *find_held(lock_sample_t *sample, uint64_t object) {
   return NULL;
 }
 
+// What was acquired after it is held in another context from now on.
 static void remove_held(lock_sample_t *sample, lock_held_t *held) {
   const lock_held_t *end = &sample->held[sample->count--];
   memmove(held, held + 1, (size_t)(end - held - 1) * sizeof *held);
+  for (uint32_t at = (uint32_t)(held - sample->held); at < sample->count; at++)
+    sample->contexts[at + 1] =
+        lock_passing_key(sample->contexts[at], sample->held[at].object, sample->held[at].ip);
 }
 
 // What has gone behind the thread's back.
@@ -86,9 +91,11 @@ static void drop_void(lock_sample_t *sample) {
 static lock_held_t *push(lock_sample_t *sample, const stacks_origin_t *origin, uint32_t bits,
                          uint64_t object) {
   if (sample->count == LOCK_HELD) return NULL;
+  const uint64_t context = sample->contexts[sample->count];
   lock_held_t *held = &sample->held[sample->count++];
   *held =
       (lock_held_t){.object = object, .ip = origin->ip, .bits = bits, .epoch = epoch_of(object)};
+  sample->contexts[sample->count] = lock_passing_key(context, object, origin->ip);
   return held;
 }
 
@@ -135,10 +142,10 @@ static uint64_t *site_of(lock_sample_t *sample, uint64_t ip) {
 
 // ---- recording ---------------------------------------------------------------------------------
 
-static void forget_known(lock_sample_t *sample, const lock_held_t *held) {
-  const uint64_t key = lock_known_key(sample, held->object, held->ip);
-  uint64_t *place = &sample->known[lock_place(key, LOCK_KNOWN)];
-  if (*place == key) *place = 0;
+static void forget_passing(lock_sample_t *sample, const lock_held_t *held) {
+  const uint64_t key = sample->contexts[held - sample->held + 1];
+  uint64_t *place = lock_passing_place(sample, key);
+  if ((*place ^ key) <= 1) *place = 0;
 }
 
 // What was held before anybody knew that it matters is recorded late, without a time of its own.
@@ -151,7 +158,7 @@ static void record_late(lane_t *lane, lock_held_t *held) {
       held->stack && held->numbering == (stacks_numbering(lane->stacks) & LOCK_NUMBERING);
   if (!stands) {
     *site_of(lane->locks, held->ip) |= LOCK_SITE_OUTER;
-    forget_known(lane->locks, held);
+    forget_passing(lane->locks, held);
     held->stack = lane_stack_frame(lane, held->ip);
   }
   lane_write(lane, TRACE_LOCK_ACQUIRE, held->stack, held->bits | TRACE_LOCK_FOR_ORDER, false, 0, 1,
@@ -227,19 +234,23 @@ static bool is_new_site(lock_sample_t *sample, uint64_t ip) {
   return is_new;
 }
 
-// Whether the stack is to be taken although the acquisition is not recorded: it may yet be. Where
-// not, the lock at this site is old news from now on: nothing is to be decided but by the draw.
-static bool wants_stack(lock_sample_t *sample, uint64_t object, uint64_t ip) {
+// Whether the stack is to be taken although the acquisition is not recorded: it may yet be. Once
+// the site is no longer young, the lock there, under what is held, is old news from now on: nothing
+// is to be decided but by the draw.
+static bool wants_stack(lock_sample_t *sample, uint64_t key, uint64_t ip) {
   const uint64_t site = *site_of(sample, ip);
-  if ((site & LOCK_SITE_SEEN) < LOCK_YOUNG || site & LOCK_SITE_OUTER) return true;
-  const uint64_t key = lock_known_key(sample, object, ip);
-  sample->known[lock_place(key, LOCK_KNOWN)] = key;
-  return false;
+  const bool outer = site & LOCK_SITE_OUTER;
+  if ((site & LOCK_SITE_SEEN) < LOCK_YOUNG) return true;
+  uint64_t *place = lock_passing_place(sample, key);
+  // What was put there last gives way to the other place, as the one that is forgotten first.
+  if ((*place ^ key) > 1) place[1] = *place;
+  *place = key | outer;
+  return outer;
 }
 
-static bool is_known(const lock_sample_t *sample, uint64_t object, uint64_t ip) {
-  const uint64_t key = lock_known_key(sample, object, ip);
-  return sample->known[lock_place(key, LOCK_KNOWN)] == key;
+static bool is_passing(lock_sample_t *sample, uint64_t object, uint64_t ip) {
+  const uint64_t key = lock_passing_key(sample->contexts[sample->count], object, ip);
+  return (*lock_passing_place(sample, key) ^ key) <= 1;
 }
 
 // Whether it is recorded whatever is drawn.
@@ -255,14 +266,14 @@ static bool is_certain(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
         !knows_order(sample, origin, bits, object))
       return true;
   }
-  if (likely(is_known(sample, object, origin->ip))) return false;
+  if (likely(is_passing(sample, object, origin->ip))) return false;
   const bool new_lock = is_new_lock(sample, object);
   return is_new_site(sample, origin->ip) || new_lock;
 }
 
 // ---- the hooks' two calls ----------------------------------------------------------------------
 
-// Where there are more locks and sites than `known` has places for: the site is old, the lock has
+// Where there are more locks and sites than `passing` has places for: the site is old, the lock has
 // been met or counts as met, and nothing else decides but the draw.
 static bool is_old_news(const lane_t *lane, lock_sample_t *sample, uint32_t bits, uint64_t object,
                         uint64_t ip) {
@@ -270,6 +281,11 @@ static bool is_old_news(const lane_t *lane, lock_sample_t *sample, uint32_t bits
   return (site & LOCK_SITE_SEEN) == LOCK_YOUNG && !(site & LOCK_SITE_OUTER) &&
          sample->locks[lock_place(lock_hash(object >> 3), LOCK_KNOWN)] != 0 &&
          !is_semaphore(bits) && !has_condition(object) && !lane_is_contended(lane, object);
+}
+
+void lock_sample_take_stack(lane_t *lane, stacks_origin_t origin, lock_held_t *held) {
+  held->stack = lane_stack_take(lane, &origin);
+  held->numbering = stacks_numbering(lane->stacks) & LOCK_NUMBERING;
 }
 
 static __attribute__((noinline)) void sampled(lane_t *lane, const stacks_origin_t *origin,
@@ -287,9 +303,8 @@ static __attribute__((noinline)) void sampled(lane_t *lane, const stacks_origin_
     record_now(lane, origin, bits | TRACE_LOCK_DRAWN, object);
   } else {
     lock_held_t *held = push(sample, origin, bits, object);
-    if (likely(!wants_stack(sample, object, origin->ip))) return;
-    held->stack = lane_stack_take(lane, origin);
-    held->numbering = stacks_numbering(lane->stacks) & LOCK_NUMBERING;
+    if (wants_stack(sample, sample->contexts[sample->count], origin->ip))
+      lock_sample_take_stack(lane, *origin, held);
   }
 }
 

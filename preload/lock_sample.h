@@ -31,8 +31,9 @@
 
 enum {
   LOCK_HELD = 32,          // more at a time are recorded, and not remembered
-  LOCK_KNOWN = 512,        // locks at call sites
-  LOCK_EDGE_LINES = 4096,  // of orders, 16 in each
+  LOCK_KNOWN = 512,        // locks, call sites
+  LOCK_PASSING = 8192,     // locks at call sites, under what is held meanwhile
+  LOCK_EDGE_LINES = 8192,  // of orders, 16 in each
   LOCK_CONDITIONS = 1024,  // mutexes of conditions, hashed
   LOCK_EPOCHS = 4096,      // of addresses, hashed
   LOCK_NUMBERING = INT32_MAX,
@@ -61,19 +62,25 @@ typedef struct lock_sample {
   uint64_t salt;      // of keys: the lane's generation
   uint32_t count;     // of held
   uint32_t calm;
-  lock_held_t held[LOCK_HELD];  // oldest first
-  uint64_t sites[LOCK_KNOWN];   // by call site
-  uint64_t locks[LOCK_KNOWN];   // by address; never forgets, what finds no place counts as known
-  uint64_t known[LOCK_KNOWN];   // by both: what there is to be decided slowly was decided
+  lock_held_t held[LOCK_HELD];       // oldest first
+  uint64_t contexts[LOCK_HELD + 1];  // of what is acquired while so many are held
+  uint64_t sites[LOCK_KNOWN];        // by call site
+  uint64_t locks[LOCK_KNOWN];  // by address; never forgets, what finds no place counts as known
+  // By both and by what is held: all there is to be decided slowly was decided. The lowest bit says
+  // that the stack is taken all the same.
+  _Alignas(64) uint64_t passing[LOCK_PASSING];
 } lock_sample_t;
 
+#pragma GCC visibility push(hidden)
 // True where the rate is below 1.
 extern bool recorder_is_sampled;
 // True where an acquisition is looked at, before it is recorded or not: there, and where it is kept
 // in mind where locks lie (lock_memory.h).
 extern bool lock_sample_looks;
 extern uint32_t lock_epochs[LOCK_EPOCHS];
-extern uint32_t lock_conditions_met;  // grows when a mutex is met with a condition: void is `known`
+extern uint32_t
+    lock_conditions_met;  // grows when a mutex is met with a condition: void is `passing`
+#pragma GCC visibility pop
 
 // Fibonacci hashing (Knuth, TAOCP 6.4): the highest bits are the place in a table.
 static inline uint64_t lock_hash(uint64_t value) { return value * UINT64_C(0x9e3779b97f4a7c15); }
@@ -83,11 +90,19 @@ static inline uint64_t lock_place(uint64_t hash, uint32_t places) {
 static inline uint32_t *lock_epoch(uint64_t object) {
   return &lock_epochs[object >> 3 & (LOCK_EPOCHS - 1)];
 }
-// What stands in `known` for a lock at a call site, at the place that its highest bits give.
-static inline uint64_t lock_known_key(const lock_sample_t *sample, uint64_t object, uint64_t ip) {
+// What stands in `passing` for a lock at a call site, at the place that its highest bits give; and
+// the context of what is acquired while it is held, too. An even number.
+static inline uint64_t lock_passing_key(uint64_t context, uint64_t object, uint64_t ip) {
   const uint64_t met = __atomic_load_n(&lock_conditions_met, __ATOMIC_RELAXED);
-  return lock_hash(object ^ ip << 20 ^ sample->salt ^ met << 56) ^
-         __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED);
+  const uint64_t epoch = __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED);
+  return (lock_hash(object ^ context) ^ ip * UINT64_C(0xd6e8feb86659fd93) ^
+          (met << 32 ^ epoch) << 1) &
+         ~UINT64_C(1);
+}
+// Where the key stands, which is one of two places; else the first of them.
+static inline uint64_t *lock_passing_place(lock_sample_t *sample, uint64_t key) {
+  uint64_t *place = &sample->passing[lock_place(key, LOCK_PASSING) & ~UINT64_C(1)];
+  return (place[1] ^ key) <= 1 ? place + 1 : place;
 }
 
 // A thread begins to use the lane.
@@ -113,23 +128,55 @@ static inline bool lock_sample_keeps_failure(lane_t *lane, uint32_t *bits) {
   return likely(!recorder_is_sampled) || lock_sample_draws_failure(lane, bits);
 }
 
-// The usual case, at once: the thread holds no other lock, this one at this site is old news,
-// nobody has waited for it, and it is not drawn. Then it is noted as held, and that is all.
+// The usual case, at once: this lock at this site, under what the thread holds, is old news; nobody
+// has waited for it, and it is not drawn. Then it is noted as held, and that is all. Before the
+// lock is acquired: whether it is so, and as what it will be noted.
+typedef struct {
+  uint64_t key;
+  bool wants_stack;
+} lock_passing_t;
+
+static inline bool lock_sample_may_pass(const lane_t *lane, uint64_t ip, uint64_t object,
+                                        lock_passing_t *passing) {
+  lock_sample_t *sample = lane->locks;
+  if (unlikely(!sample || sample->count >= LOCK_HELD || sample->sampler.left <= 1)) return false;
+  const uint64_t key = lock_passing_key(sample->contexts[sample->count], object, ip);
+  const uint64_t differs = *lock_passing_place(sample, key) ^ key;
+  if (unlikely(differs > 1 || lane_is_contended(lane, object))) return false;
+  // What has gone behind the thread's back.
+  for (uint32_t at = 0; at < sample->count; at++)
+    if (sample->held[at].epoch !=
+        __atomic_load_n(lock_epoch(sample->held[at].object), __ATOMIC_RELAXED))
+      return false;
+  *passing = (lock_passing_t){key, differs != 0};
+  return true;
+}
+
+static inline lock_held_t *lock_sample_pass(lock_sample_t *sample, uint64_t ip, uint32_t bits,
+                                            uint64_t object, uint64_t key) {
+  const uint32_t count = sample->count;
+  lock_held_t *held = &sample->held[count];
+  sample->sampler.left--;
+  held->object = object;
+  held->ip = ip;
+  held->bits = bits;
+  held->epoch = __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED);
+  held->stack = 0;
+  held->numbering = held->recorded = 0;
+  sample->contexts[count + 1] = key;
+  sample->count = count + 1;
+  return held;
+}
+
+// Takes the stack of what was acquired last, as it may yet have to be recorded.
+void lock_sample_take_stack(lane_t *lane, stacks_origin_t origin, lock_held_t *held);
+
 static inline bool lock_sample_passes(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
                                       uint64_t object) {
-  lock_sample_t *sample = lane->locks;
-  if (unlikely(!sample || sample->count > 0 || sample->sampler.left <= 1)) return false;
-  const uint64_t key = lock_known_key(sample, object, origin->ip);
-  if (unlikely(sample->known[lock_place(key, LOCK_KNOWN)] != key)) return false;
-  if (unlikely(lane_is_contended(lane, object))) return false;
-  sample->sampler.left--;
-  sample->held[0] = (lock_held_t){
-      .object = object,
-      .ip = origin->ip,
-      .bits = bits,
-      .epoch = __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED),
-  };
-  sample->count = 1;
+  lock_passing_t passing;
+  if (!lock_sample_may_pass(lane, origin->ip, object, &passing)) return false;
+  lock_held_t *held = lock_sample_pass(lane->locks, origin->ip, bits, object, passing.key);
+  if (passing.wants_stack) lock_sample_take_stack(lane, *origin, held);
   return true;
 }
 

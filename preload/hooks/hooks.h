@@ -18,6 +18,24 @@
     return recorded_##name arguments;                                                              \
   }                                                                                                \
   static result recorded_##name parameters
+// The same with another half for where locks are sampled: most calls are done with `passed` where
+// `passes` (an expression of the parameters and `origin`) is true, in few registers. All others go
+// on to the body, which again stands in the place of the hook: so nothing may be passed that points
+// into this frame.
+#define HOOK_SAMPLED(family, result, name, parameters, arguments, passes, passed)                  \
+  static HOOK_BODY result recorded_##name parameters;                                              \
+  static HOOK_BODY result sampled_##name parameters {                                              \
+    const stacks_origin_t origin = STACKS_ORIGIN();                                                \
+    (void)origin;                                                                                  \
+    if (likely(passes)) return passed;                                                             \
+    return recorded_##name arguments;                                                              \
+  }                                                                                                \
+  HOOK_EXPORT result name parameters {                                                             \
+    if (!recorder_families.family) return REAL_OR_FIRST(name) arguments;                           \
+    if (recorder_is_sampled) return sampled_##name arguments;                                      \
+    return recorded_##name arguments;                                                              \
+  }                                                                                                \
+  static result recorded_##name parameters
 // The same for a function whose prototype has "..." or is not the one given here: all that it may
 // be passed is passed on. What the caller left out is whatever stands in its place, as it would be
 // for the real function, which does not look at it.

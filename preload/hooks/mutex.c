@@ -95,23 +95,48 @@ static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *orig
   return result;
 }
 
-// A hook that acquires `mutex` and may wait. `how`: bits of the request. `checked`: the real
-// function would look at nothing but the mutex where that is free.
-#define LOCKER(name, parameters, arguments, how, checked)                                          \
-  HOOK(lock, int, name, parameters, arguments) {                                                   \
-    const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
-    lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                        \
-    if (!lane) return real_##name arguments;                                                       \
-    const uint32_t bits = mutex_bits(mutex) | (how);                                               \
-    if ((checked) && lock_at_once(lane, &origin, mutex, bits)) return 0;                           \
-    request_t request;                                                                             \
-    request.mutex = mutex;                                                                         \
-    request.bits = bits;                                                                           \
-    request_begin(&request, lane, &origin);                                                        \
-    return request_end(&request, &origin, real_##name arguments);                                  \
-  }
+// What a hook does that acquires `mutex` and may wait. `how`: bits of the request. `checked`: the
+// real function would look at nothing but the mutex where that is free.
+#define LOCK(name, arguments, how, checked)                                                        \
+  const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                               \
+  lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                          \
+  if (!lane) return real_##name arguments;                                                         \
+  const uint32_t bits = mutex_bits(mutex) | (how);                                                 \
+  if ((checked) && lock_at_once(lane, &origin, mutex, bits)) return 0;                             \
+  request_t request;                                                                               \
+  request.mutex = mutex;                                                                           \
+  request.bits = bits;                                                                             \
+  request_begin(&request, lane, &origin);                                                          \
+  return request_end(&request, &origin, real_##name arguments)
 
-LOCKER(pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex), 0, true)
+#define LOCKER(name, parameters, arguments, how, checked)                                          \
+  HOOK(lock, int, name, parameters, arguments) { LOCK(name, arguments, how, checked); }
+
+// Where locks are sampled, most of them are not recorded: that is decided first, and takes few
+// registers and no frame to speak of. Only for a plain mutex, which is the thread's if it is true.
+static inline bool lock_unrecorded(pthread_mutex_t *mutex, stacks_origin_t origin) {
+  lane_t *lane = lane_current;
+  if (unlikely(!lane || (lane->guard | lane->pend_cfa | lane->heap_cfa))) return false;
+  lock_passing_t passing;
+  if (unlikely(!lock_sample_may_pass(lane, origin.ip, (uintptr_t)mutex, &passing))) return false;
+  if (unlikely(mutex_kind(mutex) & MUTEX_KIND_UNUSUAL)) return false;
+  lane->guard = origin.cfa;
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  const int result = is_free_for_one_thread(mutex, 0) ? real_pthread_mutex_lock(mutex)
+                                                      : real_pthread_mutex_trylock(mutex);
+  if (likely(result == 0)) {
+    lock_held_t *held =
+        lock_sample_pass(lane->locks, origin.ip, TRACE_LOCK_MUTEX, (uintptr_t)mutex, passing.key);
+    if (unlikely(passing.wants_stack)) lock_sample_take_stack(lane, origin, held);
+  }
+  lane_leave(lane);
+  return result == 0;
+}
+
+HOOK_SAMPLED(lock, int, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex),
+             lock_unrecorded(mutex, origin), 0) {
+  LOCK(pthread_mutex_lock, (mutex), 0, true);
+}
 LOCKER(pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *limit),
        (mutex, limit), TRACE_LOCK_TIMED, true)
 LOCKER(pthread_mutex_clocklock,
@@ -140,7 +165,18 @@ static bool has_waiters(const pthread_mutex_t *mutex, uint32_t bits) {
   return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) > 1 && has_plain_trylock(bits);
 }
 
-HOOK(lock, int, pthread_mutex_unlock, (pthread_mutex_t * mutex), (mutex)) {
+// One that was not recorded, and that nobody waits for: nothing of its release is. Such a mutex,
+// held by this thread, is released without fail.
+static inline bool unlock_unrecorded(const pthread_mutex_t *mutex) {
+  lane_t *lane = lane_current;
+  if (unlikely(!lane || (lane->guard | lane->pend_cfa | lane->heap_cfa))) return false;
+  if (unlikely(mutex_kind(mutex) & MUTEX_KIND_UNUSUAL)) return false;
+  return likely(__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) <= 1) &&
+         likely(lock_sample_forgets(lane, (uintptr_t)mutex));
+}
+
+HOOK_SAMPLED(lock, int, pthread_mutex_unlock, (pthread_mutex_t * mutex), (mutex),
+             unlock_unrecorded(mutex), real_pthread_mutex_unlock(mutex)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
   lane_t *lane = lane_enter(&origin, TRACE_LOCK_RELEASE);
   if (!lane) return real_pthread_mutex_unlock(mutex);

@@ -15,6 +15,9 @@ enum {
   MUTEX_KIND_INHERIT = 32,
   MUTEX_KIND_PROTECT = 64,
   MUTEX_KIND_SHARED = 128,
+  // What is none of a plain mutex.
+  MUTEX_KIND_UNUSUAL = MUTEX_KIND_TYPE | MUTEX_KIND_ROBUST | MUTEX_KIND_INHERIT |
+                       MUTEX_KIND_PROTECT | MUTEX_KIND_SHARED,
 };
 
 static inline unsigned mutex_kind(const pthread_mutex_t *mutex) {
