@@ -82,14 +82,20 @@ static bool has_recorded(const loop_wait_t *wait) {
 // ---- connections
 // ---------------------------------------------------------------------------------
 
+void loop_sample_tell(lane_t *lane, int descriptor, unsigned how) {
+  lane_record_cheap(lane, TRACE_DESCRIPTOR_SAMPLED, 0, (unsigned)descriptor, 1, how, 0);
+}
+
+bool loop_sample_draws(lane_t *lane, int descriptor, bool certain) {
+  if (!certain && !is_drawn(&lane->loops->connections)) return false;
+  loop_sample_tell(lane, descriptor, certain ? TRACE_SAMPLED_CERTAIN : TRACE_SAMPLED_DRAWN);
+  return true;
+}
+
 bool loop_sample_keeps(lane_t *lane, int descriptor, bool certain) {
-  const bool drawn = !certain && is_drawn(&lane->loops->connections);
-  lane_record_cheap(lane, TRACE_DESCRIPTOR_SAMPLED, 0, (unsigned)descriptor, 1,
-                    certain ? TRACE_SAMPLED_CERTAIN
-                    : drawn ? TRACE_SAMPLED_DRAWN
-                            : TRACE_SAMPLED_OUT,
-                    0);
-  return certain || drawn;
+  if (loop_sample_draws(lane, descriptor, certain)) return true;
+  loop_sample_tell(lane, descriptor, TRACE_SAMPLED_OUT);
+  return false;
 }
 
 // ---- what is counted

@@ -3,10 +3,11 @@
 // below 1.
 //
 // A connection is in the sample from its accept to its close, or in no part of it. The
-// first that a listener gives is in it, and of the others each with the probability of the rate. Of
-// one outside (descriptor_skipped) no call is recorded, and none is timed but those that may block:
-// if one does, that wait is in the record. Everything else that a loop waits for (listeners,
-// timers, pipes, eventfds, signals) is recorded whole: there are few of them.
+// first that a listener gives is in it, and of the others each with the probability of the rate;
+// likewise one that the program opens itself (hooks/client.h). Of one outside (descriptor_skipped)
+// no call is recorded, and none is timed but those that may block: if one does, that wait is in the
+// record. Everything else that a loop waits for (listeners, timers, pipes, eventfds, signals) is
+// recorded whole: there are few of them.
 //
 // A turn is the time from the return of an epoll_wait to the next. It is recorded as it begins
 // where
@@ -74,8 +75,12 @@ void loop_sample_unfold(lane_t *lane);
 // What is counted is told: the thread ends.
 void loop_sample_flush(lane_t *lane);
 
-// Whether a connection that begins is in the sample; `certain`: whatever is drawn. Records which.
+// Whether a connection that begins is in the sample; `certain`: whatever is drawn. Records which
+// where it is; `keeps` also where it is not.
+bool loop_sample_draws(lane_t *lane, int descriptor, bool certain);
 bool loop_sample_keeps(lane_t *lane, int descriptor, bool certain);
+// Records how that was decided, TRACE_SAMPLED_*.
+void loop_sample_tell(lane_t *lane, int descriptor, unsigned how);
 
 // A descriptor that is recorded is registered with that token, and no longer.
 void loop_sample_register(int epoll, int descriptor, uint64_t token);

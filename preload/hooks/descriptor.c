@@ -13,6 +13,7 @@
 
 descriptor_set_t descriptor_watched, descriptor_known, descriptor_tasks;
 descriptor_set_t descriptor_skipped, descriptor_timed, descriptor_parent;
+descriptor_set_t descriptor_untold, descriptor_fresh;
 
 // ---- tasks -----------------------------------------------------------------------------------
 
@@ -55,6 +56,7 @@ void descriptor_unskip(int descriptor) {
   if (!descriptor_is_skipped(descriptor)) return;
   descriptor_remove(&descriptor_skipped, descriptor);
   descriptor_remove(&descriptor_timed, descriptor);
+  descriptor_remove(&descriptor_untold, descriptor);
   descriptor_remove(&descriptor_named, descriptor);
 }
 
@@ -90,6 +92,8 @@ static bool is_queue(unsigned what) {
 void descriptor_opened(const stacks_origin_t *origin, int descriptor, unsigned what, int other) {
   if (descriptor < 0 || !process_is_recorded()) return;
   if (is_queue(what)) descriptor_watch(descriptor);
+  if (recorder_is_sampled && what == TRACE_DESCRIPTOR_SOCKET)
+    descriptor_add(&descriptor_fresh, descriptor);
   descriptor_add(&descriptor_known, descriptor);
   lane_t *lane = lane_enter(origin, TRACE_DESCRIPTOR_OPEN);
   if (!lane) return;
@@ -152,6 +156,7 @@ static void closed(const stacks_origin_t *origin, int descriptor) {
   descriptor_remove(&descriptor_named, descriptor);
   descriptor_remove(&descriptor_listed, descriptor);
   descriptor_remove(&descriptor_parent, descriptor);
+  descriptor_remove(&descriptor_fresh, descriptor);
   descriptor_unskip(descriptor);
   loop_sample_unregister(descriptor);
   if (!lane) return;
@@ -206,6 +211,7 @@ static void copied(const stacks_origin_t *origin, int descriptor, int copy) {
   if (copy < 0 || copy == descriptor || !process_is_recorded()) return;
   if (has_record(copy)) closed(origin, copy);
   descriptor_unskip(copy);
+  descriptor_remove(&descriptor_fresh, descriptor);  // both are recorded whole
   if (descriptor_is_skipped(descriptor)) {
     descriptor_skip(copy, descriptor_in(&descriptor_timed, descriptor));
     return;

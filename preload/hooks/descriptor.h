@@ -7,6 +7,8 @@
 //   listed   an epoll instance of which it was recorded what is in it
 //   skipped  a connection out of the sample (loop_sample.h): nothing of it is recorded
 //   timed    of these one whose calls may block, which is recorded where they do
+//   untold   of these one that the program opened and no loop has met: it is not counted
+//   fresh    a socket of which it is not decided whether it is in the sample
 //   parent   a listener that has given a connection: the first is in the sample
 //   tasks    is registered with an epoll instance, where INSPECT_MAX_TASKS limits how many are kept
 #ifndef PRELOAD_HOOKS_DESCRIPTOR_H
@@ -22,6 +24,7 @@ typedef struct {
 extern descriptor_set_t descriptor_watched, descriptor_known, descriptor_named, descriptor_listed;
 extern descriptor_set_t descriptor_tasks;
 extern descriptor_set_t descriptor_skipped, descriptor_timed, descriptor_parent;
+extern descriptor_set_t descriptor_untold, descriptor_fresh;
 
 static inline uint64_t descriptor_bit(int descriptor) { return UINT64_C(1) << (descriptor % 64); }
 

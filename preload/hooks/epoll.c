@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Event loops: the sets, what is in them, and each wait with what it returned.
+#include "preload/hooks/client.h"
 #include "preload/hooks/description.h"
-#include "preload/hooks/descriptor.h"
 #include "preload/hooks/epoll_held.h"
 #include "preload/loop_sample.h"
 
@@ -47,12 +47,18 @@ static int control_unrecorded(int epoll, int operation, int descriptor, struct e
   return result;
 }
 
-// A connection out of the sample. What the program did to it since its accept may have made it one
-// that does not block.
-static int control_skipped(int epoll, int operation, int descriptor, struct epoll_event *event) {
+// A connection out of the sample. What the program did to it since its beginning may have made it
+// one that does not block.
+static int control_skipped(const stacks_origin_t *origin, int epoll, int operation, int descriptor,
+                           struct epoll_event *event) {
   const int result = real_epoll_ctl(epoll, operation, descriptor, event);
-  if (operation == EPOLL_CTL_ADD && result == 0 && descriptor_in(&descriptor_timed, descriptor))
-    descriptor_look_whether_it_blocks(descriptor);
+  if (operation != EPOLL_CTL_ADD || result != 0) return result;
+  if (descriptor_in(&descriptor_timed, descriptor)) descriptor_look_whether_it_blocks(descriptor);
+  if (likely(!descriptor_in(&descriptor_untold, descriptor))) return result;
+  lane_t *lane = lane_enter(origin, TRACE_DESCRIPTOR_SAMPLED);
+  if (!lane) return result;
+  client_tell(lane, descriptor);
+  lane_leave(lane);
   return result;
 }
 
@@ -61,12 +67,14 @@ static int control_skipped(int epoll, int operation, int descriptor, struct epol
 HOOK(descriptor, int, epoll_ctl,
      (int epoll, int operation, int descriptor, struct epoll_event *event),
      (epoll, operation, descriptor, event)) {
+  const stacks_origin_t origin = STACKS_ORIGIN();
+  if (operation == EPOLL_CTL_ADD && descriptor_in(&descriptor_fresh, descriptor))
+    client_registers(&origin, descriptor);
   if (descriptor_is_skipped(descriptor))
-    return control_skipped(epoll, operation, descriptor, event);
+    return control_skipped(&origin, epoll, operation, descriptor, event);
   if (!(operation == EPOLL_CTL_ADD ? descriptor_task_begin(descriptor)
                                    : descriptor_is_task(descriptor)))
     return control_unrecorded(epoll, operation, descriptor, event);
-  const stacks_origin_t origin = STACKS_ORIGIN();
   const bool was_watched = operation != EPOLL_CTL_ADD || descriptor_watch(descriptor);
   const int result = real_epoll_ctl(epoll, operation, descriptor, event);
   const int error = result < 0 ? errno : 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // poll and select, in all forms: each wait with what it found ready. What was asked for is watched
 // from then on. The lists are looked at after the call, which has checked that they can be.
-#include "preload/hooks/descriptor.h"
+#include "preload/hooks/client.h"
 #include "preload/loop_sample.h"
 
 #include <errno.h>
@@ -10,14 +10,17 @@
 // ---- what was found ------------------------------------------------------------------------
 
 static void ready(lane_t *lane, int descriptor, unsigned events) {
+  if (descriptor_is_skipped(descriptor)) {
+    client_met(lane, descriptor);
+    return;
+  }
   lane_write(lane, TRACE_READY_DESCRIPTOR, 0, events, false, 0, 1, (unsigned)descriptor, 0, 0);
 }
 
 // The kernel looks at 32 bits of `count`.
 static void list_found(lane_t *lane, const struct pollfd *list, nfds_t count) {
   for (unsigned i = 0; i < (unsigned)count; i++) {
-    if (descriptor_is_skipped(list[i].fd)) continue;
-    descriptor_watch(list[i].fd);
+    if (!descriptor_is_skipped(list[i].fd)) descriptor_watch(list[i].fd);
     if (list[i].revents != 0) ready(lane, list[i].fd, (unsigned short)list[i].revents);
   }
 }
@@ -38,8 +41,8 @@ static void sets_found(lane_t *lane, sets_t sets, int count) {
     const unsigned events = (set_has(sets.readable, i) ? POLLIN : 0) |
                             (set_has(sets.writable, i) ? POLLOUT : 0) |
                             (set_has(sets.exceptional, i) ? POLLPRI : 0);
-    if (events == 0 || descriptor_is_skipped(i)) continue;
-    descriptor_watch(i);
+    if (events == 0) continue;
+    if (!descriptor_is_skipped(i)) descriptor_watch(i);
     ready(lane, i, events);
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections: listening for them, taking and making them, shutting them down.
+#include "preload/hooks/client.h"
 #include "preload/hooks/description.h"
 #include "preload/hooks/descriptor.h"
 #include "preload/loop_sample.h"
@@ -65,7 +66,8 @@ static void connected(hook_wait_t *wait, const stacks_origin_t *origin, int desc
   if (!lane) return;
   lane_record(lane, TRACE_CONNECT, lane_stack(lane, origin), (unsigned)descriptor, wait->now, 2,
               trace_zigzag(-error), wait->ticks, 0);
-  if ((error == 0 || error == EINPROGRESS) && process_is_recorded()) {
+  if ((error == 0 || error == EINPROGRESS) && process_is_recorded() &&
+      client_keeps(lane, descriptor, address, length, error != 0)) {
     // A handler of a loop may wait for whom it asked in turn, without any loop.
     descriptor_watch(descriptor);
     descriptor_add(&descriptor_named, descriptor);
@@ -94,6 +96,7 @@ HOOK(descriptor, int, listen, (int descriptor, int backlog), (descriptor, backlo
   if (!lane) return result;
   lane_record1(lane, TRACE_LISTEN, lane_stack_lock(lane, &origin, 0), (unsigned)descriptor,
                (unsigned)backlog);
+  descriptor_remove(&descriptor_fresh, descriptor);
   descriptor_add(&descriptor_named, descriptor);
   description_record(lane, descriptor, NULL, 0);
   lane_leave(lane);

@@ -183,6 +183,33 @@ def test_loops_are_sampled(t):
             check("standard error" in t.text(t.trace(f"l{rate}.zst")), "the text says so")
 
 
+def test_clients_are_sampled(t):
+    """Connections that the program opens are sampled like those that it accepts, whether they are
+    registered before they are connected or after: whole, or not at all, and all of them counted."""
+    for rate in ("1", "0.2", "0"):
+        truth = t.run("sampled_clients", env={"INSPECT_SAMPLING": rate, "INSPECT_OUTPUT": f"c{rate}.zst"}).truth
+        t.settle()
+        trace = t.trace(f"c{rate}.zst")
+        report = t.report(trace)
+        loop, = report.loops
+        check_equal((loop.turns, loop.events), (truth.turns, truth.events), f"turns and events at {rate}")
+        tasks = [task for task in report.tasks if task.kind == "descriptor"]
+        clients = [task for task in tasks if task.what == "client"]
+        for task in tasks:
+            check_states(task)
+        check_equal([(task.polls, task.bytes_in, task.bytes_out) for task in clients],
+                    [(5, 200, 500)] * len(clients), f"of the sample at {rate}")
+        check("@sampled-clients" in clients[0].name, f"name {clients[0].name}")
+        totals = report.task_totals
+        check_equal((totals.tasks, totals.recorded), (truth.opened + 1, len(tasks)), f"tasks at {rate}")
+        if rate != "0":
+            check_equal(totals.polls, truth.events, f"polls at {rate}, of which each client has as many")
+        least, most = {"1": (600, 600), "0.2": (60, 200), "0": (2, 2)}[rate]
+        check_between(len(clients), least, most, f"clients at {rate}")
+        calls = [event for event in t.events(trace) if event.event in ("read", "write")]
+        check_between(len(calls), 10 * len(clients), 10 * len(clients) + 100, f"calls recorded at {rate}")
+
+
 def test_production_drops_and_does_not_wait(t):
     """A ring that is full because the writer stands still: events are dropped and counted as lost, the
     program waits for nobody but at its end."""
