@@ -46,10 +46,12 @@ static void note_turn(void *context, const loop_turn_t *turn) {
              turn->from, turn->until);
 }
 
-static void note_share(void *context, uint32_t task, uint64_t from, uint64_t until) {
+// A task beyond the limit shares a track with the others that its thread has.
+static void note_share(void *context, const loop_share_t *share) {
   export_t *export = context;
-  if (task && until > from)
-    slices_add(&export->slices, track_of(GROUP_TASKS, task, TASK_TRACKS_MAX), task, from, until);
+  uint32_t number = share->task < TASK_TRACKS_MAX ? share->task : TASK_TRACKS_MAX + share->thread;
+  slices_add(&export->slices, track_of(GROUP_TASKS, number, TASK_TRACKS_MAX + TRACKS_MAX),
+             share->task, share->from, share->until);
 }
 
 static void note_wake_up(void *context, const loop_wake_up_t *wake_up) {
@@ -106,10 +108,14 @@ static const char *task_name(export_t *export, uint32_t id) {
 }
 
 static const char *track_name(export_t *export, uint64_t track) {
+  static char text[200];
   uint32_t number = (uint32_t)track;
   if (!number) return "others";
-  if (track >> 32 == GROUP_TASKS) return task_name(export, number);
-  return names_thread_label(export->analysis.names, number);
+  if (track >> 32 != GROUP_TASKS) return names_thread_label(export->analysis.names, number);
+  if (number < TASK_TRACKS_MAX) return task_name(export, number);
+  snprintf(text, sizeof text, "others, in %s",
+           names_thread_label(export->analysis.names, number - TASK_TRACKS_MAX));
+  return text;
 }
 
 static const char *slice_name(export_t *export, const slice_t *slice) {

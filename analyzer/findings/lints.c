@@ -252,12 +252,14 @@ static void find_saturated(finder_t *finder) { find_loops(finder, lint_saturated
 
 // ---- threads -----------------------------------------------------------------------------------
 
-// Never heard of, by anybody: a wait that had returned could be a worker's that had found its job.
+// Never heard of, by anybody: a wait that had returned could be a worker's that had found its job;
+// and there were more signals than jobs that were done without waiting for them.
 static bool is_lost(const finder_t *finder, const thread_account_t *thread) {
   if (thread->ended || thread->pending.what != TRACE_PENDING_CONDITION) return false;
   const pools_t *pools = loops_pools(models_loops(finder->models));
   pool_signals_t heard = pools_signals(pools, thread->pending.object);
-  return heard.last_signal_ns && !heard.waits && heard.last_signal_ns < thread->pending.since_ns &&
+  return heard.last_signal_ns && !heard.waits && heard.signals > heard.jobs &&
+         heard.last_signal_ns < thread->pending.since_ns &&
          passed(finder, thread->pending.since_ns) >= finder->least[LINT_LOST_WAKEUP];
 }
 

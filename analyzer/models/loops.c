@@ -312,7 +312,9 @@ static void note_stall(const loops_t *loops, loop_t *loop, const turn_t *turn, u
 }
 
 // Where several threads have it at once, each moment counts for the turn that ends first.
-static void account_times(task_t *task, const turn_t *turn, const turn_share_t *share) {
+static void account_times(const loops_t *loops, task_t *task, uint32_t thread,
+                          const turn_share_t *share) {
+  const turn_t *turn = &loops->threads[thread].turn;
   turn_span_t parts[TASK_COVERED + 1];
   unsigned count =
       tasks_cover(task, share->unasked ? share->start : turn->from, share->until, parts);
@@ -326,18 +328,22 @@ static void account_times(task_t *task, const turn_t *turn, const turn_share_t *
     task->scheduled_ns += waited;
     task->running_ns += length - blocked;
     task->blocked_ns += blocked;
+    if (loops->watcher->calls && length)
+      loops->watcher->calls->share(loops->watcher->context,
+                                   &(loop_share_t){thread, task->id, part.start, part.until});
   }
 }
 
 // A descriptor that was closed in the turn takes no more of it.
-static void account_share(loops_t *loops, const turn_t *turn, turn_share_t *share) {
+static void account_share(loops_t *loops, uint32_t thread, turn_share_t *share) {
+  const turn_t *turn = &loops->threads[thread].turn;
   task_t *task = share->task ? tasks_find(loops->tasks, share->task) : NULL;
   if (!task) return;
   if (!task->registrations && task->ended_ns < share->until) share->until = task->ended_ns;
   if (share->until < share->start) share->until = share->start;
   uint64_t length = share->until - share->start;
   uint64_t waited = share->unasked ? 0 : share->start - turn->from;
-  account_times(task, turn, share);
+  account_times(loops, task, thread, share);
   if (waited > task->max_scheduled_ns) task->max_scheduled_ns = waited;
   if (length > task->max_poll_ns) task->max_poll_ns = length;
 }
@@ -358,10 +364,7 @@ void loops_end_turn(loops_t *loops, uint32_t thread, uint64_t until) {
     if (!share->unasked && turn->weight)
       histogram_add_many(&loop->lag_ns, share->start - turn->from, turn->weight);
     if (!share->known) loop->lags_estimated += turn->weight;
-    account_share(loops, turn, share);
-    if (loops->watcher->calls)
-      loops->watcher->calls->share(loops->watcher->context, share->task, share->start,
-                                   share->until);
+    account_share(loops, thread, share);
   }
   if (loops->watcher->calls)
     loops->watcher->calls->turn(loops->watcher->context,
@@ -471,6 +474,7 @@ void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_ev
   turn->shares[turn->share_count] = (turn_share_t){.task = task ? task->id : 0};
   if (task) {
     ++task->polls;
+    if (task->batch_thread && task->batch_thread != event->thread) task->shared = true;
     task->batch_thread = event->thread;
     task->batch_place = turn->share_count;
     task->batch_loop = turn->loop;

@@ -88,19 +88,24 @@ void loops_begin_write(loops_t *loops, const reader_event_t *event);
 // Cuts the turns that run at `end_ns`: a thread that has no PENDING in an epoll wait is in one.
 void loops_finish(loops_t *loops, uint64_t end_ns);
 
-// For who draws: told of every turn that ends, of what each task had of it, and of wake-ups across
-// a pipe, pair or eventfd, while the trace is read. Changes nothing in the model.
+// For who draws: told of every turn that ends, of what each task had of it (running or blocked; no
+// moment of a task twice, though several threads may have it at once), and of wake-ups across a
+// pipe, pair or eventfd, while the trace is read. Changes nothing in the model.
 typedef struct {
   uint32_t thread, loop;
   uint64_t from, until;
 } loop_turn_t;
+typedef struct {
+  uint32_t thread, task;
+  uint64_t from, until;
+} loop_share_t;
 typedef struct {
   uint32_t from_thread, to_thread;
   uint64_t from_ns, to_ns;
 } loop_wake_up_t;
 typedef struct {
   void (*turn)(void *context, const loop_turn_t *turn);
-  void (*share)(void *context, uint32_t task, uint64_t from, uint64_t until);
+  void (*share)(void *context, const loop_share_t *share);
   void (*wake_up)(void *context, const loop_wake_up_t *wake_up);
 } loops_watch_t;
 void loops_watch(const loops_t *loops, const loops_watch_t *watch, void *context);

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loops of poll, ppoll, select and pselect. Nothing is registered there: a thread that waits again
 // at a place where it has waited before is a loop, from its second wait there on. A wait elsewhere
-// inside its turn is a call that blocks, unless that place has been waited at more often.
+// inside its turn is a call that blocks, unless that place has been waited at more often for as
+// many descriptors; what asks for fewer, or does not want to wait, is a handler that looks at one
+// of them, if it does not go on and on in one turn.
 #include "analyzer/models/loops_private.h"
 
 #include <xxhash.h>
 
+enum { LOOKS_OF_A_TURN = 64 };
+
 typedef struct {
-  uint64_t count;  // waits there
-  uint32_t loop;   // id, 0: not a loop yet
+  uint64_t count;      // waits there
+  uint64_t turn_from;  // the turn of another loop in which it was waited there last, and how often
+  uint32_t in_turn;
+  uint32_t loop;  // id, 0: not a loop yet
 } poll_site_t;
 
 static poll_site_t *site_of(loops_t *loops, uint32_t thread, uint32_t stack) {
@@ -16,12 +22,17 @@ static poll_site_t *site_of(loops_t *loops, uint32_t thread, uint32_t stack) {
   return address_map_put(&loops->polls, XXH3_64bits(parts, sizeof parts) | 1);
 }
 
-static bool is_loop_here(const loops_t *loops, const turn_t *turn, const poll_site_t *site,
-                         uint64_t asked) {
+static bool is_loop_here(const loops_t *loops, const turn_t *turn, poll_site_t *site,
+                         const reader_event_t *event) {
+  uint64_t asked = event->words[0];
   if (!asked) return false;
   if (!turn->active || site->loop == turn->loop) return true;
   const loop_t *current = loops->items[turn->loop - 1];
-  return current->poll && site->count > current->waits + 1;
+  if (site->turn_from != turn->from) site->in_turn = 0;
+  site->turn_from = turn->from;
+  bool looks = asked < current->max_asked || !event->words[2];
+  if (!current->poll || (looks && ++site->in_turn <= LOOKS_OF_A_TURN)) return false;
+  return site->count > current->waits + 1;
 }
 
 static loop_t *loop_of_site(loops_t *loops, poll_site_t *site, const reader_event_t *event) {
@@ -40,7 +51,7 @@ void loops_poll(loops_t *loops, const reader_event_t *event) {
   if (!loops->polls.slot_size) loops->polls = (address_map_t)ADDRESS_MAP(poll_site_t);
   poll_site_t *site = site_of(loops, event->thread, event->stack);
   ++site->count;
-  if (!is_loop_here(loops, &thread->turn, site, event->words[0])) {
+  if (!is_loop_here(loops, &thread->turn, site, event)) {
     loops_note_call(loops, event);
     return;
   }

@@ -80,6 +80,10 @@ bool pool_queue_take(pool_queue_t *queue, uint64_t amount, uint64_t time, uint64
   return true;
 }
 
+uint64_t pool_queue_time(const pool_queue_t *queue, uint32_t index) {
+  return queue->items[(queue->first + index) % queue->capacity].time;
+}
+
 void pool_queue_found_empty(pool_queue_t *queue, uint64_t time) {
   if (!queue->count || queue->items[queue->first].time >= time) return;
   note_backlog(queue, time);

@@ -34,6 +34,8 @@ bool pool_queue_put(pool_queue_t *queue, uint64_t amount, uint64_t from, uint64_
                     uint64_t *queued_ns);
 // Takes so much, from the oldest on; how long that had been there. False where there is nothing.
 bool pool_queue_take(pool_queue_t *queue, uint64_t amount, uint64_t time, uint64_t *queued_ns);
+// When what was put there as number `index` from the oldest on, 0 .. count - 1.
+uint64_t pool_queue_time(const pool_queue_t *queue, uint32_t index);
 // A worker found nothing at `time`: what was put there before is spent.
 void pool_queue_found_empty(pool_queue_t *queue, uint64_t time);
 

@@ -7,6 +7,10 @@
 // read). The iteration that ends the thread is none. Queue time is from the signal (post, write) to
 // the start of the job; what was signalled before a worker found the queue empty is spent. Of what
 // makes an epoll instance ready only what this process wrote to a pipe, pair or eventfd is known.
+//
+// A worker that finds work whenever it looks never waits. Threads that take one mutex at one place
+// again and again are therefore assumed to be a pool, and are one when any of them waits there, or
+// if in the end they took what others signalled: all they did until then were jobs.
 #ifndef ANALYZER_MODELS_POOLS_H
 #define ANALYZER_MODELS_POOLS_H
 
@@ -51,12 +55,14 @@ typedef struct {
   uint32_t fetch_stack;                // of the acquire that fetches, 0 not known
   uint64_t jobs;                       // that ended
   uint64_t jobs_estimated;             // of these, without an exact end
+  uint64_t jobs_early;                 // of these, before one of the workers waited
+  bool early_cut;                      // there were more of those, which are not counted
   histogram_t job_ns, queue_ns;
-  uint64_t life_ns;             // of all members, from their first wait
+  uint64_t life_ns;             // of all members, from their first look for a job
   uint64_t locked_ns;           // of job time: waiting for locks
   uint32_t busy, max_busy;      // workers in a job: now, most at once
   uint32_t max_backlog;         // signalled, not begun
-  uint64_t given;               // signals, posts, writes
+  uint64_t given;               // signals, posts, writes: jobs that were seen to be put there
   uint64_t first_ns, last_ns;   // first wait, end of the last life
   double utilization, backlog;  // job time / life; mean of signalled and not begun
   double waiting;               // workers without a job, mean
@@ -64,7 +70,15 @@ typedef struct {
   pool_advice_t advice;
   pool_stuck_t *stuck;
   uint32_t stuck_count, stuck_capacity;
+  bool early;  // private: is part of an early_t
 } pool_t;
+
+// Jobs that nobody was seen to hand over: they are in no queue time. An epoll instance is mostly
+// made ready from outside, and has none.
+static inline uint64_t pool_unseen(const pool_t *pool) {
+  bool any = pool->kind != POOL_LOOP && pool->jobs > pool->queue_ns.count;
+  return any ? pool->jobs - pool->queue_ns.count : 0;
+}
 
 typedef struct pools pools_t;
 
@@ -103,8 +117,15 @@ void pools_wait_at_end(pools_t *pools, uint32_t thread, uint32_t loop, uint64_t 
 typedef struct {
   uint64_t last_signal_ns;  // 0: none
   uint64_t waits;           // that returned
+  uint64_t signals;         // to one or all
+  uint64_t jobs;            // of its pool. After pools_finish
 } pool_signals_t;
 pool_signals_t pools_signals(const pools_t *pools, uint64_t condition);
+
+// For how long the thread waited for jobs of pools that it is a worker of, and whether it does at
+// the end. After pools_finish.
+uint64_t pools_idle_ns(const pools_t *pools, uint32_t thread);
+bool pools_idles(const pools_t *pools, uint32_t thread);
 
 // Those that did a few jobs, or have a stuck worker. After pools_finish.
 uint32_t pools_count(const pools_t *pools);

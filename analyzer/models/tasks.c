@@ -322,7 +322,8 @@ static unsigned parts_outside(const turn_span_t *spans, uint64_t from, uint64_t 
 
 // Adds a span, and joins what meets; the earliest is forgotten where there is no room. Empty ones
 // stand in front.
-static void spans_add(turn_span_t *spans, turn_span_t added) {
+// How far what is forgotten reaches, else 0.
+static uint64_t spans_add(turn_span_t *spans, turn_span_t added) {
   turn_span_t kept[TASK_COVERED + 1];
   unsigned count = 0, first = 0;
   bool placed = false;
@@ -343,20 +344,28 @@ static void spans_add(turn_span_t *spans, turn_span_t added) {
   if (count > TASK_COVERED) first = 1;
   memset(spans, 0, TASK_COVERED * sizeof *spans);
   memcpy(spans + TASK_COVERED - (count - first), kept + first, (count - first) * sizeof *spans);
+  return first ? kept[0].until : 0;
 }
 
 unsigned tasks_cover(task_t *task, uint64_t from, uint64_t until, turn_span_t *parts) {
+  if (from < task->created_ns) from = task->created_ns;
+  if (from < task->forgotten_ns) from = task->forgotten_ns;
+  if (!task->registrations && until > task->ended_ns) until = task->ended_ns;
   if (until <= from) return 0;
-  if (!task->covered && from >= task->last.until) {
+  if (!task->covered && !task->shared && from >= task->last.until) {
     task->last = parts[0] = (turn_span_t){from, until};
     return 1;
   }
   if (!task->covered) {
     task->covered = array_zeroed(TASK_COVERED, sizeof *task->covered);
     task->covered[TASK_COVERED - 1] = task->last;
+    task->forgotten_ns = task->last.from;  // what was before is not remembered
+    if (from < task->forgotten_ns) from = task->forgotten_ns;
+    if (until <= from) return 0;
   }
   unsigned count = parts_outside(task->covered, from, until, parts);
-  spans_add(task->covered, (turn_span_t){from, until});
+  uint64_t forgotten = spans_add(task->covered, (turn_span_t){from, until});
+  if (forgotten > task->forgotten_ns) task->forgotten_ns = forgotten;
   return count;
 }
 

@@ -70,13 +70,15 @@ typedef struct {
   bool adopted;                 // the one registration is none: tasks_adopt
   bool held;                    // registered before this process, or image, waited for it
   bool failed, asked;           // asked: bytes came, no answer yet
+  bool shared;                  // several threads were told that it is ready
   bool nonblocking;             // a call on it would have blocked, and did not
   uint64_t asked_ns, woken_ns;  // since when; written to at the other end, not seen yet (0: none)
   uint32_t woken_by;            // thread that did
   uint32_t batch_thread, batch_place, batch_loop;
   turn_span_t *covered;  // times that are accounted for, the latest ones; NULL: `last` is all
   turn_span_t last;
-  uint64_t ready_ns;  // returned ready last, 0: then a writer was seen that had made it so
+  uint64_t forgotten_ns;  // until then `covered` is no longer known: it counts as accounted for
+  uint64_t ready_ns;      // returned ready last, 0: then a writer was seen that had made it so
 } task_t;
 
 typedef struct tasks tasks_t;
@@ -125,8 +127,8 @@ void tasks_describe(tasks_t *tasks, const reader_event_t *event);
 bool tasks_stays(const tasks_t *tasks, int32_t descriptor);
 // A connection's descriptor is closed: what is accepted with its number next is another one.
 void tasks_close_descriptor(tasks_t *tasks, int32_t descriptor, uint64_t time);
-// Takes [from, until) as accounted for. Gives the parts of it that were not yet, in order of time:
-// how many, at most TASK_COVERED + 1.
+// Takes [from, until), as far as it is in the task's life, as accounted for. Gives the parts of it
+// that were not yet, in order of time: how many, at most TASK_COVERED + 1.
 unsigned tasks_cover(task_t *task, uint64_t from, uint64_t until, turn_span_t *parts);
 // Computes idle times, and states of those that the loops have not set.
 void tasks_finish(tasks_t *tasks, uint64_t end_ns);

@@ -27,6 +27,10 @@ static json_t *pool_value(const analysis_t *analysis, const pool_t *pool) {
                       json_text(names_site(analysis->names, pool->fetch_stack)));
   json_object_set_new(value, "jobs", json_number(pool->jobs));
   json_object_set_new(value, "jobs_estimated", json_number(pool->jobs_estimated));
+  json_object_set_new(value, "jobs_before_wait", json_number(pool->jobs_early));
+  json_object_set_new(value, "jobs_before_wait_cut", json_boolean(pool->early_cut));
+  json_object_set_new(value, "submitted", json_number(pool->given));
+  json_object_set_new(value, "unseen", json_number(pool_unseen(pool)));
   json_object_set_new(value, "queue_ns", json_histogram(&pool->queue_ns));
   json_object_set_new(value, "job_ns", json_histogram(&pool->job_ns));
   json_object_set_new(value, "locked_ns", json_number(pool->locked_ns));

@@ -229,6 +229,8 @@ static void pools_rows(const analysis_t *analysis, csv_t *csv) {
     fraction_put(csv, pool->utilization);
     csv_number(csv, pool->stuck_count);
     csv_text(csv, pool_advice_name(pool->advice));
+    csv_number(csv, pool->given);
+    csv_number(csv, pool_unseen(pool));
     csv_row_end(csv);
   }
 }
@@ -383,7 +385,7 @@ static const struct {
      loops_rows, loops_rows},
     {"pools.csv",
      "id,threads,waits_on,jobs,queue_p50_ns,queue_p95_ns,queue_p99_ns,queue_max_ns,job_p50_ns,"
-     "job_p95_ns,job_p99_ns,job_max_ns,utilization,stuck,advice",
+     "job_p95_ns,job_p99_ns,job_max_ns,utilization,stuck,advice,submitted,unseen",
      pools_rows, pools_rows},
     {"wakers.csv",
      "woken_id,woken,waker_id,waker,how,count,waited_ns,latency_ns,latency_max_ns,site",

@@ -17,36 +17,50 @@ const char *taskview_state_key(thread_state_t state) {
   return keys[state];
 }
 
-static task_state_t thread_task_state(const thread_account_t *thread) {
+// States that are waits for work, whatever it is.
+static bool is_idle_state(int state) {
+  return state == THREAD_STATE_EPOLL || state == THREAD_STATE_POLL || state == THREAD_STATE_ACCEPT;
+}
+
+static task_state_t thread_task_state(const thread_account_t *thread, bool waits_for_job) {
   if (thread->ended) return TASK_STATE_COMPLETED;
   if (thread->state == THREAD_STATE_RUNNING) return TASK_STATE_RUNNING;
-  bool waits = thread->state == THREAD_STATE_EPOLL || thread->state == THREAD_STATE_POLL;
-  return waits ? TASK_STATE_IDLE : TASK_STATE_BLOCKED;
+  return waits_for_job || is_idle_state(thread->state) ? TASK_STATE_IDLE : TASK_STATE_BLOCKED;
+}
+
+// A wait for the next job of its pool is idle; one for a lock, inside a job, is blocked.
+static void wait_times(const pools_t *pools, uint32_t index, const thread_account_t *thread,
+                       taskview_t *view) {
+  for (int state = 0; state < THREAD_STATE_COUNT; state++) {
+    view->polls += thread->waits[state];
+    if (state == THREAD_STATE_RUNNING) continue;
+    *(is_idle_state(state) ? &view->idle_ns : &view->blocked_ns) += thread->time_ns[state];
+  }
+  uint64_t waited = pools_idle_ns(pools, index);
+  if (waited > view->blocked_ns) waited = view->blocked_ns;
+  view->idle_ns += waited;
+  view->blocked_ns -= waited;
 }
 
 static void thread_view(const analysis_t *analysis, uint32_t index, taskview_t *view) {
   const thread_account_t *thread = threads_get(models_threads(analysis->models), index);
+  const pools_t *pools = loops_pools(models_loops(analysis->models));
   const reader_thread_t *known =
       index < reader_thread_count(analysis->reader) ? reader_thread(analysis->reader, index) : NULL;
-  *view = (taskview_t){.id = index,
-                       .what = "thread",
-                       .parent = known ? known->creator : 0,
-                       .kind = "thread",
-                       .name = names_thread(analysis->names, index),
-                       .state = task_state_name(thread_task_state(thread)),
-                       .site = known ? names_site(analysis->names, known->create_stack) : "",
-                       .stack = known ? known->create_stack : 0,
-                       .created_ns = thread->started_ns,
-                       .ended_ns = thread->ended_ns,
-                       .ended = thread->ended,
-                       .running_ns = thread->time_ns[THREAD_STATE_RUNNING],
-                       .idle_ns = thread->time_ns[THREAD_STATE_EPOLL] +
-                                  thread->time_ns[THREAD_STATE_POLL]};
-  for (int state = 0; state < THREAD_STATE_COUNT; state++) {
-    view->polls += thread->waits[state];
-    if (state != THREAD_STATE_RUNNING && state != THREAD_STATE_EPOLL && state != THREAD_STATE_POLL)
-      view->blocked_ns += thread->time_ns[state];
-  }
+  *view =
+      (taskview_t){.id = index,
+                   .what = "thread",
+                   .parent = known ? known->creator : 0,
+                   .kind = "thread",
+                   .name = names_thread(analysis->names, index),
+                   .state = task_state_name(thread_task_state(thread, pools_idles(pools, index))),
+                   .site = known ? names_site(analysis->names, known->create_stack) : "",
+                   .stack = known ? known->create_stack : 0,
+                   .created_ns = thread->started_ns,
+                   .ended_ns = thread->ended_ns,
+                   .ended = thread->ended,
+                   .running_ns = thread->time_ns[THREAD_STATE_RUNNING]};
+  wait_times(pools, index, thread, view);
 }
 
 static void descriptor_view(const analysis_t *analysis, const task_t *task, taskview_t *view) {

@@ -82,6 +82,21 @@ static void backlog_print(const text_t *text, const pool_t *pool) {
           quantity_time(timeline->width_ns, QUANTITY), line);
 }
 
+// Where the figures of the table are not of all jobs.
+static void gaps_print(const text_t *text, const pool_t *pool) {
+  FILE *stream = text->page->stream;
+  const char *name = names_thread(text->analysis->names, pool->threads[0]);
+  if (pool_unseen(pool))
+    fprintf(
+        stream,
+        "  %s: of %s of its %s jobs nobody was seen to hand them over: queued is of the others\n",
+        name, quantity_count(pool_unseen(pool), QUANTITY), quantity_count(pool->jobs, QUANTITY));
+  if (pool->early_cut)
+    fprintf(stream,
+            "  %s: of the jobs before any of its threads waited only the first %s are counted\n",
+            name, quantity_count(POOL_SIGNALS_MAX, QUANTITY));
+}
+
 void text_pools(const text_t *text) {
   static const table_column_t columns[] = {
       {"pool", true, true},         {"threads", false, false},      {"jobs", false, false},
@@ -102,6 +117,7 @@ void text_pools(const text_t *text) {
   table_close(&table);
   text_more(text, count);
   for (size_t i = 0; i < rows; i++) {
+    gaps_print(text, pool_at(text, i));
     backlog_print(text, pool_at(text, i));
     advice_print(text, pool_at(text, i));
     stuck_print(text, pool_at(text, i));

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many connections and events: memory grows with those that are there, not with what they did."""
-import json
 import os
 import subprocess
 
+from support.drawing import check_drawing, load
 from support.outcome import check, check_between, check_equal
 
 TEXT = ["--report", "summary,loops,tasks"]
@@ -45,37 +45,14 @@ def test_memory_is_that_of_the_tasks(t):
     check_between(many, 1, 64 * 1024 + tasks * 4, "KiB")
 
 
-def check_nesting(events):
-    """Spans of a track lie apart or in one another, and begin in order."""
-    tracks = {}
-    for event in events:
-        if event["ph"] == "X":
-            tracks.setdefault((event["pid"], event["tid"]), []).append(event)
-    for spans in tracks.values():
-        open_until = []
-        for span in sorted(spans, key=lambda span: (span["ts"], -span["dur"])):
-            end = span["ts"] + span["dur"]
-            while open_until and open_until[-1] <= span["ts"] + 1e-3:
-                open_until.pop()
-            check(not open_until or end <= open_until[-1] + 1e-3, f"{span} over {open_until}")
-            open_until.append(end)
-
-
 def test_drawing_is_bounded(t):
     """Whatever was recorded, what perfetto is given opens: 20 MB, of whole and nested spans."""
     truth = recorded(t, 2_000 if not t.long else 100_000, 200_000 if not t.long else 2_500_000)
     path = os.path.join(t.folder, "out.json")
     t.analyze("export", "--to", "perfetto", "-o", path, t.trace(), limit=300)
     check_between(os.path.getsize(path), 1000, 20e6, "bytes")
-    with open(path, encoding="utf-8") as file:
-        drawing = json.load(file)
-    events = drawing["traceEvents"]
-    phases = {event["ph"] for event in events}
-    check(phases <= {"X", "M", "C", "s", "f"}, f"phases {phases}")
-    check(all(isinstance(event["pid"], int) and isinstance(event["tid"], int) for event in events),
-          "an event without a track")
-    check(all(event["ts"] >= 0 for event in events if event["ph"] != "M"), "a time below 0")
-    check_nesting(events)
+    events = load(path)
+    check_drawing(events)
     merged = sum(event.get("args", {}).get("merged", 1) for event in events
                  if event["ph"] == "X" and event["pid"] == 2)
     check_equal(merged, truth.turns, "turns, the merged ones counted")

@@ -14,15 +14,52 @@ static feed_t feed;
 static unsigned below(unsigned limit) { return (unsigned)rand() % limit; }
 
 static const uint8_t kinds[] = {
-    TRACE_THREAD_START, TRACE_THREAD_CREATE, TRACE_THREAD_END,   TRACE_THREAD_JOIN,
-    TRACE_LOCK_INIT,    TRACE_LOCK_DESTROY,  TRACE_LOCK_ACQUIRE, TRACE_LOCK_ACQUIRE,
-    TRACE_LOCK_ACQUIRE, TRACE_LOCK_WAIT,     TRACE_LOCK_FAIL,    TRACE_LOCK_RELEASE,
-    TRACE_LOCK_RELEASE, TRACE_LOCK_RELEASE,  TRACE_COND_WAIT,    TRACE_COND_SIGNAL,
-    TRACE_ALLOCATE,     TRACE_ALLOCATE,      TRACE_FREE,         TRACE_FREE,
-    TRACE_REALLOCATE,   TRACE_EPOLL_CREATE,  TRACE_EPOLL_CTL,    TRACE_EPOLL_WAIT,
-    TRACE_READY,        TRACE_READY,         TRACE_READ,         TRACE_WRITE,
-    TRACE_ACCEPT,       TRACE_CLOSE,         TRACE_LOST,         TRACE_REALLOCATE_START,
-    TRACE_EPOLL_HELD,   TRACE_EXIT,          TRACE_CONNECT,      TRACE_PENDING,
+    TRACE_THREAD_START,
+    TRACE_THREAD_CREATE,
+    TRACE_THREAD_END,
+    TRACE_THREAD_JOIN,
+    TRACE_LOCK_INIT,
+    TRACE_LOCK_DESTROY,
+    TRACE_LOCK_ACQUIRE,
+    TRACE_LOCK_ACQUIRE,
+    TRACE_LOCK_ACQUIRE,
+    TRACE_LOCK_WAIT,
+    TRACE_LOCK_FAIL,
+    TRACE_LOCK_RELEASE,
+    TRACE_LOCK_RELEASE,
+    TRACE_LOCK_RELEASE,
+    TRACE_COND_WAIT,
+    TRACE_COND_SIGNAL,
+    TRACE_ALLOCATE,
+    TRACE_ALLOCATE,
+    TRACE_FREE,
+    TRACE_FREE,
+    TRACE_REALLOCATE,
+    TRACE_EPOLL_CREATE,
+    TRACE_EPOLL_CTL,
+    TRACE_EPOLL_WAIT,
+    TRACE_READY,
+    TRACE_READY,
+    TRACE_READ,
+    TRACE_WRITE,
+    TRACE_ACCEPT,
+    TRACE_CLOSE,
+    TRACE_LOST,
+    TRACE_REALLOCATE_START,
+    TRACE_EPOLL_HELD,
+    TRACE_EXIT,
+    TRACE_CONNECT,
+    TRACE_PENDING,
+    TRACE_POLL,
+    TRACE_POLL,
+    TRACE_READY_DESCRIPTOR,
+    TRACE_READY_DESCRIPTOR,
+    TRACE_DESCRIPTOR_OPEN,
+    TRACE_SLEEP,
+    TRACE_TRANSFER_SLOW,
+    TRACE_EPOLL_WAIT,
+    TRACE_EPOLL_CTL,
+    TRACE_READY,
 };
 
 static uint64_t random_address(void) { return below(40) * 0x30; }
@@ -51,6 +88,11 @@ static void random_event(void) {
     break;
   case TRACE_FAMILY_DESCRIPTOR:
     if (kind != TRACE_READY) words[0] = trace_pair(below(6), below(9));
+    if (kind == TRACE_POLL || kind == TRACE_READY_DESCRIPTOR) words[0] = below(9);
+    if (kind == TRACE_DESCRIPTOR_OPEN) {
+      words[0] = below(10);
+      words[1] = trace_zigzag((int64_t)below(9) - 1);
+    }
     break;
   default:
     arg = below(TRACE_KIND_LIMIT);
@@ -84,6 +126,30 @@ static void expect_lives_add_up(void) {
   }
 }
 
+static void expect_tasks_add_up(void) {
+  const tasks_t *tasks = models_tasks(feed.models);
+  ck_assert_uint_gt(tasks_count(tasks), 0);
+  for (uint32_t at = 0; at < tasks_count(tasks); ++at) {
+    const task_t *task = tasks_get(tasks, at);
+    uint64_t sum = task->running_ns + task->scheduled_ns + task->blocked_ns + task->idle_ns;
+    ck_assert_msg(sum == task->ended_ns - task->created_ns,
+                  "task %u: running %lu scheduled %lu blocked %lu idle %lu of %lu", task->id,
+                  task->running_ns, task->scheduled_ns, task->blocked_ns, task->idle_ns,
+                  task->ended_ns - task->created_ns);
+  }
+}
+
+// A worker waits for jobs no longer than it waits for anything.
+static void expect_pools_add_up(void) {
+  const pools_t *pools = loops_pools(models_loops(feed.models));
+  for (uint32_t at = 0; at < pools_count(pools); ++at) {
+    const pool_t *pool = pools_get(pools, at);
+    ck_assert_uint_eq(pool->job_ns.count, pool->jobs);
+    ck_assert_uint_le(pool->jobs_early, pool->jobs);
+    ck_assert_uint_le(pool->queue_ns.count, pool->jobs + pool->given);
+  }
+}
+
 static void expect_holders_agree(void) {
   const locks_t *locks = models_locks(feed.models);
   for (uint32_t thread = 1; thread < threads_limit(models_threads(feed.models)); ++thread)
@@ -109,6 +175,8 @@ START_TEST(whatever_comes_adds_up) {
   feed_end(&feed);
   expect_heap_adds_up();
   expect_lives_add_up();
+  expect_tasks_add_up();
+  expect_pools_add_up();
   expect_holders_agree();
   deadlocks_t *deadlocks = deadlocks_find(feed.models, false);
   for (size_t at = 0; at < deadlocks->count; ++at)
