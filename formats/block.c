@@ -3,252 +3,51 @@
 // scratch memory, then the chains one behind the other into the block.
 #include "formats/block.h"
 
-#include "formats/varint.h"
+#include "formats/encoder.h"
 
 #include <string.h>
 
-#define unlikely(condition) __builtin_expect(condition, 0)
-
 enum {
-  COLUMN_STACK,
-  COLUMN_ARG,
-  COLUMN_WORDS,
-  COLUMN_PAYLOAD = COLUMN_WORDS + TRACE_WORDS_MAX,
-  COLUMN_COUNT,
-  // A kind checks its chunks for room once in so many records, not at every value.
-  ROOM = 32,
-  CHUNK_SIZE = 1024,
-  PREFETCH_AHEAD = 192,  // words
-  CHUNK_ROOM = ROOM * VARINT_MAX + VARINT_SLACK,
-  // Words of the longest record without a payload: header, arg, words, stamp.
-  FIXED_MAX = 1 + 1 + TRACE_WORDS_MAX + 1,
   // varint records, varint columns; an entry of the directory.
   HEAD_MAX = 2 * VARINT_MAX,
   ENTRY_MAX = 2 + VARINT_MAX,
 };
 
-// Part of a column. All chunks of a chain but the last have less than CHUNK_ROOM bytes left.
-typedef struct chunk {
-  struct chunk *next;
-  size_t used;  // set when the chunk is left
-  uint8_t bytes[CHUNK_SIZE - 16];
-} chunk_t;
-_Static_assert(sizeof(chunk_t) == CHUNK_SIZE, "chunks stand one behind the other");
-enum { CHUNK_USED_MIN = sizeof(((chunk_t *)NULL)->bytes) - CHUNK_ROOM + 1 };
-
-// What a word of a kind is coded against. delta is all ones where the value before is taken off
-// and the difference zigzagged, else 0, and `base` a cell that stays 0: no branch for either.
-typedef struct {
-  uint64_t *base;
-  uint64_t delta;
-} coding_t;
-
-typedef struct {
-  bool has_stack, has_arg;
-  uint8_t word_count;
-  uint8_t *next[COLUMN_COUNT];  // where the column goes on, NULL where the kind has none
-  coding_t codings[TRACE_WORDS_MAX];
-  uint64_t last[TRACE_WORDS_MAX];  // bases of TOKEN words
-  uint64_t last_payload;
-  chunk_t *first[COLUMN_COUNT], *current[COLUMN_COUNT];
-  uint64_t unused[3];  // a size that is a shift
-} kind_state_t;
-_Static_assert(sizeof(kind_state_t) == 256, "found by a shift");
-
-typedef struct {
-  uint32_t room[TRACE_KIND_LIMIT];  // records until kind_make_room is due; 0 at first, and always
-  // for kinds with a payload
-  uint32_t counted[TRACE_KIND_LIMIT];  // records of the kind, with those that there is room for
-  bool opened[TRACE_KIND_LIMIT];
-  uint64_t last_address[TRACE_FAMILY_COUNT];
-  uint64_t zero;
-  uint8_t *kinds, *kinds_start;
-  uint8_t *stamps, *stamps_start;
-  uint64_t first_ticks, last_ticks, stamp;
-  bool timed;
-  chunk_t *free_chunk;
-  kind_state_t states[TRACE_KIND_LIMIT];
-} encoder_t;
-
-static size_t columns_of(const trace_event_kind_t *row) {
-  if (!row->name) return 0;
-  return (size_t)row->has_stack + (row->arg.type != TRACE_FIELD_NONE) + row->word_count +
-         row->has_payload;
-}
-
-static size_t columns_possible(void) {
-  size_t count = 2;
-  for (unsigned kind = 1; kind < TRACE_KIND_LIMIT; kind++)
-    count += columns_of(&trace_event_kinds[kind]);
-  return count;
-}
-
-static size_t align_up(size_t size) { return (size + 63) & ~(size_t)63; }
-
-// A record is a header word and others: the kinds take a byte a record, and stamps, of which there
-// is at most one in two words, VARINT_MAX each.
-static size_t kinds_room(size_t words) { return align_up(words); }
-static size_t stamps_room(size_t words) {
-  return align_up(words / 2 * VARINT_MAX + VARINT_MAX + VARINT_SLACK);
-}
-
-size_t trace_block_scratch(size_t words) {
-  size_t chunks = words * VARINT_MAX / CHUNK_USED_MIN + 1 + columns_possible();
-  return 64 + align_up(sizeof(encoder_t)) + kinds_room(words) + stamps_room(words) +
-         chunks * CHUNK_SIZE;
-}
-
 // A header word gives a kind of 1 byte, a stack of at most 4 and an arg of at most 5: no word
 // becomes more than VARINT_MAX bytes.
 size_t trace_block_bound(size_t words) {
-  return HEAD_MAX + columns_possible() * ENTRY_MAX + words * VARINT_MAX + VARINT_SLACK;
-}
-
-static encoder_t *encoder_in(void *scratch) {
-  return (encoder_t *)((uint8_t *)scratch + (-(uintptr_t)scratch & 63));
-}
-
-static encoder_t *encoder_start(void *scratch, size_t words) {
-  encoder_t *encoder = encoder_in(scratch);
-  uint8_t *memory = (uint8_t *)encoder;
-  memset(encoder, 0, offsetof(encoder_t, states));
-  memory += align_up(sizeof(encoder_t));
-  encoder->kinds = encoder->kinds_start = memory;
-  memory += kinds_room(words);
-  encoder->stamps = encoder->stamps_start = memory;
-  memory += stamps_room(words);
-  encoder->free_chunk = (chunk_t *)memory;
-  return encoder;
-}
-
-static uint8_t *chunk_take(encoder_t *encoder, kind_state_t *state, unsigned column) {
-  chunk_t *chunk = encoder->free_chunk++;
-  chunk->next = NULL;
-  if (state->current[column])
-    state->current[column]->next = chunk;
-  else
-    state->first[column] = chunk;
-  state->current[column] = chunk;
-  return state->next[column] = chunk->bytes;
-}
-
-static void column_make_room(encoder_t *encoder, kind_state_t *state, unsigned column) {
-  chunk_t *chunk = state->current[column];
-  size_t used = (size_t)(state->next[column] - chunk->bytes);
-  if (sizeof(chunk->bytes) - used >= CHUNK_ROOM) return;
-  chunk->used = used;
-  chunk_take(encoder, state, column);
-}
-
-static void word_open(encoder_t *encoder, kind_state_t *state, const trace_event_kind_t *row,
-                      unsigned word) {
-  coding_t *coding = &state->codings[word];
-  trace_field_type_t type = row->words[word].type;
-  coding->delta = type == TRACE_FIELD_ADDRESS || type == TRACE_FIELD_TOKEN ? ~UINT64_C(0) : 0;
-  coding->base = type == TRACE_FIELD_ADDRESS ? &encoder->last_address[row->family]
-                 : type == TRACE_FIELD_TOKEN ? &state->last[word]
-                                             : &encoder->zero;
-  chunk_take(encoder, state, COLUMN_WORDS + word);
-}
-
-static void kind_open(encoder_t *encoder, unsigned kind) {
-  const trace_event_kind_t *row = &trace_event_kinds[kind];
-  kind_state_t *state = &encoder->states[kind];
-  memset(state, 0, sizeof(*state));
-  state->has_stack = row->has_stack;
-  state->has_arg = row->arg.type != TRACE_FIELD_NONE;
-  state->word_count = row->word_count;
-  if (state->has_stack) chunk_take(encoder, state, COLUMN_STACK);
-  if (state->has_arg) chunk_take(encoder, state, COLUMN_ARG);
-  if (row->has_payload) chunk_take(encoder, state, COLUMN_PAYLOAD);
-  for (unsigned word = 0; word < row->word_count; word++) word_open(encoder, state, row, word);
-  encoder->opened[kind] = true;
-}
-
-// Room for ROOM more records of the kind. False where there is no such kind.
-static bool kind_make_room(encoder_t *encoder, unsigned kind) {
-  if (!trace_event_kinds[kind].name) return false;
-  if (!encoder->opened[kind]) {
-    kind_open(encoder, kind);
-    return true;
-  }
-  kind_state_t *state = &encoder->states[kind];
-  for (unsigned column = 0; column < COLUMN_COUNT; column++)
-    if (state->next[column]) column_make_room(encoder, state, column);
-  return true;
-}
-
-static void stamp_put(encoder_t *encoder, uint64_t stamp) {
-  if (!encoder->timed) {
-    encoder->timed = true;
-    encoder->first_ticks = encoder->stamp = stamp;
-  }
-  encoder->stamps = varint_put(encoder->stamps, trace_zigzag((int64_t)(stamp - encoder->stamp)));
-  encoder->stamp = stamp;
-  if (stamp > encoder->last_ticks) encoder->last_ticks = stamp;
-}
-
-static inline void column_put(kind_state_t *state, unsigned column, uint64_t value) {
-  state->next[column] = varint_put(state->next[column], value);
+  return HEAD_MAX + encoder_columns() * ENTRY_MAX + words * VARINT_MAX + VARINT_SLACK;
 }
 
 static void payload_put(encoder_t *encoder, kind_state_t *state, const uint64_t *payload,
                         size_t count) {
   uint64_t last = state->last_payload;
   for (size_t i = 0; i < count; i++) {
-    if (i % ROOM == 0) column_make_room(encoder, state, COLUMN_PAYLOAD);
+    if (i % ROOM == 0) encoder_make_payload_room(encoder, state);
     column_put(state, COLUMN_PAYLOAD, trace_zigzag((int64_t)(payload[i] - last)));
     last = payload[i];
   }
   state->last_payload = last;
 }
 
-static inline void word_put(kind_state_t *state, unsigned word, uint64_t value) {
-  uint64_t delta = state->codings[word].delta;
-  uint64_t *base = state->codings[word].base;
-  uint64_t difference = value - *base;
-  *base = value & delta;
-  uint64_t sign = (uint64_t)((int64_t)difference >> 63) & delta;
-  column_put(state, COLUMN_WORDS + word, difference << (delta & 1) ^ sign);
-}
-
-// The words of a record. The places are constants in each case, not a number from the table: the
-// processor goes on with the next record by prediction, before it has read what kind this one is.
-static inline const uint64_t *words_put(kind_state_t *state, const uint64_t *words) {
-  switch (state->word_count) {
-  case 1:
-    word_put(state, 0, words[0]);
-    return words + 1;
-  case 2:
-    word_put(state, 0, words[0]);
-    word_put(state, 1, words[1]);
-    return words + 2;
-  case 3:
-    word_put(state, 0, words[0]);
-    word_put(state, 1, words[1]);
-    word_put(state, 2, words[2]);
-    return words + 3;
-  default:
-    return words;
-  }
-}
-_Static_assert(TRACE_WORDS_MAX == 3, "a case for each count");
-
-// What record_put does not do: padding, kinds with a payload, and more room for the others. Returns
-// the place behind the record, `words` where it is one for record_put now, or NULL.
-static __attribute__((noinline)) const uint64_t *
-record_put_rare(encoder_t *encoder, const uint64_t *words, const uint64_t *end) {
+// What encoder_put does not do: padding, kinds with a payload, and more room for the others.
+// Returns the place behind the record, `words` where it is one for encoder_put now, or NULL.
+static __attribute__((noinline)) const uint64_t *record_put_rare(encoder_t *encoder,
+                                                                 const uint64_t *words,
+                                                                 const uint64_t *until,
+                                                                 const uint64_t *end) {
   unsigned kind = trace_header_kind(*words);
-  if (kind != 0 && !kind_make_room(encoder, kind)) return NULL;
+  if (kind != 0 && !encoder_make_room(encoder, kind)) return NULL;
   if (kind != 0 && !trace_event_kinds[kind].has_payload) {
     encoder->room[kind] = ROOM;
     encoder->counted[kind] += ROOM;
-    return words;
+    return encoder_put_runs(encoder, words, until);
   }
   trace_record_t record;
   size_t length = trace_record_parse(words, (size_t)(end - words), &record);
   if (length == 0) return NULL;
   if (kind == 0) return words + length;
+  *encoder->kinds++ = (uint8_t)*words;
   encoder->counted[kind]++;
   kind_state_t *state = &encoder->states[kind];
   if (state->has_stack) column_put(state, COLUMN_STACK, record.stack);
@@ -256,22 +55,6 @@ record_put_rare(encoder_t *encoder, const uint64_t *words, const uint64_t *end) 
   payload_put(encoder, state, record.payload, (size_t)record.arg);
   if (record.timed) stamp_put(encoder, record.stamp);
   return words + length;
-}
-
-// A record without payload, of a kind that has room, but for its byte among the kinds. Returns the
-// place behind it. FIXED_MAX words can be read.
-static inline const uint64_t *record_put(encoder_t *encoder, kind_state_t *state,
-                                         const uint64_t *words) {
-  uint64_t header = *words++;
-  uint64_t arg = trace_header_arg(header);
-  if (unlikely(arg == TRACE_ARG_LONG)) arg = *words++;
-  if (state->has_stack)
-    state->next[COLUMN_STACK] =
-        varint_put_short(state->next[COLUMN_STACK], trace_header_stack(header));
-  if (state->has_arg) state->next[COLUMN_ARG] = varint_put_short(state->next[COLUMN_ARG], arg);
-  words = words_put(state, words);
-  if (trace_header_timed(header)) stamp_put(encoder, *words++);
-  return words;
 }
 
 // Encodes the records that begin in [words, until). Returns the place behind them, or NULL.
@@ -285,18 +68,18 @@ static const uint64_t *records_put(encoder_t *encoder, const uint64_t *words, co
     uint64_t header = *words;
     unsigned kind = trace_header_kind(header);
     if (unlikely(encoder->room[kind] == 0)) {
-      const uint64_t *next = record_put_rare(encoder, words, end);
+      encoder->kinds = kinds;
+      const uint64_t *next = record_put_rare(encoder, words, until, end);
       if (!next) return NULL;
+      kinds = encoder->kinds;
       if (next != words) {
-        *kinds = (uint8_t)header;
-        kinds += kind != 0;
         words = next;
         continue;
       }
     }
     encoder->room[kind]--;
     *kinds++ = (uint8_t)header;
-    words = record_put(encoder, &encoder->states[kind], words);
+    words = encoder_put(encoder, &encoder->states[kind], words);
   }
   encoder->kinds = kinds;
   return words;
@@ -308,7 +91,7 @@ static bool words_encode(encoder_t *encoder, const uint64_t *words, size_t count
     words = records_put(encoder, words, end - FIXED_MAX, end);
     if (!words) return false;
   }
-  // The last words in a place with room behind it, where no read of record_put leaves it.
+  // The last words in a place with room behind it, where no read of encoder_put leaves it.
   uint64_t rest[2 * FIXED_MAX] = {0};
   size_t rest_count = (size_t)(end - words);
   if (rest_count) memcpy(rest, words, rest_count * sizeof(*words));
@@ -317,7 +100,7 @@ static bool words_encode(encoder_t *encoder, const uint64_t *words, size_t count
 }
 
 void trace_block_counts(const void *scratch, uint32_t counts[TRACE_KIND_LIMIT]) {
-  const encoder_t *encoder = encoder_in((void *)(uintptr_t)scratch);
+  const encoder_t *encoder = encoder_in(scratch);
   for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++)
     counts[kind] = encoder->counted[kind] - encoder->room[kind];
 }
@@ -388,12 +171,20 @@ static uint8_t *columns_write(uint8_t *out, const encoder_t *encoder) {
   return out;
 }
 
-size_t trace_block_encode(const uint64_t *words, size_t count, void *scratch, uint8_t *out,
-                          trace_block_t *block) {
-  encoder_t *encoder = encoder_start(scratch, count);
-  if (!words_encode(encoder, words, count)) return 0;
+bool trace_block_add(void *scratch, const uint64_t *words, size_t count) {
+  return words_encode(encoder_in(scratch), words, count);
+}
+
+size_t trace_block_end(void *scratch, uint8_t *out, trace_block_t *block) {
+  const encoder_t *encoder = encoder_in(scratch);
   block->records = (uint32_t)(encoder->kinds - encoder->kinds_start);
   block->first_ticks = encoder->first_ticks;
   block->last_ticks = encoder->last_ticks;
   return (size_t)(columns_write(directory_write(out, encoder), encoder) - out);
+}
+
+size_t trace_block_encode(const uint64_t *words, size_t count, void *scratch, uint8_t *out,
+                          trace_block_t *block) {
+  trace_block_begin(scratch, count);
+  return trace_block_add(scratch, words, count) ? trace_block_end(scratch, out, block) : 0;
 }

@@ -146,8 +146,8 @@ typedef struct {
   uint64_t writer_life_link;       // the kernel's list of robust futexes goes through here
   _Atomic uint32_t doorbell;       // futex: a ring is half full, or something wants attention
   _Atomic uint32_t writer_asleep;  // 1: a bell must be a FUTEX_WAKE
-  _Atomic uint32_t beat;           // grows with each round of the writer; 5 ms while there is work
-  _Atomic uint32_t rings_wanted;   // a thread found no ring
+  _Atomic uint32_t beat;  // grows with each round of the writer: 80 ms, less while much comes
+  _Atomic uint32_t rings_wanted;      // a thread found no ring
   _Atomic uint32_t calls_unrecorded;  // of threads that found no ring
   _Atomic uint32_t processes_unrecorded;
   // Clocks when the session was made: lets a reader of bare rings fit times.

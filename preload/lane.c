@@ -18,6 +18,8 @@ __thread lane_t *lane_current __attribute__((tls_model("initial-exec")));
 
 // Words written before the slow path looks at the writer again: an eighth of the ring.
 enum { LANE_STRIDE = TRACE_RING_WORDS / 8 };
+// The writer comes by itself when the ring is half full, as far as it can foresee that.
+enum { LANE_BELL = TRACE_RING_WORDS * 3 / 8 };
 enum { LANE_WAIT_NS = 50 * 1000, LANE_WAITS_MAX = 4000 };  // 200 ms in all for one record
 
 // ---- entering ------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ uint64_t *lane_make_room(lane_t *lane, size_t words) {
   size_t span = available < LANE_STRIDE ? (size_t)available : LANE_STRIDE;
   if (span < words) span = words;
   lane->soft_end = lane->next + (span < left ? span : left);
-  if (available < TRACE_RING_WORDS / 2) recorder_ring_bell();
+  if (available < LANE_BELL) recorder_ring_bell();
   return lane->next;
 }
 

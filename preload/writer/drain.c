@@ -2,6 +2,7 @@
 // Draining: the words between tail and head become blocks, then tail moves.
 #include "preload/writer/drain.h"
 
+#include "preload/stacks/stacks.h"
 #include "preload/writer/places.h"
 
 #include <stddef.h>
@@ -11,23 +12,22 @@ static uint64_t *ring_data(trace_ring_t *ring) {
   return (uint64_t *)((uint8_t *)ring + TRACE_RING_HEADER);
 }
 
-static bool append(stream_t *stream, const uint64_t *words, size_t count, trace_block_t block,
-                   const stream_memory_t *memory) {
+// Ends the block that was begun in memory->scratch and appends it.
+static bool block_append(stream_t *stream, trace_block_t block, const stream_memory_t *memory) {
   uint32_t counts[TRACE_KIND_LIMIT];
   const bool facts = block.from == block.to;
-  const size_t size = trace_block_encode(words, count, memory->scratch, memory->content, &block);
-  if (size == 0) return false;
+  const size_t size = trace_block_end(memory->scratch, memory->content, &block);
   if (!facts) trace_block_counts(memory->scratch, counts);
   return stream_append(stream, &block, memory->content, size, facts ? NULL : counts, memory);
 }
 
-// A stack number that is defined again means another stack from there on (numbers first grow, so
-// one that is not above all others is a second definition).
-static bool is_redefinition(const trace_record_t *record, drain_state_t *state) {
-  if (record->kind != TRACE_STACK) return false;
-  if (record->stack <= state->highest_stack) return true;
-  state->highest_stack = record->stack;
-  return false;
+static bool facts_append(stream_t *stream, uint32_t lane, uint64_t position, const uint64_t *words,
+                         size_t count, const stream_memory_t *memory) {
+  if (count == 0) return true;
+  trace_block_begin(memory->scratch, count);
+  return trace_block_add(memory->scratch, words, count) &&
+         block_append(stream, (trace_block_t){.lane = lane, .from = position, .to = position},
+                      memory);
 }
 
 // The recorder only says that it met the lock: what is behind its address is looked up here, for it
@@ -40,23 +40,50 @@ static void fill_place(uint64_t *words, const trace_record_t *record, uint32_t p
   words[3] = place.offset;
 }
 
+// A stretch of a ring taken apart: words of facts and of events, in memory->facts and ->events.
+typedef struct {
+  size_t facts, events;
+  uint32_t number;  // of the stretch, in memory->stack_used
+} apart_t;
+
+// Notes that an event means the stack number as it is defined so far.
+static void stack_use(uint32_t stack, const apart_t *apart, const stream_memory_t *memory) {
+  if (stack < STACKS_NUMBERS) memory->stack_used[stack] = apart->number;
+}
+
+static bool stack_is_used(uint32_t stack, const apart_t *apart, const stream_memory_t *memory) {
+  return stack >= STACKS_NUMBERS || memory->stack_used[stack] == apart->number;
+}
+
+// A stack number that is defined again means another stack from there on (numbers first grow, so
+// one that is not above all others is a second definition).
+static bool is_redefinition(const trace_record_t *record, drain_state_t *state) {
+  if (record->kind != TRACE_STACK) return false;
+  if (record->stack <= state->highest_stack) return true;
+  state->highest_stack = record->stack;
+  return false;
+}
+
+static void apart_add(apart_t *apart, const uint64_t *words, size_t length,
+                      const trace_record_t *record, uint32_t pid, const stream_memory_t *memory) {
+  const bool fact = trace_event_kinds[record->kind].family == TRACE_FAMILY_FACT;
+  uint64_t *to = fact ? memory->facts + apart->facts : memory->events + apart->events;
+  memcpy(to, words, length * sizeof *words);
+  if (record->kind == TRACE_LOCK_SHARED_AT) fill_place(to, record, pid);
+  if (!fact && record->stack) stack_use(record->stack, apart, memory);
+  *(fact ? &apart->facts : &apart->events) += length;
+}
+
 // Parts records into facts and events, in order, up to a stack number that gets another meaning
-// for events behind it. Returns the words it went over.
+// than events before it gave it. Returns the words it went over.
 static size_t take_apart(const uint64_t *words, size_t count, uint32_t pid, drain_state_t *state,
-                         const stream_memory_t *memory, size_t *facts, size_t *events) {
+                         const stream_memory_t *memory, apart_t *apart) {
   trace_record_t record;
-  *facts = *events = 0;
   for (size_t at = 0; at < count;) {
     const size_t length = trace_record_parse(words + at, count - at, &record);
     if (length == 0) return count;
-    if (is_redefinition(&record, state) && *events > 0) return at;
-    const bool fact = record.kind && trace_event_kinds[record.kind].family == TRACE_FAMILY_FACT;
-    uint64_t *to = fact ? memory->facts + *facts : memory->events + *events;
-    if (record.kind) {
-      memcpy(to, words + at, length * sizeof *words);
-      if (record.kind == TRACE_LOCK_SHARED_AT) fill_place(to, &record, pid);
-      *(fact ? facts : events) += length;
-    }
+    if (is_redefinition(&record, state) && stack_is_used(record.stack, apart, memory)) return at;
+    if (record.kind) apart_add(apart, words + at, length, &record, pid, memory);
     at += length;
   }
   return count;
@@ -86,6 +113,26 @@ static void discard(stream_t *stream, trace_ring_t *ring, const uint64_t *words,
   }
 }
 
+// Words [from, to) of a ring up to where they wrap.
+static uint64_t span_end(uint64_t from, uint64_t to) {
+  const uint64_t end = from + (TRACE_RING_WORDS - from % TRACE_RING_WORDS);
+  return end < to ? end : to;
+}
+
+static const uint64_t *span_words(trace_ring_t *ring, uint64_t from) {
+  return ring_data(ring) + from % TRACE_RING_WORDS;
+}
+
+static bool spans_add(trace_ring_t *ring, uint64_t from, uint64_t to,
+                      const stream_memory_t *memory) {
+  for (uint64_t end; from < to; from = end) {
+    end = span_end(from, to);
+    if (!trace_block_add(memory->scratch, span_words(ring, from), (size_t)(end - from)))
+      return false;
+  }
+  return true;
+}
+
 // Before a block: should the writer be killed between file and tail, the owner has to know which of
 // the words that it drops then may be in the file.
 static void ring_take(trace_ring_t *ring, uint64_t to) {
@@ -97,44 +144,47 @@ static void ring_release(trace_ring_t *ring, uint64_t to) {
   atomic_store_explicit(&ring->tail, to, memory_order_release);
 }
 
-// Takes [from, to), which does not wrap.
-static void drain_span(stream_t *stream, trace_ring_t *ring, uint64_t from, uint64_t to,
-                       uint32_t lane, bool facts_inside, drain_state_t *state,
-                       const stream_memory_t *memory) {
-  const size_t count = (size_t)(to - from);
-  const uint64_t *words = ring_data(ring) + from % TRACE_RING_WORDS;
-  if (stream->stopped) {
-    discard(stream, ring, words, count);
-    return;
-  }
-  trace_block_t block = {.lane = lane, .from = from, .to = to};
-  if (!facts_inside) {
-    ring_take(ring, to);
-    if (!append(stream, words, count, block, memory)) discard(stream, ring, words, count);
-    return;
-  }
-  while (from < to) {
-    size_t facts, events;
-    const size_t over =
-        take_apart(words, (size_t)(to - from), stream->pid, state, memory, &facts, &events);
-    const trace_block_t definitions = {.lane = lane, .from = from, .to = from};
-    if (facts > 0) append(stream, memory->facts, facts, definitions, memory);
-    block.from = from;
-    block.to = from + over;
-    ring_take(ring, block.to);
-    if (events > 0 && !append(stream, memory->events, events, block, memory))
-      discard(stream, ring, memory->events, events);
-    words += over;
-    from += over;
-    ring_release(ring, from);
+static void spans_discard(stream_t *stream, trace_ring_t *ring, uint64_t from, uint64_t to) {
+  for (uint64_t end; from < to; from = end) {
+    end = span_end(from, to);
+    discard(stream, ring, span_words(ring, from), (size_t)(end - from));
+    ring_release(ring, end);
   }
 }
 
-static void append_facts(stream_t *stream, uint32_t lane, uint64_t position, const uint64_t *words,
-                         size_t count, const stream_memory_t *memory) {
-  if (count > 0)
-    append(stream, words, count, (trace_block_t){.lane = lane, .from = position, .to = position},
-           memory);
+// Takes [from, to) as one block: `events` words that were taken apart, and what stands in the ring
+// from `plain` on, where there are no facts.
+static void events_take(stream_t *stream, trace_ring_t *ring, trace_block_t block, size_t events,
+                        uint64_t plain, const stream_memory_t *memory) {
+  ring_take(ring, block.to);
+  if (events > 0 || plain < block.to) {
+    trace_block_begin(memory->scratch, TRACE_RING_WORDS);
+    if (!trace_block_add(memory->scratch, memory->events, events) ||
+        !spans_add(ring, plain, block.to, memory) || !block_append(stream, block, memory)) {
+      discard(stream, ring, memory->events, events);
+      ring_release(ring, plain);
+      spans_discard(stream, ring, plain, block.to);
+    }
+  }
+  ring_release(ring, block.to);
+}
+
+// Takes a stretch from `from` on that has facts in it up to `facts_to`: they go into a block of
+// their own before the events. Returns where it came to, at most `to`.
+static uint64_t mixed_take(stream_t *stream, trace_ring_t *ring, uint64_t from, uint64_t facts_to,
+                           uint64_t to, uint32_t lane, drain_state_t *state,
+                           const stream_memory_t *memory) {
+  apart_t apart = {.number = ++*memory->stretches};
+  uint64_t over = from, end = from;
+  while (over == end && over < facts_to) {
+    end = span_end(over, facts_to);
+    over += take_apart(span_words(ring, over), (size_t)(end - over), stream->pid, state, memory,
+                       &apart);
+  }
+  facts_append(stream, lane, from, memory->facts, apart.facts, memory);
+  const trace_block_t block = {.lane = lane, .from = from, .to = over < facts_to ? over : to};
+  events_take(stream, ring, block, apart.events, over, memory);
+  return block.to;
 }
 
 void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, drain_state_t *state,
@@ -146,8 +196,7 @@ void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, dra
   size_t used = 0;
   for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
     const uint64_t discarded = atomic_load_explicit(&ring->discarded[kind], memory_order_relaxed);
-    const uint64_t lost =
-        atomic_load_explicit(&ring->lost[kind], memory_order_relaxed) + discarded;
+    const uint64_t lost = atomic_load_explicit(&ring->lost[kind], memory_order_relaxed) + discarded;
     if (lost == state->reported[kind]) continue;
     words[used++] = trace_header(TRACE_LOST, false, 0, kind);
     words[used++] = lost;
@@ -155,7 +204,7 @@ void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, dra
     state->reported[kind] = lost;
   }
   state->reported_total = total;
-  append_facts(stream, lane, atomic_load(&ring->head), words, used, memory);
+  facts_append(stream, lane, atomic_load(&ring->head), words, used, memory);
 }
 
 static void note_waits(stream_t *stream, const trace_ring_t *ring, drain_state_t *state) {
@@ -176,11 +225,17 @@ uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_s
   const uint64_t last_fact = atomic_load_explicit(&ring->last_fact, memory_order_relaxed);
   if (head - tail > TRACE_RING_WORDS) return 0;  // not a ring that we can believe
   while (tail < head) {
-    uint64_t end = tail + (TRACE_RING_WORDS - tail % TRACE_RING_WORDS);
-    if (end > head) end = head;
-    drain_span(stream, ring, tail, end, lane, last_fact > tail, state, memory);
-    tail = end;
-    ring_release(ring, tail);
+    const uint64_t from = tail;
+    tail = head;
+    if (stream->stopped) {
+      spans_discard(stream, ring, from, head);
+    } else if (last_fact > from) {
+      tail = mixed_take(stream, ring, from, last_fact < head ? last_fact : head, head, lane, state,
+                        memory);
+    } else {
+      events_take(stream, ring, (trace_block_t){.lane = lane, .from = from, .to = head}, 0, from,
+                  memory);
+    }
   }
   // What space is held for the last words of a stopped stream is not for these.
   if (!stream->stopped) drain_losses(stream, ring, lane, state, memory);
@@ -199,5 +254,5 @@ void drain_pending(stream_t *stream, const trace_ring_t *ring, uint32_t lane,
       atomic_load_explicit(&ring->pending_second, memory_order_relaxed),
       atomic_load_explicit(&ring->pending_since, memory_order_relaxed),
   };
-  append_facts(stream, lane, atomic_load(&ring->head), words, 4, memory);
+  facts_append(stream, lane, atomic_load(&ring->head), words, 4, memory);
 }

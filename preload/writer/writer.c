@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The writer's life: it sleeps until a ring is half full or something happened, looks at every
-// process and every ring, and ends when all its processes have.
+// The writer's life: it sleeps until a ring should be half full or something happened, looks at
+// every process and every ring, and ends when all its processes have.
 #include "preload/writer/writer.h"
 
 #include "formats/trace.h"
 #include "preload/clock.h"
 #include "preload/naming.h"
+#include "preload/settings.h"
+#include "preload/stacks/stacks.h"
 #include "preload/system.h"
 #include "preload/writer/drain.h"
 #include "preload/writer/scheduled.h"
@@ -24,13 +26,22 @@
 #include <time.h>
 
 enum {
-  WRITER_PAUSE_BUSY_NS = 5 * 1000 * 1000,
-  WRITER_PAUSE_IDLE_NS = 40 * 1000 * 1000,
-  WRITER_QUIET_ROUNDS = 50,  // rounds without work until it counts as idle
+  // Pauses: the shortest; while much comes; in the modes that sample; and while little comes, which
+  // is reached by doubling. A round costs 10 to 40 us, most of it for waking up.
+  WRITER_PAUSE_LEAST_NS = 20 * 1000,
+  WRITER_PAUSE_NS = 5 * 1000 * 1000,
+  WRITER_PAUSE_SAMPLED_NS = 20 * 1000 * 1000,
+  WRITER_PAUSE_MOST_NS = 80 * 1000 * 1000,
+  WRITER_SLACK_NS = 5 * 1000,  // how late the kernel may end one
+  WRITER_LITTLE = 64,          // words in a ring since the round before
+  // A ring is taken in from TAKE on. The writer wakes by itself when it expects DUE; an owner rings
+  // the bell a good deal later, if that expectation was wrong.
+  WRITER_TAKE = TRACE_RING_WORDS * 7 / 16,
+  WRITER_DUE = TRACE_RING_WORDS / 2,
   WRITER_SPARE_RINGS = 3,
   // So many at once, at most: on a tmpfs each is zeroed as it is made, and threads wait meanwhile.
   WRITER_RINGS_STEP = 64,
-  WRITER_LINGERS = 1500,  // a minute
+  WRITER_LINGERS = 750,  // a minute
 };
 static const uint64_t WRITER_FLUSH_NS = 1000000000;  // nothing stays in a ring for longer
 
@@ -43,9 +54,13 @@ typedef struct {
   uint32_t rings_wanted_seen;
   uint32_t scheduled_next;  // ring whose owner is asked for first
   uint32_t unrecorded_noted[2];
+  uint32_t stretches;  // of rings taken apart so far
   uint64_t flushed_at;
-  unsigned quiet_rounds;
-  bool grown_out;  // no space for more rings
+  uint64_t round_at, elapsed;  // monotonic ns: this round, and since the one before
+  uint64_t pause;              // ns: the last one, as far as no ring was expected to fill
+  uint64_t due;                // ns from this round on until the first ring will be half full
+  bool much;                   // came in this round
+  bool grown_out;              // no space for more rings
 } writer_t;
 
 static writer_t *writer;  // in mapped memory
@@ -111,6 +126,7 @@ static void close_others(void) {
 static void stand_apart(void) {
   system_call(SYS_setpgid, 0, 0);  // what ends the program's group need not end its record
   system_call(SYS_prctl, PR_SET_NAME, "inspect-writer", 0, 0, 0);
+  system_call(SYS_prctl, PR_SET_TIMERSLACK, WRITER_SLACK_NS, 0, 0, 0);
   system_call(SYS_chdir, "/");  // holds no folder of the program
   const uint32_t tid = (uint32_t)system_call(SYS_gettid);
   // The entry's address plus futex_offset is the futex; a list of one that ends where it began.
@@ -133,9 +149,11 @@ static bool writer_make(const session_files_t *files) {
   writer->memory.content = writer_map(trace_block_bound(TRACE_RING_WORDS));
   writer->memory.facts = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
   writer->memory.events = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
+  writer->memory.stack_used = writer_map(STACKS_NUMBERS * sizeof(uint32_t));
+  writer->memory.stretches = &writer->stretches;
   writer->rings = writer_map(files->rings_max * sizeof *writer->rings);
   return writer->memory.scratch && writer->memory.content && writer->memory.facts &&
-         writer->memory.events && writer->rings &&
+         writer->memory.events && writer->memory.stack_used && writer->rings &&
          trace_writer_prepare(&writer->memory.compressor, trace_block_bound(TRACE_RING_WORDS),
                               STREAM_LEVEL) == 0;
 }
@@ -189,7 +207,20 @@ static uint64_t process_cpu_ns(void) {
   return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
-// Takes in all rings of a process; with `all` false only those that are half full.
+// When the ring will be half full, if it goes on filling at its pace.
+static void ring_pace(const trace_ring_t *ring, drain_state_t *state, uint64_t head) {
+  const uint64_t grown = head - state->head_seen;
+  const uint64_t waiting = atomic_load_explicit(&ring->head, memory_order_relaxed) -
+                           atomic_load_explicit(&ring->tail, memory_order_relaxed);
+  state->head_seen = head;
+  if (grown > WRITER_LITTLE) writer->much = true;
+  if (grown == 0 || waiting > TRACE_RING_WORDS) return;
+  const uint64_t left = waiting < WRITER_DUE ? WRITER_DUE - waiting : 0;
+  const uint64_t due = left * writer->elapsed / grown;
+  if (due < writer->due) writer->due = due;
+}
+
+// Takes in all rings of a process; with `all` false only those that are filled well.
 static uint64_t process_drain(uint32_t slot, bool all) {
   stream_t *stream = writer->streams[slot];
   uint64_t words = 0;
@@ -199,14 +230,15 @@ static uint64_t process_drain(uint32_t slot, bool all) {
     const uint32_t state = atomic_load_explicit(&ring->state, memory_order_acquire);
     if (state != TRACE_RING_OWNED && state != TRACE_RING_RELEASED) continue;
     if (atomic_load_explicit(&ring->process, memory_order_relaxed) != slot) continue;
-    const uint64_t waiting = atomic_load_explicit(&ring->head, memory_order_relaxed) -
-                             atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    const uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    const uint64_t waiting = head - atomic_load_explicit(&ring->tail, memory_order_relaxed);
     // Pairs with the owner's release: that far, its records are below the head.
     const uint32_t places = atomic_load_explicit(&ring->places_wanted, memory_order_acquire);
     const uint32_t found = atomic_load_explicit(&ring->places_found, memory_order_relaxed);
-    if (!all && places == found && waiting < TRACE_RING_WORDS / 2) continue;
-    words += drain_ring(stream, ring, i + 1, &writer->rings[i], &writer->memory);
+    if (all || places != found || waiting >= WRITER_TAKE)
+      words += drain_ring(stream, ring, i + 1, &writer->rings[i], &writer->memory);
     if (places != found) atomic_store(&ring->places_found, places);
+    ring_pace(ring, &writer->rings[i], head);
   }
   if (slot > 0 && words > 0) stream->cpu_ns += process_cpu_ns() - before;
   return words;
@@ -422,9 +454,17 @@ static void keep_spare_rings(void) {
 
 // ---- the loop --------------------------------------------------------------------------------
 
+// How long to sleep: less where much has come, and longer from round to round where little has.
+static uint64_t writer_pause(void) {
+  const uint64_t pause = settings.sampling < 1 ? WRITER_PAUSE_SAMPLED_NS : WRITER_PAUSE_NS;
+  writer->pause = writer->much || !writer->pause ? pause : 2 * writer->pause;
+  if (writer->pause > WRITER_PAUSE_MOST_NS) writer->pause = WRITER_PAUSE_MOST_NS;
+  if (writer->due > writer->pause) return writer->pause;
+  return writer->due > WRITER_PAUSE_LEAST_NS ? writer->due : WRITER_PAUSE_LEAST_NS;
+}
+
 static void writer_sleep(uint32_t bell) {
-  const bool idle = writer->quiet_rounds > WRITER_QUIET_ROUNDS;
-  const struct timespec pause = {0, idle ? WRITER_PAUSE_IDLE_NS : WRITER_PAUSE_BUSY_NS};
+  const struct timespec pause = {0, (long)writer_pause()};
   // Pairs with recorder_ring_bell: it changes the bell, then looks at writer_asleep.
   atomic_store(&writer->session->writer_asleep, 1);
   system_call(SYS_futex, &writer->session->doorbell, FUTEX_WAIT, bell, &pause);
@@ -437,6 +477,10 @@ static bool writer_round(void) {
   const uint64_t now = clock_monotonic();
   const bool flush = now - writer->flushed_at >= WRITER_FLUSH_NS;
   if (flush) writer->flushed_at = now;
+  writer->elapsed = writer->round_at ? now - writer->round_at : 0;
+  writer->round_at = now;
+  writer->due = UINT64_MAX;
+  writer->much = false;
   uint64_t words = 0;
   bool lives = false;
   const uint32_t used = atomic_load(&writer->session->processes_used);
@@ -446,7 +490,6 @@ static bool writer_round(void) {
     keep_spare_rings();
     lives |= process_visit(slot, flush, &words);
   }
-  writer->quiet_rounds = words > 0 ? 0 : writer->quiet_rounds + 1;
   return lives;
 }
 

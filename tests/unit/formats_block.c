@@ -114,6 +114,78 @@ START_TEST(mixed_records_round_trip) {
 }
 END_TEST
 
+// One or a few records again and again, as a loop leaves them, now and then with a stamp between.
+static size_t repeated_records(formats_random_t *random, uint64_t *words, size_t limit) {
+  size_t count = 0;
+  while (limit - count > 256) {
+    uint64_t period[128];
+    size_t length = 0, records = 1 + formats_random(random) % 3;
+    while (records-- > 0)
+      length += formats_random_record(random, formats_random_kind(random), period + length,
+                                      sizeof(period) / 8 - length);
+    for (size_t times = formats_random(random) % 200; times > 0; times--) {
+      if (limit - count < length + 2) return count;
+      memcpy(words + count, period, length * 8);
+      count += length;
+      if (formats_random(random) % 16) continue;
+      words[count++] = trace_header(TRACE_CLOSE, true, 0, 3);
+      words[count++] = formats_random(random);
+    }
+  }
+  return count;
+}
+
+START_TEST(repeated_records_round_trip) {
+  static uint64_t words[WORDS];
+  for (formats_random_t seed = 1; seed <= 60; seed++) {
+    formats_random_t random = seed;
+    assert_round_trip(words, repeated_records(&random, words, WORDS / (seed % 7 + 1)));
+  }
+}
+END_TEST
+
+// A run is told from what only looks like one: the same pair, but for one bit of one word.
+START_TEST(a_run_ends_where_it_ends) {
+  enum { PAIRS = 100, PAIR = 4 };
+  static uint64_t words[PAIRS * PAIR];
+  for (size_t other = 0; other < PAIRS * PAIR; other++) {
+    for (size_t i = 0; i < PAIRS * PAIR; i += PAIR) {
+      words[i] = trace_header(TRACE_ALLOCATE, false, 300, 64);
+      words[i + 1] = words[i + 3] = 0x7f1200340000;
+      words[i + 2] = trace_header(TRACE_FREE, false, 0, 0);
+    }
+    words[other] ^= other % 2 ? 16 : (uint64_t)1 << 33 << 8;
+    assert_round_trip(words, PAIRS * PAIR);
+  }
+}
+END_TEST
+
+START_TEST(spans_make_one_block) {
+  static uint64_t words[WORDS], scratch[1 << 20];
+  static uint8_t out[WORDS * 10 + 4096];
+  formats_random_t random = 5;
+  size_t count = repeated_records(&random, words, WORDS);
+  ck_assert_uint_ge(sizeof(scratch), trace_block_scratch(count));
+  ck_assert_uint_ge(sizeof(out), trace_block_bound(count));
+  encoded_t whole = encode(words, count);
+  trace_record_t record;
+  trace_block_begin(scratch, count);
+  for (size_t from = 0, to = 0; from < count; from = to) {
+    size_t records = formats_random(&random) % 300;
+    do to += trace_record_parse(words + to, count - to, &record);
+    while (to < count && records-- > 0);
+    ck_assert(trace_block_add(scratch, words + from, to - from));
+  }
+  trace_block_t block = {.lane = 1, .to = count};
+  ck_assert_uint_eq(trace_block_end(scratch, out, &block), whole.size);
+  ck_assert_mem_eq(out, whole.content, whole.size);
+  ck_assert_mem_eq(&block, &whole.block, sizeof(block));
+  ck_assert(trace_block_add(scratch, NULL, 0));
+  ck_assert(!trace_block_add(scratch, &(uint64_t){127}, 1));
+  encoded_free(&whole);
+}
+END_TEST
+
 START_TEST(the_longest_numbers_fit) {
   enum { MANY = 200000 };
   static uint64_t words[MANY];
@@ -433,6 +505,9 @@ static TCase *round_trip_case(void) {
   tcase_set_timeout(round_trip, 60);
   tcase_add_test(round_trip, every_kind_round_trips);
   tcase_add_test(round_trip, mixed_records_round_trip);
+  tcase_add_test(round_trip, repeated_records_round_trip);
+  tcase_add_test(round_trip, a_run_ends_where_it_ends);
+  tcase_add_test(round_trip, spans_make_one_block);
   tcase_add_test(round_trip, the_longest_numbers_fit);
   tcase_add_test(round_trip, short_records_fit);
   tcase_add_test(round_trip, args_of_any_length);
