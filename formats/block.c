@@ -171,7 +171,7 @@ static uint8_t *columns_write(uint8_t *out, const encoder_t *encoder) {
   return out;
 }
 
-bool trace_block_add(void *scratch, const uint64_t *words, size_t count) {
+bool trace_block_put(void *scratch, const uint64_t *words, size_t count) {
   return words_encode(encoder_in(scratch), words, count);
 }
 
@@ -186,5 +186,5 @@ size_t trace_block_end(void *scratch, uint8_t *out, trace_block_t *block) {
 size_t trace_block_encode(const uint64_t *words, size_t count, void *scratch, uint8_t *out,
                           trace_block_t *block) {
   trace_block_begin(scratch, count);
-  return trace_block_add(scratch, words, count) ? trace_block_end(scratch, out, block) : 0;
+  return trace_block_put(scratch, words, count) ? trace_block_end(scratch, out, block) : 0;
 }

@@ -50,10 +50,10 @@ size_t trace_block_bound(size_t words);
 size_t trace_block_encode(const uint64_t *words, size_t count, void *scratch, uint8_t *out,
                           trace_block_t *block);
 // The same in parts: a block of up to `words` words is begun, gets spans of whole records one after
-// the other, and is ended. trace_block_add gives false where the words are not whole valid records:
+// the other, and is ended. trace_block_put gives false where the words are not whole valid records:
 // the block can only be begun again then.
 void trace_block_begin(void *scratch, size_t words);
-bool trace_block_add(void *scratch, const uint64_t *words, size_t count);
+bool trace_block_put(void *scratch, const uint64_t *words, size_t count);
 size_t trace_block_end(void *scratch, uint8_t *out, trace_block_t *block);
 // How many records of each kind the block had that was encoded last, well, with that scratch.
 void trace_block_counts(const void *scratch, uint32_t counts[TRACE_KIND_LIMIT]);

@@ -25,7 +25,7 @@ static bool facts_append(stream_t *stream, uint32_t lane, uint64_t position, con
                          size_t count, const stream_memory_t *memory) {
   if (count == 0) return true;
   trace_block_begin(memory->scratch, count);
-  return trace_block_add(memory->scratch, words, count) &&
+  return trace_block_put(memory->scratch, words, count) &&
          block_append(stream, (trace_block_t){.lane = lane, .from = position, .to = position},
                       memory);
 }
@@ -127,7 +127,7 @@ static bool spans_add(trace_ring_t *ring, uint64_t from, uint64_t to,
                       const stream_memory_t *memory) {
   for (uint64_t end; from < to; from = end) {
     end = span_end(from, to);
-    if (!trace_block_add(memory->scratch, span_words(ring, from), (size_t)(end - from)))
+    if (!trace_block_put(memory->scratch, span_words(ring, from), (size_t)(end - from)))
       return false;
   }
   return true;
@@ -159,7 +159,7 @@ static void events_take(stream_t *stream, trace_ring_t *ring, trace_block_t bloc
   ring_take(ring, block.to);
   if (events > 0 || plain < block.to) {
     trace_block_begin(memory->scratch, TRACE_RING_WORDS);
-    if (!trace_block_add(memory->scratch, memory->events, events) ||
+    if (!trace_block_put(memory->scratch, memory->events, events) ||
         !spans_add(ring, plain, block.to, memory) || !block_append(stream, block, memory)) {
       discard(stream, ring, memory->events, events);
       ring_release(ring, plain);

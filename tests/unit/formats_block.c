@@ -174,14 +174,14 @@ START_TEST(spans_make_one_block) {
     size_t records = formats_random(&random) % 300;
     do to += trace_record_parse(words + to, count - to, &record);
     while (to < count && records-- > 0);
-    ck_assert(trace_block_add(scratch, words + from, to - from));
+    ck_assert(trace_block_put(scratch, words + from, to - from));
   }
   trace_block_t block = {.lane = 1, .to = count};
   ck_assert_uint_eq(trace_block_end(scratch, out, &block), whole.size);
   ck_assert_mem_eq(out, whole.content, whole.size);
   ck_assert_mem_eq(&block, &whole.block, sizeof(block));
-  ck_assert(trace_block_add(scratch, NULL, 0));
-  ck_assert(!trace_block_add(scratch, &(uint64_t){127}, 1));
+  ck_assert(trace_block_put(scratch, NULL, 0));
+  ck_assert(!trace_block_put(scratch, &(uint64_t){127}, 1));
   encoded_free(&whole);
 }
 END_TEST
