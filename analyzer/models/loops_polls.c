@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loops of poll, ppoll, select and pselect. Nothing is registered there: a thread that waits again
 // at a place where it has waited before is a loop, from its second wait there on. A wait elsewhere
-// inside its turn is a call that blocks, unless that place has been waited at more often for as
-// many descriptors; what asks for fewer, or does not want to wait, is a handler that looks at one
-// of them, if it does not go on and on in one turn.
+// inside its turn is a call that blocks, unless it is for more descriptors, or that place has been
+// waited at more often for as many; what asks for fewer, or does not want to wait, is a handler
+// that looks at one of them, if it does not go on and on in one turn.
 #include "analyzer/models/loops_private.h"
 
 #include <xxhash.h>
@@ -25,13 +25,16 @@ static poll_site_t *site_of(loops_t *loops, uint32_t thread, uint32_t stack) {
 static bool is_loop_here(const loops_t *loops, const turn_t *turn, poll_site_t *site,
                          const reader_event_t *event) {
   uint64_t asked = event->words[0];
-  if (!asked) return false;
+  bool waits = event->words[2] != 0;
+  if (!asked || (asked == 1 && !waits && site->count <= LOOKS_OF_A_TURN)) return false;
   if (!turn->active || site->loop == turn->loop) return true;
   const loop_t *current = loops->items[turn->loop - 1];
+  if (!current->poll) return false;
+  if (waits && asked > current->max_asked) return site->count > 1;
   if (site->turn_from != turn->from) site->in_turn = 0;
   site->turn_from = turn->from;
-  bool looks = asked < current->max_asked || !event->words[2];
-  if (!current->poll || (looks && ++site->in_turn <= LOOKS_OF_A_TURN)) return false;
+  bool looks = asked < current->max_asked || !waits;
+  if (looks && ++site->in_turn <= LOOKS_OF_A_TURN) return false;
   return site->count > current->waits + 1;
 }
 
