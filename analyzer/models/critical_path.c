@@ -9,12 +9,14 @@
 
 // The newest parts of a thread, by rising time; the last one is open. They can still be asked for:
 // a wake-up is read when the woken thread goes on, and its waker may have gone further since.
-enum { RECENT_MAX = 8, FORWARDS_MAX = 4096 };
+// So it may have ended, and been joined: of the newest ones that ended all is kept for a while.
+enum { RECENT_MAX = 8, FORWARDS_MAX = 4096, ENDED_KEPT = 64 };
 
 typedef struct {
   path_part_t *recent[RECENT_MAX];
   uint32_t count;
   bool begun;
+  bool kept, joined;  // it has ended, and is among the newest that did; its end has woken somebody
 } path_thread_t;
 
 struct critical_path {
@@ -23,6 +25,8 @@ struct critical_path {
   path_tree_t tree;
   path_thread_t *items;  // by thread
   uint32_t capacity;
+  uint32_t ended[ENDED_KEPT];  // a ring of threads
+  uint32_t ended_next;
   address_map_t forwards;  // id of a lock that was merged -> of the one it is in
   uint32_t exit_thread;
   uint64_t exit_ns;
@@ -131,15 +135,24 @@ static void add_span(critical_path_t *path, uint32_t thread, uint64_t key, uint6
   if (at < item->count) path_part_add(item->recent[at], key, from, until);
 }
 
-// Those that a join goes on from need their last part alone.
+// What a join will go on from is the last part alone; after that nothing is asked for any more.
+static void let_go(critical_path_t *path, path_thread_t *item) {
+  uint32_t wanted = item->joined ? 0 : 1;
+  item->kept = false;
+  while (item->count > wanted) forget(path, item, 0);
+  if (item->count) path_part_settle(item->recent[0]);
+}
+
 static void end_thread(critical_path_t *path, uint32_t thread, uint64_t time) {
   path_thread_t *item = thread_of(path, thread);
-  while (item->count > 1) forget(path, item, 0);
+  path_part_t *last = item->count ? item->recent[item->count - 1] : NULL;
   // Only once: what hangs on a part relies on its end.
-  if (!item->count || item->recent[0]->until != UINT64_MAX) return;
-  path_part_t *last = item->recent[0];
+  if (!last || last->until != UINT64_MAX) return;
   last->until = time > last->from ? time : last->from;
-  path_part_settle(last);
+  item->kept = true;
+  uint32_t *place = &path->ended[path->ended_next++ % ENDED_KEPT];
+  if (*place) let_go(path, &path->items[*place]);
+  *place = thread;
 }
 
 void critical_path_step(critical_path_t *path, const reader_event_t *event) {
@@ -246,7 +259,8 @@ void critical_path_wake(critical_path_t *path, const wakeup_t *wakeup) {
   count_wake(after, wakeup, begun);
   if (wakeup->how == WAKE_JOIN) {
     path_thread_t *ended = &path->items[wakeup->waker];
-    while (ended->count) forget(path, ended, 0);
+    ended->joined = true;
+    if (!ended->kept) let_go(path, ended);
   }
   if (path_tree_is_full(&path->tree)) sweep(path);
 }

@@ -89,6 +89,8 @@ static uint64_t fact_time(reader_t *reader, reading_lane_t *lane) {
 static uint64_t record_time(reader_t *reader, reading_lane_t *lane) {
   const trace_record_t *record = &lane->record;
   if (record->kind == TRACE_PENDING) return event_time(reader, lane, record->words[2]);
+  // It stands before the call that it tells of, and was noted after it: that begins before this.
+  if (record->kind == TRACE_TRANSFER_SLOW) return lane->time;
   // The writer's own facts are in order; and what is given out must be.
   if (kind_is_fact(record->kind) && lane->number != 0)
     return kind_is_kept(record->kind) ? fact_time(reader, lane) : lane->time;

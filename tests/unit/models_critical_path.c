@@ -112,6 +112,25 @@ START_TEST(the_waker_has_gone_further) {
 }
 END_TEST
 
+// Whom a thread has woken may go on only after that thread has ended, and was joined.
+START_TEST(the_waker_has_been_joined) {
+  start(1, 1000);
+  start(2, 1000);
+  start(3, 1000);
+  release(2, SEMAPHORE, POSTED, 600000);
+  feed_at(&feed, 610000);
+  feed_stop(&feed, 2);
+  feed_at(&feed, 620000);
+  feed_event(&feed, 3, TRACE_THREAD_JOIN, 0, 0, feed_handle(2), 300000, 0);
+  waited(1, SEMAPHORE, POSTED, 300000, 650000);
+  finish(1, 700000);
+  ck_assert_uint_eq(critical_path_summary(path())->unresolved, 0);
+  ck_assert_uint_eq(critical_path_summary(path())->total_ns, 699000);
+  ck_assert_uint_eq(ns_of(PATH_THREAD, 2), 599000);
+  ck_assert_uint_eq(ns_of(PATH_THREAD, 1), 100000);
+}
+END_TEST
+
 START_TEST(what_is_held_when_the_path_leaves_counts) {
   start(1, 1000);
   start(2, 1000);
@@ -197,6 +216,7 @@ Suite *models_critical_path_suite(void) {
   tcase_add_test(group, one_thread_alone);
   tcase_add_test(group, through_the_holder_of_a_lock);
   tcase_add_test(group, the_waker_has_gone_further);
+  tcase_add_test(group, the_waker_has_been_joined);
   tcase_add_test(group, what_is_held_when_the_path_leaves_counts);
   tcase_add_test(group, created_threads_go_on_from_their_creator);
   tcase_add_test(group, a_creation_that_is_noted_late);

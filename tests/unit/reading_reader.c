@@ -281,6 +281,36 @@ START_TEST(a_write_that_is_overtaken_is_given_where_it_begins_too) {
 }
 END_TEST
 
+// What tells of a slow call is noted when that is over, and stands before it.
+START_TEST(a_slow_write_begins_before_what_tells_of_it_was_noted) {
+  static const reader_options_t beginnings = {.beginnings = true};
+  static const struct {
+    int kind, phase;
+    uint64_t time;
+  } expected[] = {{TRACE_THREAD_START, READER_WHOLE, 5},   {TRACE_THREAD_START, READER_WHOLE, 10},
+                  {TRACE_TRANSFER_SLOW, READER_WHOLE, 10}, {TRACE_WRITE, READER_BEGINS, 50},
+                  {TRACE_READ, READER_WHOLE, 150},         {TRACE_WRITE, READER_ENDS, 300}};
+  trace_builder_t *builder = trace_builder_new();
+  trace_builder_thread(builder, 1, 10, 1, 0x1000, 0);
+  trace_builder_thread(builder, 2, 5, 2, 0x2000, 0);
+  trace_builder_record(builder, 1, TRACE_TRANSFER_SLOW, 305, 0, 5, 0, 0, 0);
+  trace_builder_record(builder, 1, TRACE_WRITE, 300, 0, 5, 2, 250, 0);
+  trace_builder_record(builder, 2, TRACE_READ, 150, 0, 4, 2, 20, 0);
+  trace_builder_finish(builder, TRACE_END_EXIT, 0);
+  char error[512] = "";
+  reader_t *reader = reader_open(trace_builder_path(builder), &beginnings, error, sizeof error);
+  ck_assert_msg(reader != NULL, "%s", error);
+  for (size_t at = 0; at < sizeof expected / sizeof *expected; at++) {
+    reader_event_t event = next_event(reader);
+    ck_assert_int_eq(event.kind, expected[at].kind);
+    ck_assert_int_eq(event.phase, expected[at].phase);
+    ck_assert_uint_eq(event.time, expected[at].time);
+  }
+  reader_close(reader);
+  trace_builder_free(builder);
+}
+END_TEST
+
 START_TEST(what_was_lost_is_given_out_and_counted) {
   trace_builder_t *builder = trace_builder_new();
   trace_builder_thread(builder, 1, 10, 1, 0x1000, 0);
@@ -511,6 +541,7 @@ Suite *reading_reader_suite(void) {
   tcase_add_test(facts, a_thread_knows_who_created_it);
   tcase_add_test(facts, a_restated_lane_goes_on_with_its_thread);
   tcase_add_test(facts, a_write_that_is_overtaken_is_given_where_it_begins_too);
+  tcase_add_test(facts, a_slow_write_begins_before_what_tells_of_it_was_noted);
   tcase_add_test(facts, what_was_lost_is_given_out_and_counted);
   tcase_add_test(facts, the_summary_says_what_ran_and_how_it_ended);
   tcase_add_test(facts, facts_are_events_where_they_are_asked_for);
