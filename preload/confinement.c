@@ -40,7 +40,7 @@ static const call_t calls[] = {
     {SYS_getsockopt, {0, SOL_SOCKET}},
     {SYS_readlinkat, {(uint64_t)AT_FDCWD}},
     {SYS_newfstatat, {(uint64_t)AT_FDCWD}},
-    {SYS_fstat, {2}},
+    {SYS_newfstatat, {2}},
     {SYS_ppoll, {0}},
     {SYS_write, {2}},
 };

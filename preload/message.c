@@ -5,6 +5,7 @@
 #include "preload/system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@ static struct stat message_file;
 static bool message_known;
 
 static bool message_stat(struct stat *file) {
-  return !system_failed(system_call(SYS_fstat, 2, file));
+  return !system_failed(system_call(SYS_newfstatat, 2, "", file, AT_EMPTY_PATH));
 }
 
 void message_open(void) { message_known = message_stat(&message_file); }

@@ -58,10 +58,18 @@ bool process_identify(uint32_t pid, process_identity_t *identity) {
   return identity->start_time != 0;
 }
 
+// Whether it is not for want of permission that a signal may not be sent: a filter forbids it.
+static bool signals_are_forbidden(void) {
+  return system_call(SYS_kill, system_call(SYS_getpid), 0) == -EPERM;
+}
+
 bool process_lives(uint32_t pid, uint64_t start_time) {
   char text[1024];
-  if (pid == 0 || system_call(SYS_kill, pid, 0) == -ESRCH) return false;
-  if (system_failed(read_stat(pid, text, sizeof text))) return true;  // no /proc: believe the kill
+  const long reached = pid == 0 ? -ESRCH : system_call(SYS_kill, pid, 0);
+  if (reached == -ESRCH) return false;
+  const long length = read_stat(pid, text, sizeof text);
+  if (length == -ENOENT && reached == -EPERM && signals_are_forbidden()) return false;
+  if (system_failed(length)) return true;  // no /proc: believe the kill
   const char *state = stat_field(text, 3);
   if (state && (*state == 'Z' || *state == 'X')) return false;
   return start_time == 0 || stat_number(text, 22) == start_time;

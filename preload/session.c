@@ -22,13 +22,13 @@ static uint64_t session_size(uint32_t rings) {
 }
 
 // fallocate that leaves no page without a block behind it: a store to a hole on a full disk is a
-// SIGBUS. Where the file system has no fallocate, zeros are written.
+// SIGBUS. Where the file system has no fallocate, or a filter forbids it, zeros are written.
 static int file_reserve(int file, uint64_t from, uint64_t to) {
   static const uint8_t zeros[4096];
   long result;
   do result = system_call(SYS_fallocate, file, 0, from, to - from);
   while (result == -EINTR);
-  if (result != -EOPNOTSUPP && result != -ENOSYS) return (int)result;
+  if (result != -EOPNOTSUPP && result != -ENOSYS && result != -EPERM) return (int)result;
   for (uint64_t at = from; at < to; at += sizeof zeros) {
     result = system_call(SYS_pwrite64, file, zeros, sizeof zeros, at);
     if (system_failed(result)) return (int)result;

@@ -111,8 +111,9 @@ static void name_look_at_session(name_search_t *search, const char *rings_path) 
   const long file = system_call(SYS_openat, AT_FDCWD, rings_path, O_RDWR | O_CLOEXEC);
   if (system_failed(file)) return;
   struct stat status;
-  const bool sized = !system_failed(system_call(SYS_fstat, file, &status)) &&
-                     status.st_size >= (off_t)sizeof(trace_session_t);
+  const bool sized =
+      !system_failed(system_call(SYS_newfstatat, file, "", &status, AT_EMPTY_PATH)) &&
+      status.st_size >= (off_t)sizeof(trace_session_t);
   const long memory = sized ? system_call(SYS_mmap, NULL, sizeof(trace_session_t),
                                           PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
                             : -EINVAL;

@@ -3,6 +3,7 @@
 // with -z initfirst), so that what other constructors do is seen.
 #include "formats/sampling.h"
 #include "preload/clock.h"
+#include "preload/confinement.h"
 #include "preload/hooks/descriptor.h"
 #include "preload/hooks/operators.h"
 #include "preload/lanes.h"
@@ -230,6 +231,7 @@ __attribute__((constructor(101))) static void start(int count, char **arguments,
   real_resolve();
   operators_resolve();
   if (!settings_read(&settings, environment) || !settings.enabled) return;
+  confinement_inherited();
   clock_choose();
   start_recording(arguments);
 }

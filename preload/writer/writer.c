@@ -9,12 +9,12 @@
 #include "preload/settings.h"
 #include "preload/stacks/stacks.h"
 #include "preload/system.h"
+#include "preload/writer/descriptors.h"
 #include "preload/writer/drain.h"
 #include "preload/writer/scheduled.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
@@ -112,15 +112,6 @@ static void remap_rings(void) {
 static bool family_has_gone(void) {
   const long result = system_call(SYS_fcntl, writer->files.rings_fd, F_SETLEASE, F_WRLCK);
   return result != -EAGAIN;
-}
-
-// Keeps only its two files: a pipe of the program held open here would hang its reader.
-static void close_others(void) {
-  const unsigned a = (unsigned)writer->files.trace_fd, b = (unsigned)writer->files.rings_fd;
-  const unsigned low = a < b ? a : b, high = a < b ? b : a;
-  if (low > 0) system_call(SYS_close_range, 0, low - 1, 0);
-  if (high > low + 1) system_call(SYS_close_range, low + 1, high - 1, 0);
-  system_call(SYS_close_range, high + 1, ~0u, 0);
 }
 
 static void stand_apart(void) {
@@ -496,7 +487,8 @@ static bool writer_round(void) {
 _Noreturn void writer_run(session_files_t *files) {
   if (!writer_make(files)) system_call(SYS_exit_group, 1);
   remap_rings();
-  close_others();
+  // A pipe of the program held open here would hang its reader.
+  descriptors_close_but(writer->files.trace_fd, writer->files.rings_fd);
   stand_apart();
   for (unsigned lingers = 0; lingers < WRITER_LINGERS;) {
     const uint32_t bell = atomic_load(&writer->session->doorbell);

@@ -238,6 +238,37 @@ def test_24_seccomp_namespaces_no_proc(t):
         check_equal(sum(leak.blocks for leak in own_leaks(report)), 14, f"leaks with {flags}")
 
 
+def confined_from_outside(t, what):
+    """Runs `leaks` under a filter that was there before its start: bare, and recorded."""
+    leaks, launcher = t.program("leaks"), t.program("confine_exec")
+    inside = fresh(t, what)
+    native = inside.run([launcher, what, leaks], recorded=False)
+    run = inside.run([launcher, what, t.command("env"), f"LD_PRELOAD={t.library}",
+                      "INSPECT_OUTPUT=run.zst", leaks], recorded=False)
+    check_equal(run.stdout, native.stdout, f"stdout, {what}")
+    return run, inside
+
+
+def test_24_filter_from_before_the_start(t):
+    """A service or container confines the program before its exec: calls refused or deadly."""
+    for what in ("none", "rest-refused", "rest-deadly", "rest-trapped"):
+        run, inside = confined_from_outside(t, what)
+        check_equal(run.stderr, "", f"stderr, {what}")
+        inside.settle()
+        report = inside.report(inside.trace("run.zst"))
+        check_equal(sum(leak.blocks for leak in own_leaks(report)), 14, f"leaks, {what}")
+        check(report.trace.complete and not report.coverage.events_lost, f"{what}: {report.coverage}")
+        check_equal([name for name in os.listdir(inside.folder) if "core" in name], [], "cores")
+    run, inside = confined_from_outside(t, "children-refused")
+    check("only the newest events" in run.stderr, run.stderr)
+    report = inside.report(inside.trace("run.zst"))
+    check_equal(sites_sum(report, "main", "live_blocks"), 14, "blocks that are left without a writer")
+    for what in ("files-refused", "files-deadly"):
+        run, inside = confined_from_outside(t, what)
+        check("cannot create the trace" in run.stderr and run.stderr.count("\n") == 1, run.stderr)
+        check_equal(inside.traces(), [], f"traces, {what}")
+
+
 def test_25_last_destructors(t):
     """Static objects, atexit, destructors of early priority, thread-local objects of main."""
     run, report, _ = as_native(t, "last_words")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads are cancelled in every kind of blocking call, and one ends in a signal handler that struck
-// it in one; their clean-up handlers then go on for ever without calling anything that is recorded.
-// None of them may be said to wait still, and none to have waited for longer than it did.
+// Threads are cancelled in every kind of blocking call, and one ends in a signal handler that
+// struck it in one; their clean-up handlers then go on for ever without calling anything that is
+// recorded. None of them may be said to wait still, and none to have waited for longer than it did.
 #include "program.h"
 
 #include <poll.h>
