@@ -110,7 +110,7 @@ def stack_usage(t):
 # Functions that run once, before main, or in the child of a fork, where the stack is the program's
 # main one or as it was.
 BEFORE_MAIN = re.compile(r"(settings|naming|session|session_name|start|process|message|system|"
-                         r"lifecycle|reader|image)\.")
+                         r"lifecycle|reader|image|inherited)\.")
 
 
 def test_stack_of_hooks(t):
