@@ -8,17 +8,11 @@ static uint64_t origin_tag(uint64_t mixed) {
 
 // ---- finding: what the hot path leaves out --------------------------------------------------
 
-// Other stacks may have taken numbers away meanwhile; and where the walk ended outside of all
-// modules, one may have been loaded there.
-static bool number_stands(memo_entry_t *entry, const numbers_t *numbers) {
-  if (entry->evictions == MEMO_OUTSIDE) {
-    const uint32_t count = entry_count(entry);
-    const uint64_t last = count ? entry_values(entry)[count - 1] : entry->ip;
-    return !image_exists(last - 1) && numbers_stands(numbers, entry->number, entry->hash);
-  }
-  if (!numbers_stands(numbers, entry->number, entry->hash)) return false;
-  entry->evictions = numbers->evictions;
-  return true;
+// Where the walk ended outside of all modules, one may have been loaded meanwhile.
+static bool still_ends_there(memo_entry_t *entry) {
+  const uint32_t count = entry_count(entry);
+  const uint64_t last = count ? entry_values(entry)[count - 1] : entry->ip;
+  return !image_exists(last - 1);
 }
 
 // The way that was right comes first: it mostly is the next time too. Left between the two stores,
@@ -29,14 +23,14 @@ static void way_prefer(uint64_t *set, int way) {
   set[way] = first;
 }
 
-uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin, const numbers_t *numbers) {
+uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin) {
   const uint64_t mixed = origin_mix(origin), tag = origin_tag(mixed);
   uint64_t *set = origin_set(memo, mixed);
   for (int i = 0; i < MEMO_WAYS; i++) {
     if ((set[i] & ((1 << MEMO_TAG_BITS) - 1)) != tag) continue;
     memo_entry_t *entry = memo_entry(memo, set[i], origin);
     if (!entry) continue;
-    if (entry->evictions != numbers->evictions && !number_stands(entry, numbers)) {
+    if (entry->outside && !still_ends_there(entry)) {
       set[i] = 0;
       return 0;
     }
@@ -66,8 +60,7 @@ static uint64_t *way_oldest(uint64_t *set) {
   return oldest;
 }
 
-void memo_keep(memo_t *memo, const stacks_origin_t *origin, const walk_t *walk, uint32_t number,
-               uint64_t hash, uint32_t evictions) {
+void memo_keep(memo_t *memo, const stacks_origin_t *origin, const walk_t *walk, uint32_t number) {
   const trail_t *trail = &walk->trail;
   if (trail->broken) return;
   const uint32_t count = (trail->count + MEMO_STRIDE - 1) / MEMO_STRIDE * MEMO_STRIDE;
@@ -76,10 +69,9 @@ void memo_keep(memo_t *memo, const stacks_origin_t *origin, const walk_t *walk, 
   *entry = (memo_entry_t){.ip = origin->ip,
                           .cfa = origin->cfa,
                           .rbp = origin->rbp,
-                          .evictions = walk->outside && walk->truncated ? MEMO_OUTSIDE : evictions,
-                          .number = (uint16_t)number,
+                          .number = number,
                           .count = (uint16_t)(count | (trail->needs_rbp ? MEMO_NEEDS_RBP : 0)),
-                          .hash = hash};
+                          .outside = walk->outside && walk->truncated};
   uint64_t *values = entry_values(entry);
   uint32_t *offsets = (uint32_t *)(values + count);
   for (uint32_t i = 0; i < count; i++) {

@@ -23,21 +23,16 @@ enum {
   MEMO_STRIDE = 4,
   MEMO_NEEDS_RBP = 1 << 15,
 };
-// The walk ended outside of all modules, where one may have been loaded since: such a number has
-// to be looked at each time. Numbers never have so many evictions.
-#define MEMO_OUTSIDE UINT32_MAX
 
 // What an entry begins with; values of the trail follow, then its offsets. Both are filled up to
 // whole MEMO_STRIDEs with the last word, which is compared again: a loop without a rest.
 typedef struct {
   uint64_t ip, cfa, rbp;  // of the origin
-  uint32_t evictions;     // of numbers, when `number` was last seen to stand, or MEMO_OUTSIDE
-  uint16_t number;
-  uint16_t count;  // of words, with MEMO_NEEDS_RBP
-  uint64_t hash;   // of the stack
+  uint32_t number;
+  uint16_t count;    // of words, with MEMO_NEEDS_RBP
+  uint16_t outside;  // the walk ended outside of all modules, where one may have been loaded since
 } memo_entry_t;
-_Static_assert(sizeof(memo_entry_t) == 40, "whole words, none of them padding");
-_Static_assert(STACKS_NUMBERS <= UINT16_MAX, "a number fits");
+_Static_assert(sizeof(memo_entry_t) == 32, "whole words, none of them padding");
 _Static_assert((int)TRAIL_MAX < (int)MEMO_NEEDS_RBP, "a count fits");
 _Static_assert(MEMO_STRIDE == 4, "trail_stands compares four at a time");
 
@@ -49,8 +44,7 @@ typedef struct {
 } memo_t;
 
 // Keeps the stack that was just walked, where its trail tells all.
-void memo_keep(memo_t *memo, const stacks_origin_t *origin, const walk_t *walk, uint32_t number,
-               uint64_t hash, uint32_t evictions);
+void memo_keep(memo_t *memo, const stacks_origin_t *origin, const walk_t *walk, uint32_t number);
 
 static inline void memo_forget(memo_t *memo) { memo->end += MEMO_WORDS + 1; }
 
@@ -95,16 +89,15 @@ memo_entry(memo_t *memo, uint64_t way, const stacks_origin_t *origin) {
 }
 
 // The number of the stack that ends in `origin` if it is the last that was found in its set and
-// nothing has happened to it, else 0: what a call mostly needs, and little enough for the registers
-// that a function need not save.
+// need not be looked at again, else 0: what a call mostly needs, and little enough for the
+// registers that a function need not save.
 static inline __attribute__((always_inline)) uint32_t
-memo_find_first(memo_t *memo, const stacks_origin_t *origin, const numbers_t *numbers) {
+memo_find_first(memo_t *memo, const stacks_origin_t *origin) {
   const memo_entry_t *entry = memo_entry(memo, *origin_set(memo, origin_mix(origin)), origin);
-  return likely(entry && entry->evictions == numbers->evictions) ? entry->number : 0;
+  return likely(entry && !entry->outside) ? entry->number : 0;
 }
 
-// The number of the stack that ends in `origin` if it is a stack met before whose number stands,
-// else 0.
-uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin, const numbers_t *numbers);
+// The number of the stack that ends in `origin` if it is a stack met before, else 0.
+uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin);
 
 #endif

@@ -22,13 +22,23 @@ static uint32_t place_find(const numbers_t *numbers, uint64_t hash, uint32_t bit
   return place;
 }
 
+static uint16_t slot_of(uint32_t number) { return (uint16_t)((number - 1) % STACKS_NUMBERS + 1); }
+
+// The number before the first that is found.
+static uint32_t before_first(const numbers_t *numbers) {
+  const uint32_t oldest = numbers->last > STACKS_NUMBERS ? numbers->last - STACKS_NUMBERS : 0;
+  return oldest > numbers->forgotten ? oldest : numbers->forgotten;
+}
+
 static void index_rebuild(numbers_t *numbers) {
+  const uint32_t first = before_first(numbers) + 1;
   uint32_t bits = NUMBERS_INDEX_BITS_MIN;
-  while (bits < NUMBERS_INDEX_BITS_MAX && 1u << bits < 2 * (numbers->count + 1)) bits++;
+  while (bits < NUMBERS_INDEX_BITS_MAX && 1u << bits < 2 * (numbers->last - first + 2)) bits++;
   memset(numbers->index, 0, sizeof *numbers->index << bits);
-  for (uint32_t number = 1; number <= numbers->count; number++) {
-    uint64_t hash = numbers->hashes[number - 1];
-    if (hash) numbers->index[place_find(numbers, hash, bits)] = (uint16_t)number;
+  for (uint32_t number = first; number <= numbers->last; number++) {
+    const uint16_t slot = slot_of(number);
+    const uint64_t hash = numbers->hashes[slot - 1];
+    if (hash) numbers->index[place_find(numbers, hash, bits)] = slot;
   }
   fence();
   numbers->bits = bits;
@@ -49,44 +59,54 @@ static void index_remove(numbers_t *numbers, uint32_t place, uint32_t bits) {
 
 uint32_t numbers_find(numbers_t *numbers, uint64_t hash) {
   if (!numbers->bits) index_rebuild(numbers);
-  return numbers->index[place_find(numbers, hash, numbers->bits)];
+  const uint32_t slot = numbers->index[place_find(numbers, hash, numbers->bits)];
+  return slot ? numbers->last - (numbers->last - slot) % STACKS_NUMBERS : 0;
+}
+
+// Forgets whose hash has that place, which is the oldest number or one that is not found any more.
+static void slot_clear(numbers_t *numbers, uint16_t slot) {
+  const uint64_t hash = numbers->hashes[slot - 1];
+  const uint32_t bits = numbers->bits;
+  if (hash && bits) {
+    numbers->bits = 0;
+    fence();
+    const uint32_t place = place_find(numbers, hash, bits);
+    if (numbers->index[place] == slot) index_remove(numbers, place, bits);
+  }
+  numbers->hashes[slot - 1] = 0;
+  fence();
+  numbers->bits = bits;
 }
 
 uint32_t numbers_reserve(numbers_t *numbers) {
-  if (numbers->count < STACKS_NUMBERS) return numbers->count + 1;
-  uint32_t number = numbers->victim + 1, bits = numbers->bits;
-  numbers->victim = number % STACKS_NUMBERS;
-  numbers->evictions = (numbers->evictions + 1) % UINT32_MAX;  // never MEMO_OUTSIDE
-  uint64_t hash = numbers->hashes[number - 1];
-  if (!hash || !bits) {
-    numbers->hashes[number - 1] = 0;
-    return number;
-  }
-  numbers->bits = 0;
-  fence();
-  uint32_t place = place_find(numbers, hash, bits);
-  if (numbers->index[place] == number) index_remove(numbers, place, bits);
-  numbers->hashes[number - 1] = 0;
-  fence();
-  numbers->bits = bits;
-  return number;
+  slot_clear(numbers, slot_of(numbers->last + 1));
+  return numbers->last + 1;
 }
 
 void numbers_give(numbers_t *numbers, uint32_t number, uint64_t hash) {
-  numbers->hashes[number - 1] = hash;
+  numbers->last = number;
   fence();
-  if (number > numbers->count) numbers->count = number;
+  numbers->hashes[slot_of(number) - 1] = hash;
   fence();
-  bool full = numbers->bits < NUMBERS_INDEX_BITS_MAX && 2 * numbers->count > 1u << numbers->bits;
+  const bool full = numbers->bits < NUMBERS_INDEX_BITS_MAX &&
+                    2 * (number - before_first(numbers)) > 1u << numbers->bits;
   if (full || !numbers->bits)
     index_rebuild(numbers);
   else
-    numbers->index[place_find(numbers, hash, numbers->bits)] = (uint16_t)number;
+    numbers->index[place_find(numbers, hash, numbers->bits)] = slot_of(number);
 }
 
 void numbers_forget(numbers_t *numbers) {
+  numbers->voids++;
   numbers->bits = 0;
   fence();
-  numbers->evictions = (numbers->evictions + 1) % UINT32_MAX;  // never MEMO_OUTSIDE
-  numbers->count = numbers->victim = 0;
+  numbers->forgotten = numbers->last;
+}
+
+void numbers_restart(numbers_t *numbers) {
+  numbers_forget(numbers);
+  fence();
+  numbers->forgotten = 0;
+  fence();
+  numbers->last = 0;
 }

@@ -45,9 +45,16 @@ static void modules_define(stacks_t *stacks, const stacks_sink_t *sink) {
   }
 }
 
+static void numbers_begin_again(stacks_t *stacks) {
+  memo_forget(&stacks->memo);
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  numbers_restart(&stacks->numbers);
+}
+
 static uint32_t stack_define(stacks_t *stacks, uint64_t hash, const stacks_sink_t *sink) {
   const walk_t *walk = &stacks->walk;
   modules_define(stacks, sink);
+  if (unlikely(numbers_exhausted(&stacks->numbers))) numbers_begin_again(stacks);
   uint32_t number = numbers_reserve(&stacks->numbers);
   sink->define_stack(sink->arg, number, walk->frames, walk->count, walk->truncated);
   numbers_give(&stacks->numbers, number, hash);
@@ -91,7 +98,7 @@ static uint32_t number_walked(stacks_t *stacks, const stacks_origin_t *origin,
   if (!stacks_ready()) return 0;
   uint32_t number = stack_walk(stacks, origin, &hash);
   if (!number) number = stack_define(stacks, hash, sink);
-  memo_keep(&stacks->memo, origin, &stacks->walk, number, hash, stacks->numbers.evictions);
+  memo_keep(&stacks->memo, origin, &stacks->walk, number);
   return number;
 }
 
@@ -100,14 +107,14 @@ number_sought(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink
   if (!stacks) return 0;
   uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_relaxed);
   uint32_t number = 0;
-  if (stacks->generation == generation) number = memo_find(&stacks->memo, origin, &stacks->numbers);
+  if (stacks->generation == generation) number = memo_find(&stacks->memo, origin);
   return number ? number : number_walked(stacks, origin, sink);
 }
 
 uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
   uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_relaxed);
   if (likely(stacks && stacks->generation == generation)) {
-    uint32_t number = memo_find_first(&stacks->memo, origin, &stacks->numbers);
+    uint32_t number = memo_find_first(&stacks->memo, origin);
     if (likely(number)) return number;
   }
   return number_sought(stacks, origin, sink);
@@ -128,7 +135,7 @@ uint32_t stacks_number_frame(stacks_t *stacks, uint64_t ip, const stacks_sink_t 
 }
 
 uint32_t stacks_numbering(const stacks_t *stacks) {
-  return stacks ? stacks->numbers.evictions * 2 + (stacks->generation != 0) : 0;
+  return stacks ? stacks->numbers.voids * 2 + (stacks->generation != 0) : 0;
 }
 
 // ---- announcing ----------------------------------------------------------------------------

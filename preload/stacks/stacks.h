@@ -30,7 +30,8 @@ typedef struct {
 
 enum {
   STACKS_FRAMES_MAX = 2048,  // deeper stacks lose their outermost frames and are marked truncated
-  STACKS_NUMBERS = 8192,     // stacks that one lane can have numbers for at a time
+  STACKS_NUMBERS = 8192,     // stacks that one lane finds again: the newest
+  STACKS_NUMBER_LAST = (1 << 20) - 1,  // then they begin again at 1: readers have a table of them
 };
 _Static_assert((int)STACKS_FRAMES_MAX < (int)TRACE_PAYLOAD_MAX,
                "a stack with its flags is one record");
@@ -58,8 +59,9 @@ typedef struct {
                         const char *path);
 } stacks_sink_t;
 
-// The number of the stack that ends in `origin`: 1 to STACKS_NUMBERS, until stacks_forget or a
-// definition that gives the number to another stack. 0 where nothing can be taken (no lane memory,
+// The number of the stack that ends in `origin`: 1 to STACKS_NUMBER_LAST, given in turn, so that a
+// number means another stack only where a definition gives it one that is not above the one before.
+// One stack may get several. 0 where nothing can be taken (no lane memory,
 // or stacks_ready is false).
 // No allocation, no lock, errno untouched. A new stack may cost system calls (rt_sigprocmask with
 // an operation that does not exist, to ask whether a page can be read); a stack met before costs
@@ -70,7 +72,7 @@ uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const st
 // The number of a stack of which only the innermost return address is known: marked truncated. As
 // stacks_number in everything else.
 uint32_t stacks_number_frame(stacks_t *stacks, uint64_t ip, const stacks_sink_t *sink);
-// Changes whenever a number given before may mean another stack.
+// Changes whenever a number given before may mean another stack, or none.
 uint32_t stacks_numbering(const stacks_t *stacks);
 
 // The lane goes to another process or trace, or a definition got lost: its numbers and modules are

@@ -2,7 +2,6 @@
 // Draining: the words between tail and head become blocks, then tail moves.
 #include "preload/writer/drain.h"
 
-#include "preload/stacks/stacks.h"
 #include "preload/writer/places.h"
 
 #include <stddef.h>
@@ -43,25 +42,16 @@ static void fill_place(uint64_t *words, const trace_record_t *record, uint32_t p
 // A stretch of a ring taken apart: words of facts and of events, in memory->facts and ->events.
 typedef struct {
   size_t facts, events;
-  uint32_t number;  // of the stretch, in memory->stack_used
 } apart_t;
 
-// Notes that an event means the stack number as it is defined so far.
-static void stack_use(uint32_t stack, const apart_t *apart, const stream_memory_t *memory) {
-  if (stack < STACKS_NUMBERS) memory->stack_used[stack] = apart->number;
-}
-
-static bool stack_is_used(uint32_t stack, const apart_t *apart, const stream_memory_t *memory) {
-  return stack >= STACKS_NUMBERS || memory->stack_used[stack] == apart->number;
-}
-
-// A stack number that is defined again means another stack from there on (numbers first grow, so
-// one that is not above all others is a second definition).
+// Where the numbers of stacks begin again, or one is defined twice, they mean other stacks from
+// there on. What comes before does not know those that follow it by another name: they were not
+// used for longer than a ring is.
 static bool is_redefinition(const trace_record_t *record, drain_state_t *state) {
   if (record->kind != TRACE_STACK) return false;
-  if (record->stack <= state->highest_stack) return true;
-  state->highest_stack = record->stack;
-  return false;
+  const bool again = record->stack <= state->last_stack;
+  state->last_stack = record->stack;
+  return again;
 }
 
 static void apart_add(apart_t *apart, const uint64_t *words, size_t length,
@@ -70,11 +60,10 @@ static void apart_add(apart_t *apart, const uint64_t *words, size_t length,
   uint64_t *to = fact ? memory->facts + apart->facts : memory->events + apart->events;
   memcpy(to, words, length * sizeof *words);
   if (record->kind == TRACE_LOCK_SHARED_AT) fill_place(to, record, pid);
-  if (!fact && record->stack) stack_use(record->stack, apart, memory);
   *(fact ? &apart->facts : &apart->events) += length;
 }
 
-// Parts records into facts and events, in order, up to a stack number that gets another meaning
+// Parts records into facts and events, in order, up to a stack number that may get another meaning
 // than events before it gave it. Returns the words it went over.
 static size_t take_apart(const uint64_t *words, size_t count, uint32_t pid, drain_state_t *state,
                          const stream_memory_t *memory, apart_t *apart) {
@@ -82,7 +71,7 @@ static size_t take_apart(const uint64_t *words, size_t count, uint32_t pid, drai
   for (size_t at = 0; at < count;) {
     const size_t length = trace_record_parse(words + at, count - at, &record);
     if (length == 0) return count;
-    if (is_redefinition(&record, state) && stack_is_used(record.stack, apart, memory)) return at;
+    if (is_redefinition(&record, state) && apart->events > 0) return at;
     if (record.kind) apart_add(apart, words + at, length, &record, pid, memory);
     at += length;
   }
@@ -174,7 +163,7 @@ static void events_take(stream_t *stream, trace_ring_t *ring, trace_block_t bloc
 static uint64_t mixed_take(stream_t *stream, trace_ring_t *ring, uint64_t from, uint64_t facts_to,
                            uint64_t to, uint32_t lane, drain_state_t *state,
                            const stream_memory_t *memory) {
-  apart_t apart = {.number = ++*memory->stretches};
+  apart_t apart = {0};
   uint64_t over = from, end = from;
   while (over == end && over < facts_to) {
     end = span_end(over, facts_to);

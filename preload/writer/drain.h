@@ -9,8 +9,8 @@
 typedef struct {
   uint64_t reported[TRACE_KIND_LIMIT];  // of ring->lost and discarded, already in a trace
   uint64_t reported_total;
-  uint64_t head_seen;      // in the round before
-  uint32_t highest_stack;  // number defined by the ring's process so far
+  uint64_t head_seen;   // in the round before
+  uint32_t last_stack;  // number defined last
   uint64_t reported_waits, reported_ticks;
   uint64_t ran_ns;  // of the owner, as told last (see scheduled.h)
 } drain_state_t;

@@ -48,8 +48,6 @@ typedef struct {
   void *scratch;             // trace_block_scratch(TRACE_RING_WORDS)
   uint8_t *content;          // trace_block_bound(TRACE_RING_WORDS)
   uint64_t *facts, *events;  // TRACE_RING_WORDS each, for a range taken apart
-  uint32_t *stack_used;      // STACKS_NUMBERS: the range that last had an event with that stack
-  uint32_t *stretches;       // ranges so far
   trace_writer_t compressor;
 } stream_memory_t;
 

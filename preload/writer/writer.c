@@ -54,7 +54,6 @@ typedef struct {
   uint32_t rings_wanted_seen;
   uint32_t scheduled_next;  // ring whose owner is asked for first
   uint32_t unrecorded_noted[2];
-  uint32_t stretches;  // of rings taken apart so far
   uint64_t flushed_at;
   uint64_t round_at, elapsed;  // monotonic ns: this round, and since the one before
   uint64_t pause;              // ns: the last one, as far as no ring was expected to fill
@@ -140,11 +139,9 @@ static bool writer_make(const session_files_t *files) {
   writer->memory.content = writer_map(trace_block_bound(TRACE_RING_WORDS));
   writer->memory.facts = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
   writer->memory.events = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
-  writer->memory.stack_used = writer_map(STACKS_NUMBERS * sizeof(uint32_t));
-  writer->memory.stretches = &writer->stretches;
   writer->rings = writer_map(files->rings_max * sizeof *writer->rings);
   return writer->memory.scratch && writer->memory.content && writer->memory.facts &&
-         writer->memory.events && writer->memory.stack_used && writer->rings &&
+         writer->memory.events && writer->rings &&
          trace_writer_prepare(&writer->memory.compressor, trace_block_bound(TRACE_RING_WORDS),
                               STREAM_LEVEL) == 0;
 }

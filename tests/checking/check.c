@@ -14,15 +14,17 @@
 
 enum { LANES_BITS = 12, LANES = 1 << LANES_BITS };
 
-// What the numbers of one lane mean. A place for each, of which only what is used is touched.
+// What the numbers of one lane mean: copies, one behind the other. A longjmp out of a definition
+// leaves one that nobody knows.
 typedef struct {
   uint64_t count;
   bool truncated;
-  uint64_t frames[STACKS_FRAMES_MAX];
+  uint64_t frames[];
 } definition_t;
 typedef struct {
   _Atomic(stacks_t *) owner;
-  definition_t *definitions;
+  const definition_t **definitions;  // by number; only what is used is touched
+  uint8_t *room, *room_end;
 } known_t;
 
 static known_t known[LANES];
@@ -74,6 +76,12 @@ static void results_open(char **environment) {
 
 // ---- definitions ---------------------------------------------------------------------------
 
+static void *memory_take(size_t size) {
+  void *memory =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
 // The lane's entry. Lanes are few and stay; NULL where there is no place for one more.
 static known_t *known_find(stacks_t *stacks) {
   size_t place = ((uintptr_t)stacks >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LANES_BITS);
@@ -81,9 +89,8 @@ static known_t *known_find(stacks_t *stacks) {
     stacks_t *owner = NULL;
     if (atomic_load(&known[place].owner) == stacks) return &known[place];
     if (!atomic_compare_exchange_strong(&known[place].owner, &owner, stacks)) continue;
-    void *memory = mmap(NULL, (STACKS_NUMBERS + 1) * sizeof(definition_t), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    known[place].definitions = memory == MAP_FAILED ? NULL : memory;
+    known[place].definitions =
+        memory_take((STACKS_NUMBER_LAST + 1) * sizeof *known[place].definitions);
     return &known[place];
   }
   return NULL;
@@ -91,16 +98,34 @@ static known_t *known_find(stacks_t *stacks) {
 
 typedef struct {
   const stacks_sink_t *sink;
-  definition_t *definitions;
+  known_t *lane;
 } listener_t;
+
+static definition_t *definition_new(known_t *lane, size_t size) {
+  static const size_t chunk = (size_t)1 << 20;
+  size = (size + 15) & ~(size_t)15;
+  if ((size_t)(lane->room_end - lane->room) < size) {
+    uint8_t *room = memory_take(chunk);
+    if (!room) return NULL;
+    lane->room_end = lane->room = room;
+    lane->room_end = room + chunk;
+  }
+  definition_t *definition = (definition_t *)lane->room;
+  lane->room += size;
+  return definition;
+}
 
 static void stack_defined(void *arg, uint32_t number, const uint64_t *frames, size_t count,
                           bool truncated) {
   const listener_t *listener = arg;
-  definition_t *definition = &listener->definitions[number];
-  definition->count = count;
-  definition->truncated = truncated;
-  memcpy(definition->frames, frames, count * sizeof *frames);
+  definition_t *definition =
+      definition_new(listener->lane, sizeof *definition + count * sizeof *frames);
+  if (definition) {
+    definition->count = count;
+    definition->truncated = truncated;
+    memcpy(definition->frames, frames, count * sizeof *frames);
+  }
+  listener->lane->definitions[number] = definition;
   listener->sink->define_stack(listener->sink->arg, number, frames, count, truncated);
 }
 
@@ -133,13 +158,13 @@ uint32_t __wrap_stacks_number(stacks_t *stacks, const stacks_origin_t *origin,
                               const stacks_sink_t *sink) {
   known_t *lane = results && stacks ? known_find(stacks) : NULL;
   if (!lane || !lane->definitions) return __real_stacks_number(stacks, origin, sink);
-  listener_t listener = {sink, lane->definitions};
+  listener_t listener = {sink, lane};
   const stacks_sink_t between = {&listener, stack_defined, module_defined};
   const uint32_t number = __real_stacks_number(stacks, origin, &between);
   atomic_fetch_add_explicit(&results->taken, 1, memory_order_relaxed);
   if (!number || ++passed < every) return number;
   passed = 0;
-  compare(&lane->definitions[number], origin);
+  if (lane->definitions[number]) compare(lane->definitions[number], origin);
   return number;
 }
 

@@ -31,7 +31,7 @@ static void judge_made_up(uint64_t which) {
   bool truncated;
   uint32_t number = take_made_up(which);
   ck_assert_uint_ge(number, 1);
-  ck_assert_uint_le(number, STACKS_NUMBERS);
+  ck_assert_uint_le(number, STACKS_NUMBER_LAST);
   const uint64_t *frames = oracle_frames(&lane, number, &count, &truncated);
   ck_assert_ptr_nonnull(frames);
   ck_assert_uint_eq(count, 1);
@@ -53,6 +53,30 @@ START_TEST(more_than_there_are_numbers) {
     judge_made_up((state >> 33) % (i % 2 ? 100 : 30000));
   }
   ck_assert_uint_gt(lane.definitions, STACKS_NUMBERS);
+}
+END_TEST
+
+// What a number means never changes, however many stacks there are and whatever was forgotten,
+// until the last number was given.
+START_TEST(numbers_are_given_in_turn) {
+  for (uint32_t i = 0; i < 3 * STACKS_NUMBERS; i++) {
+    if (i % 10000 == 9999) stacks_forget(lane.stacks);
+    ck_assert_uint_eq(take_made_up(i), i + 1);
+  }
+}
+END_TEST
+
+START_TEST(numbers_begin_again_after_the_last) {
+  const uint32_t before = 50;
+  judge_made_up(0);
+  lane.stacks->numbers.last = lane.stacks->numbers.forgotten = STACKS_NUMBER_LAST - before;
+  const uint32_t numbering = stacks_numbering(lane.stacks);
+  for (uint32_t i = 1; i <= before; i++)
+    ck_assert_uint_eq(take_made_up(i), STACKS_NUMBER_LAST - before + i);
+  ck_assert_uint_eq(stacks_numbering(lane.stacks), numbering);
+  for (uint32_t i = 1; i <= 2 * before; i++) ck_assert_uint_eq(take_made_up(1000 + i), i);
+  ck_assert_uint_ne(stacks_numbering(lane.stacks), numbering);
+  for (uint32_t i = 1; i <= 2 * before; i++) judge_made_up(i);
 }
 END_TEST
 
@@ -235,6 +259,8 @@ Suite *stacks_lane_suite(void) {
   tcase_set_timeout(life, 120);
   tcase_add_test(life, as_many_as_there_are_numbers);
   tcase_add_test(life, more_than_there_are_numbers);
+  tcase_add_test(life, numbers_are_given_in_turn);
+  tcase_add_test(life, numbers_begin_again_after_the_last);
   tcase_add_test(life, forgotten_stacks_are_defined_again);
   tcase_add_test(life, modules_that_change_make_numbers_void);
   tcase_add_test(life, small_programs_touch_few_pages);

@@ -40,7 +40,7 @@ static void *memory_take(size_t size) {
 // Never malloc: stacks are taken in signal handlers that struck in it.
 void oracle_open(oracle_lane_t *lane) {
   memset(lane, 0, sizeof *lane);
-  lane->frames = memory_take((STACKS_NUMBERS + 1) * sizeof *lane->frames);
+  lane->frames = memory_take((STACKS_NUMBER_LAST + 1) * sizeof *lane->frames);
   lane->room = memory_take(ROOM * sizeof *lane->room);
   lane->room_end = lane->room + ROOM;
   lane->stacks = memory_take(STACKS_MEMORY);
@@ -51,7 +51,7 @@ void oracle_open(oracle_lane_t *lane) {
 
 void oracle_close(oracle_lane_t *lane) {
   munmap(lane->stacks, STACKS_MEMORY);
-  munmap(lane->frames, (STACKS_NUMBERS + 1) * sizeof *lane->frames);
+  munmap(lane->frames, (STACKS_NUMBER_LAST + 1) * sizeof *lane->frames);
   munmap(lane->room_end - ROOM, ROOM * sizeof *lane->room);
 }
 
