@@ -7,7 +7,6 @@
 #include "preload/clock.h"
 #include "preload/naming.h"
 #include "preload/settings.h"
-#include "preload/stacks/stacks.h"
 #include "preload/system.h"
 #include "preload/writer/descriptors.h"
 #include "preload/writer/drain.h"
