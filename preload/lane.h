@@ -36,15 +36,18 @@ enum { LANE_SITES = 256, LANE_CONTENDED = 32, LANE_SHARED = 32, LANE_ANCHOR = 64
 // Private to the owning thread, in memory that reads as zeros after fork (MADV_WIPEONFORK): a
 // forked child finds ring == NULL and claims a ring of its own.
 typedef struct lane {
-  trace_ring_t *ring;  // NULL: not claimed
-  uint64_t *next;      // where the next record goes: data + head % TRACE_RING_WORDS
-  uint64_t *soft_end;  // next may grow to here before lane_make_room has to look again
+  // What every hook looks at, in one cache line.
+  _Alignas(64) trace_ring_t *ring;  // NULL: not claimed
+  uint64_t *next;                   // where the next record goes: data + head % TRACE_RING_WORDS
+  uint64_t *soft_end;               // next may grow to here before lane_make_room has to look again
+  uint64_t head;                    // position of next; what ring->head will be told
+  uintptr_t guard;                  // CFA of the hook that is inside; 0: none
+  uintptr_t pend_cfa;               // CFA of the hook that called lane_pend; 0: no call is pending
+  uintptr_t heap_cfa;         // CFA of the hook whose real call is inside the allocator; 0: none
+  struct lock_sample *locks;  // NULL: all of them are kept (lock_sample.h)
+  struct loop_sample *loops;  // the same (loop_sample.h)
   uint64_t *data, *data_end;
-  uint64_t head;       // position of next; what ring->head will be told
-  uintptr_t guard;     // CFA of the hook that is inside; 0: none
-  uintptr_t pend_cfa;  // CFA of the hook that called lane_pend; 0: no call is pending
-  uintptr_t pend_ip;   // where that hook returns to
-  uintptr_t heap_cfa;  // CFA of the hook whose real call is inside the allocator; 0: none
+  uintptr_t pend_ip;   // where the hook that called lane_pend returns to
   stacks_t *stacks;    // NULL: no memory for stacks
   stacks_sink_t sink;  // where their definitions go: into this lane
   uint32_t index;      // of the ring
@@ -56,8 +59,6 @@ typedef struct lane {
   uint64_t contended[LANE_CONTENDED];  // locks that somebody waited for: their holds are all timed
   uint32_t known_sites[LANE_SITES];    // lock and call site, hashed: their stack was taken already
   uint64_t shared[LANE_SHARED];        // process-shared locks whose place was asked for
-  struct lock_sample *locks;           // NULL: all of them are kept (lock_sample.h)
-  struct loop_sample *loops;           // the same (loop_sample.h)
 } lane_t;
 
 extern __thread lane_t *lane_current

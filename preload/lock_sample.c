@@ -9,7 +9,7 @@
 
 bool recorder_is_sampled, lock_sample_looks;
 uint32_t lock_epochs[LOCK_EPOCHS];
-uint32_t lock_conditions_met;
+uint64_t lock_condition_bits[LOCK_CONDITIONS / 64];
 static sampled_line_t edges[LOCK_EDGE_LINES];
 static uint64_t conditions[LOCK_CONDITIONS];  // their mutexes; the newest at a place counts
 
@@ -19,7 +19,6 @@ void lock_sample_begin(lane_t *lane, uint64_t salt) {
   // Generations are counted by lane; orders are in one table for all.
   sample->salt = lock_hash(salt ^ (uint64_t)(lane->index + 1) << 32);
   sample->count = 0;
-  sample->contexts[0] = sample->salt;
   if (!sample->sampler.random && settings.sampling > 0)
     sample->sampler.left = sampler_trials(&sample->sampler, settings.sampling) + 1;
 }
@@ -39,7 +38,8 @@ static bool has_condition(uint64_t mutex) {
 void lock_sample_note_condition(uint64_t mutex) {
   if (!recorder_is_sampled || has_condition(mutex)) return;
   __atomic_store_n(condition_place(mutex), mutex, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&lock_conditions_met, 1, __ATOMIC_RELAXED);
+  const uint64_t bit = mutex >> 3 & (LOCK_CONDITIONS - 1);
+  __atomic_fetch_or(&lock_condition_bits[bit / 64], UINT64_C(1) << bit % 64, __ATOMIC_RELAXED);
 }
 
 static uint32_t epoch_of(uint64_t object) {
@@ -72,13 +72,9 @@ static lock_held_t *find_held(lock_sample_t *sample, uint64_t object) {
   return NULL;
 }
 
-// What was acquired after it is held in another context from now on.
 static void remove_held(lock_sample_t *sample, lock_held_t *held) {
   const lock_held_t *end = &sample->held[sample->count--];
   memmove(held, held + 1, (size_t)(end - held - 1) * sizeof *held);
-  for (uint32_t at = (uint32_t)(held - sample->held); at < sample->count; at++)
-    sample->contexts[at + 1] =
-        lock_passing_key(sample->contexts[at], sample->held[at].object, sample->held[at].ip);
 }
 
 // What has gone behind the thread's back.
@@ -91,11 +87,9 @@ static void drop_void(lock_sample_t *sample) {
 static lock_held_t *push(lock_sample_t *sample, const stacks_origin_t *origin, uint32_t bits,
                          uint64_t object) {
   if (sample->count == LOCK_HELD) return NULL;
-  const uint64_t context = sample->contexts[sample->count];
   lock_held_t *held = &sample->held[sample->count++];
   *held =
       (lock_held_t){.object = object, .ip = origin->ip, .bits = bits, .epoch = epoch_of(object)};
-  sample->contexts[sample->count] = lock_passing_key(context, object, origin->ip);
   return held;
 }
 
@@ -124,29 +118,15 @@ void lock_sample_drop(lane_t *lane, uint64_t object) {
 
 // ---- call sites --------------------------------------------------------------------------------
 
-static uint64_t *site_place(lock_sample_t *sample, uint64_t ip) {
-  return &sample->sites[lock_place(lock_hash(ip), LOCK_KNOWN)];
-}
-
-static uint64_t site_key(const lock_sample_t *sample, uint64_t ip) {
-  return lock_hash(ip ^ sample->salt) & LOCK_SITE_KEY;
-}
-
 // The word of the site, which begins anew where another one had its place.
 static uint64_t *site_of(lock_sample_t *sample, uint64_t ip) {
-  uint64_t *place = site_place(sample, ip);
-  const uint64_t key = site_key(sample, ip);
-  if ((*place & LOCK_SITE_KEY) != key) *place = key;
+  const uint64_t hash = lock_site_hash(sample, ip);
+  uint64_t *place = lock_site_place(sample, hash);
+  if ((*place ^ hash) & LOCK_SITE_KEY) *place = hash & LOCK_SITE_KEY;
   return place;
 }
 
 // ---- recording ---------------------------------------------------------------------------------
-
-static void forget_passing(lock_sample_t *sample, const lock_held_t *held) {
-  const uint64_t key = sample->contexts[held - sample->held + 1];
-  uint64_t *place = lock_passing_place(sample, key);
-  if ((*place ^ key) <= 1) *place = 0;
-}
 
 // What was held before anybody knew that it matters is recorded late, without a time of its own.
 // Where its stack was not taken, its innermost frame is known, and the site has its stacks taken
@@ -158,7 +138,6 @@ static void record_late(lane_t *lane, lock_held_t *held) {
       held->stack && held->numbering == (stacks_numbering(lane->stacks) & LOCK_NUMBERING);
   if (!stands) {
     *site_of(lane->locks, held->ip) |= LOCK_SITE_OUTER;
-    forget_passing(lane->locks, held);
     held->stack = lane_stack_frame(lane, held->ip);
   }
   lane_write(lane, TRACE_LOCK_ACQUIRE, held->stack, held->bits | TRACE_LOCK_FOR_ORDER, false, 0, 1,
@@ -189,15 +168,20 @@ static void record_now(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
 
 // ---- what is known -----------------------------------------------------------------------------
 
-// Whether that is not in the table; it is from here on. In a full line another makes room.
+// Puts the tag into the line; where that is full, another makes room.
+static void put_tag(sampled_line_t *line, uint32_t tag, uint64_t chance) {
+  int at = 0;
+  while (at < SAMPLED_TAGS && __atomic_load_n(&line->tags[at], __ATOMIC_RELAXED) != 0) at++;
+  if (at == SAMPLED_TAGS) at = (int)chance & (SAMPLED_TAGS - 1);
+  __atomic_store_n(&line->tags[at], tag, __ATOMIC_RELAXED);
+}
+
+// Whether that is not in the table; it is from here on.
 static bool is_new_edge(uint64_t key) {
   sampled_line_t *line = &edges[lock_place(key, LOCK_EDGE_LINES)];
   const uint32_t tag = (uint32_t)key | 1;
   if (likely(sampled_line_has(line, tag))) return false;
-  int at = 0;
-  while (at < SAMPLED_TAGS && __atomic_load_n(&line->tags[at], __ATOMIC_RELAXED) != 0) at++;
-  if (at == SAMPLED_TAGS) at = (int)(key >> 16) & (SAMPLED_TAGS - 1);
-  __atomic_store_n(&line->tags[at], tag, __ATOMIC_RELAXED);
+  put_tag(line, tag, key >> 16);
   return true;
 }
 
@@ -216,14 +200,12 @@ static bool knows_order(lock_sample_t *sample, const stacks_origin_t *origin, ui
   return !is_new_edge(key);
 }
 
-// A lock that this thread has not met. One that finds no place counts as met: a program with
-// thousands of locks would have each acquisition recorded else.
+// A lock that this thread has not met. One whose bit is another's, too, counts as met: a program
+// with thousands of locks would have each acquisition recorded else.
 static bool is_new_lock(lock_sample_t *sample, uint64_t object) {
-  const uint64_t key = lock_hash(object ^ (uint64_t)epoch_of(object) << 48 ^ sample->salt);
-  uint64_t *place = &sample->locks[lock_place(lock_hash(object >> 3), LOCK_KNOWN)];
-  const bool is_new = *place == 0;
-  if (is_new) *place = key;
-  return is_new;
+  if (lock_is_met(sample, object)) return false;
+  sample->locks[lock_bit(object) / 64] |= UINT64_C(1) << lock_bit(object) % 64;
+  return true;
 }
 
 // Counts the site up. True where it is new.
@@ -234,23 +216,49 @@ static bool is_new_site(lock_sample_t *sample, uint64_t ip) {
   return is_new;
 }
 
-// Whether the stack is to be taken although the acquisition is not recorded: it may yet be. Once
-// the site is no longer young, the lock there, under what is held, is old news from now on: nothing
-// is to be decided but by the draw.
-static bool wants_stack(lock_sample_t *sample, uint64_t key, uint64_t ip) {
-  const uint64_t site = *site_of(sample, ip);
-  const bool outer = site & LOCK_SITE_OUTER;
-  if ((site & LOCK_SITE_SEEN) < LOCK_YOUNG) return true;
-  uint64_t *place = lock_passing_place(sample, key);
-  // What was put there last gives way to the other place, as the one that is forgotten first.
-  if ((*place ^ key) > 1) place[1] = *place;
-  *place = key | outer;
-  return outer;
+// What the thread itself knows of orders: by what it holds, `count` of them, in which line, and
+// behind that by what is acquired, with which tag.
+static uint64_t context_of(const lock_sample_t *sample, uint32_t count) {
+  uint64_t context = sample->salt;
+  for (uint32_t at = 0; at < count; at++) {
+    const lock_held_t *held = &sample->held[at];
+    context = lock_hash(held->object ^ context ^ (uint64_t)held->epoch << 48);
+    context ^= held->ip * UINT64_C(0xd6e8feb86659fd93);
+  }
+  return context;
 }
 
-static bool is_passing(lock_sample_t *sample, uint64_t object, uint64_t ip) {
-  const uint64_t key = lock_passing_key(sample->contexts[sample->count], object, ip);
-  return (*lock_passing_place(sample, key) ^ key) <= 1;
+static sampled_line_t *order_line(lock_sample_t *sample, uint64_t context) {
+  return &sample->orders[lock_place(lock_hash(context ^ context >> 32), LOCK_ORDER_LINES)];
+}
+
+static uint32_t order_tag(uint64_t context, uint64_t object, uint64_t ip, uint32_t epoch) {
+  const uint64_t hash = lock_hash(object ^ context ^ (uint64_t)epoch << 48);
+  return (uint32_t)((hash ^ ip * UINT64_C(0xd6e8feb86659fd93)) >> 32) | 1;
+}
+
+bool lock_sample_knows(lock_sample_t *sample, uint64_t ip, uint64_t object) {
+  for (uint32_t at = 0; at < sample->count; at++)
+    if (unlikely(sample->held[at].epoch != epoch_of(sample->held[at].object))) return false;
+  const uint64_t context = context_of(sample, sample->count);
+  return sampled_line_has(order_line(sample, context),
+                          order_tag(context, object, ip, epoch_of(object)));
+}
+
+// Of what was acquired last, and is not recorded: whether the stack is to be taken all the same, as
+// it may yet be. Once the site is no longer young the order is old news from now on.
+static bool wants_stack(lock_sample_t *sample) {
+  const uint32_t before = sample->count - 1;
+  const lock_held_t *held = &sample->held[before];
+  const uint64_t site = *site_of(sample, held->ip);
+  if ((site & LOCK_SITE_SEEN) < LOCK_YOUNG) return true;
+  if (before > 0) {
+    const uint64_t context = context_of(sample, before);
+    const uint32_t tag = order_tag(context, held->object, held->ip, held->epoch);
+    sampled_line_t *line = order_line(sample, context);
+    if (!sampled_line_has(line, tag)) put_tag(line, tag, tag >> 4);
+  }
+  return site & LOCK_SITE_OUTER;
 }
 
 // Whether it is recorded whatever is drawn.
@@ -266,24 +274,15 @@ static bool is_certain(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
         !knows_order(sample, origin, bits, object))
       return true;
   }
-  if (likely(is_passing(sample, object, origin->ip))) return false;
   const bool new_lock = is_new_lock(sample, object);
   return is_new_site(sample, origin->ip) || new_lock;
 }
 
 // ---- the hooks' two calls ----------------------------------------------------------------------
 
-// Where there are more locks and sites than `passing` has places for: the site is old, the lock has
-// been met or counts as met, and nothing else decides but the draw.
-static bool is_old_news(const lane_t *lane, lock_sample_t *sample, uint32_t bits, uint64_t object,
-                        uint64_t ip) {
-  const uint64_t site = *site_of(sample, ip);
-  return (site & LOCK_SITE_SEEN) == LOCK_YOUNG && !(site & LOCK_SITE_OUTER) &&
-         sample->locks[lock_place(lock_hash(object >> 3), LOCK_KNOWN)] != 0 &&
-         !is_semaphore(bits) && !has_condition(object) && !lane_is_contended(lane, object);
-}
-
-void lock_sample_take_stack(lane_t *lane, stacks_origin_t origin, lock_held_t *held) {
+// Hooks have frame pointers: the caller's stands below the return address.
+void lock_sample_take_stack(lane_t *lane, lock_held_t *held, uintptr_t cfa) {
+  const stacks_origin_t origin = {held->ip, cfa, ((const uint64_t *)cfa)[-2]};
   held->stack = lane_stack_take(lane, &origin);
   held->numbering = stacks_numbering(lane->stacks) & LOCK_NUMBERING;
 }
@@ -291,20 +290,13 @@ void lock_sample_take_stack(lane_t *lane, stacks_origin_t origin, lock_held_t *h
 static __attribute__((noinline)) void sampled(lane_t *lane, const stacks_origin_t *origin,
                                               uint32_t bits, uint64_t object) {
   lock_sample_t *sample = lane->locks;
-  if (sample->count == 0 && sample->sampler.left > 1 &&
-      is_old_news(lane, sample, bits, object, origin->ip)) {
-    sample->sampler.left--;
-    push(sample, origin, bits, object);
-    return;
-  }
   if (unlikely(is_certain(lane, origin, bits, object) || sample->count == LOCK_HELD)) {
     record_now(lane, origin, bits, object);
   } else if (unlikely(is_drawn(sample))) {
     record_now(lane, origin, bits | TRACE_LOCK_DRAWN, object);
   } else {
     lock_held_t *held = push(sample, origin, bits, object);
-    if (wants_stack(sample, sample->contexts[sample->count], origin->ip))
-      lock_sample_take_stack(lane, *origin, held);
+    if (wants_stack(sample)) lock_sample_take_stack(lane, held, origin->cfa);
   }
 }
 

@@ -20,8 +20,11 @@
 // What is known is kept in tables that forget: what is met again after that is recorded again. Keys
 // hold the generation of the lane: a thread learns nothing from the one that had the lane before.
 // The orders of all threads share one table, large enough for a program whose threads each take
-// thousands of locks under others (memcached has 4096 for its items). Of an order 44 hashed bits
-// are kept: one that was never met passes for known once in 2^28 looks at most.
+// thousands of locks under others (memcached has 4096 for its items). Of an order 45 hashed bits
+// are kept: one that was never met passes for known once in 2^27 looks at most.
+//
+// Most acquisitions are decided about with a few words that stay in the nearest cache, and where
+// others are held, one line more: the orders under one lock stand together.
 #ifndef PRELOAD_LOCK_SAMPLE_H
 #define PRELOAD_LOCK_SAMPLE_H
 
@@ -31,9 +34,9 @@
 
 enum {
   LOCK_HELD = 32,          // more at a time are recorded, and not remembered
-  LOCK_KNOWN = 512,        // locks, call sites
-  LOCK_PASSING = 8192,     // locks at call sites, under what is held meanwhile
-  LOCK_EDGE_LINES = 8192,  // of orders, 16 in each
+  LOCK_KNOWN = 512,        // call sites; locks, hashed
+  LOCK_ORDER_LINES = 512,  // of orders that a thread knows, by what is held, 16 in each
+  LOCK_EDGE_LINES = 8192,  // of orders of all threads, likewise
   LOCK_CONDITIONS = 1024,  // mutexes of conditions, hashed
   LOCK_EPOCHS = 4096,      // of addresses, hashed
   LOCK_NUMBERING = INT32_MAX,
@@ -62,13 +65,12 @@ typedef struct lock_sample {
   uint64_t salt;      // of keys: the lane's generation
   uint32_t count;     // of held
   uint32_t calm;
-  lock_held_t held[LOCK_HELD];       // oldest first
-  uint64_t contexts[LOCK_HELD + 1];  // of what is acquired while so many are held
-  uint64_t sites[LOCK_KNOWN];        // by call site
-  uint64_t locks[LOCK_KNOWN];  // by address; never forgets, what finds no place counts as known
-  // By both and by what is held: all there is to be decided slowly was decided. The lowest bit says
-  // that the stack is taken all the same.
-  _Alignas(64) uint64_t passing[LOCK_PASSING];
+  lock_held_t held[LOCK_HELD];      // oldest first
+  uint64_t sites[LOCK_KNOWN];       // by call site
+  uint64_t locks[LOCK_KNOWN / 64];  // met, a bit for each; what finds its bit set counts as met
+  // Orders that are known and not recorded any more, those under one lock in one line: what was met
+  // last, without a look into the table for all threads.
+  sampled_line_t orders[LOCK_ORDER_LINES];
 } lock_sample_t;
 
 #pragma GCC visibility push(hidden)
@@ -78,8 +80,7 @@ extern bool recorder_is_sampled;
 // in mind where locks lie (lock_memory.h).
 extern bool lock_sample_looks;
 extern uint32_t lock_epochs[LOCK_EPOCHS];
-extern uint32_t
-    lock_conditions_met;  // grows when a mutex is met with a condition: void is `passing`
+extern uint64_t lock_condition_bits[LOCK_CONDITIONS / 64];  // for lock_may_have_condition
 #pragma GCC visibility pop
 
 // Fibonacci hashing (Knuth, TAOCP 6.4): the highest bits are the place in a table.
@@ -90,19 +91,21 @@ static inline uint64_t lock_place(uint64_t hash, uint32_t places) {
 static inline uint32_t *lock_epoch(uint64_t object) {
   return &lock_epochs[object >> 3 & (LOCK_EPOCHS - 1)];
 }
-// What stands in `passing` for a lock at a call site, at the place that its highest bits give; and
-// the context of what is acquired while it is held, too. An even number.
-static inline uint64_t lock_passing_key(uint64_t context, uint64_t object, uint64_t ip) {
-  const uint64_t met = __atomic_load_n(&lock_conditions_met, __ATOMIC_RELAXED);
-  const uint64_t epoch = __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED);
-  return (lock_hash(object ^ context) ^ ip * UINT64_C(0xd6e8feb86659fd93) ^
-          (met << 32 ^ epoch) << 1) &
-         ~UINT64_C(1);
+static inline uint64_t lock_site_hash(const lock_sample_t *sample, uint64_t ip) {
+  return lock_hash(ip ^ sample->salt);
 }
-// Where the key stands, which is one of two places; else the first of them.
-static inline uint64_t *lock_passing_place(lock_sample_t *sample, uint64_t key) {
-  uint64_t *place = &sample->passing[lock_place(key, LOCK_PASSING) & ~UINT64_C(1)];
-  return (place[1] ^ key) <= 1 ? place + 1 : place;
+static inline uint64_t *lock_site_place(lock_sample_t *sample, uint64_t hash) {
+  return &sample->sites[lock_place(hash, LOCK_KNOWN)];
+}
+static inline uint64_t lock_bit(uint64_t object) { return lock_hash(object >> 3) >> 55; }
+_Static_assert(LOCK_KNOWN == 1 << (64 - 55), "lock_bit");
+static inline bool lock_is_met(const lock_sample_t *sample, uint64_t object) {
+  return sample->locks[lock_bit(object) / 64] >> lock_bit(object) % 64 & 1;
+}
+// False: no condition was waited for with that mutex.
+static inline bool lock_may_have_condition(uint64_t object) {
+  const uint64_t bit = object >> 3 & (LOCK_CONDITIONS - 1);
+  return __atomic_load_n(&lock_condition_bits[bit / 64], __ATOMIC_RELAXED) >> bit % 64 & 1;
 }
 
 // A thread begins to use the lane.
@@ -128,55 +131,59 @@ static inline bool lock_sample_keeps_failure(lane_t *lane, uint32_t *bits) {
   return likely(!recorder_is_sampled) || lock_sample_draws_failure(lane, bits);
 }
 
-// The usual case, at once: this lock at this site, under what the thread holds, is old news; nobody
-// has waited for it, and it is not drawn. Then it is noted as held, and that is all. Before the
-// lock is acquired: whether it is so, and as what it will be noted.
-typedef struct {
-  uint64_t key;
-  bool wants_stack;
-} lock_passing_t;
+// Whether the thread knows the order in which that lock would be acquired there, with some held,
+// and all that it holds is still its own.
+bool lock_sample_knows(lock_sample_t *sample, uint64_t ip, uint64_t object);
 
-static inline bool lock_sample_may_pass(const lane_t *lane, uint64_t ip, uint64_t object,
-                                        lock_passing_t *passing) {
+// Where a lock is acquired.
+typedef struct {
+  uint64_t ip;
+  uintptr_t cfa;     // of the hook
+  bool wants_stack;  // others are acquired while it is held: it may yet be recorded
+} lock_site_t;
+
+// Takes the stack of what is noted. In the hook with that CFA.
+void lock_sample_take_stack(lane_t *lane, lock_held_t *held, uintptr_t cfa);
+
+// The usual case, at once: this lock, this site and the order are old news; nobody has waited for
+// it, and it is not drawn. Then it is noted as held, and that is all. Before the lock is acquired:
+// whether nothing but the lock (lock_is_met) or the order (lock_sample_knows) may be new.
+static inline bool lock_sample_may_pass(const lane_t *lane, uint64_t object, lock_site_t *site) {
   lock_sample_t *sample = lane->locks;
-  if (unlikely(!sample || sample->count >= LOCK_HELD || sample->sampler.left <= 1)) return false;
-  const uint64_t key = lock_passing_key(sample->contexts[sample->count], object, ip);
-  const uint64_t differs = *lock_passing_place(sample, key) ^ key;
-  if (unlikely(differs > 1 || lane_is_contended(lane, object))) return false;
-  // What has gone behind the thread's back.
-  for (uint32_t at = 0; at < sample->count; at++)
-    if (sample->held[at].epoch !=
-        __atomic_load_n(lock_epoch(sample->held[at].object), __ATOMIC_RELAXED))
-      return false;
-  *passing = (lock_passing_t){key, differs != 0};
-  return true;
+  if (unlikely(sample->count >= LOCK_HELD || sample->sampler.left <= 1)) return false;
+  const uint64_t hash = lock_site_hash(sample, site->ip);
+  const uint64_t known = *lock_site_place(sample, hash) ^ (hash & LOCK_SITE_KEY);
+  site->wants_stack = known & LOCK_SITE_OUTER;
+  return likely((known & ~LOCK_SITE_OUTER) == LOCK_YOUNG) &&
+         likely(!lane_is_contended(lane, object)) && likely(!lock_may_have_condition(object));
 }
 
-static inline lock_held_t *lock_sample_pass(lock_sample_t *sample, uint64_t ip, uint32_t bits,
-                                            uint64_t object, uint64_t key) {
-  const uint32_t count = sample->count;
+// Notes it as held, the last of `count` + 1.
+static inline void lock_sample_pass(lane_t *lane, const lock_site_t *site, uint32_t bits,
+                                    uint64_t object, uint32_t count) {
+  lock_sample_t *sample = lane->locks;
   lock_held_t *held = &sample->held[count];
   sample->sampler.left--;
   held->object = object;
-  held->ip = ip;
+  held->ip = site->ip;
   held->bits = bits;
   held->epoch = __atomic_load_n(lock_epoch(object), __ATOMIC_RELAXED);
   held->stack = 0;
   held->numbering = held->recorded = 0;
-  sample->contexts[count + 1] = key;
   sample->count = count + 1;
-  return held;
+  if (unlikely(site->wants_stack)) lock_sample_take_stack(lane, held, site->cfa);
 }
 
-// Takes the stack of what was acquired last, as it may yet have to be recorded.
-void lock_sample_take_stack(lane_t *lane, stacks_origin_t origin, lock_held_t *held);
-
+// Both for a lock that is acquired already.
 static inline bool lock_sample_passes(lane_t *lane, const stacks_origin_t *origin, uint32_t bits,
                                       uint64_t object) {
-  lock_passing_t passing;
-  if (!lock_sample_may_pass(lane, origin->ip, object, &passing)) return false;
-  lock_held_t *held = lock_sample_pass(lane->locks, origin->ip, bits, object, passing.key);
-  if (passing.wants_stack) lock_sample_take_stack(lane, *origin, held);
+  lock_sample_t *sample = lane->locks;
+  lock_site_t site = {.ip = origin->ip, .cfa = origin->cfa};
+  if (!sample || !lock_sample_may_pass(lane, object, &site)) return false;
+  if (sample->count == 0 ? !lock_is_met(sample, object)
+                         : !lock_sample_knows(sample, origin->ip, object))
+    return false;
+  lock_sample_pass(lane, &site, bits, object, sample->count);
   return true;
 }
 

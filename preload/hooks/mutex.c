@@ -112,29 +112,41 @@ static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *orig
 #define LOCKER(name, parameters, arguments, how, checked)                                          \
   HOOK(lock, int, name, parameters, arguments) { LOCK(name, arguments, how, checked); }
 
-// Where locks are sampled, most of them are not recorded: that is decided first, and takes few
-// registers and no frame to speak of. Only for a plain mutex, which is the thread's if it is true.
-static inline bool lock_unrecorded(pthread_mutex_t *mutex, stacks_origin_t origin) {
-  lane_t *lane = lane_current;
-  if (unlikely(!lane || (lane->guard | lane->pend_cfa | lane->heap_cfa))) return false;
-  lock_passing_t passing;
-  if (unlikely(!lock_sample_may_pass(lane, origin.ip, (uintptr_t)mutex, &passing))) return false;
+// Takes the mutex, and notes it as held, where that is possible at once.
+static inline bool lock_noted(lane_t *lane, pthread_mutex_t *mutex, const lock_site_t *site,
+                              uint32_t count) {
   if (unlikely(mutex_kind(mutex) & MUTEX_KIND_UNUSUAL)) return false;
-  lane->guard = origin.cfa;
+  lane->guard = site->cfa;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   const int result = is_free_for_one_thread(mutex, 0) ? real_pthread_mutex_lock(mutex)
                                                       : real_pthread_mutex_trylock(mutex);
-  if (likely(result == 0)) {
-    lock_held_t *held =
-        lock_sample_pass(lane->locks, origin.ip, TRACE_LOCK_MUTEX, (uintptr_t)mutex, passing.key);
-    if (unlikely(passing.wants_stack)) lock_sample_take_stack(lane, origin, held);
-  }
+  if (likely(result == 0)) lock_sample_pass(lane, site, TRACE_LOCK_MUTEX, (uintptr_t)mutex, count);
   lane_leave(lane);
   return result == 0;
 }
 
+static HOOK_BODY bool lock_nested(lane_t *lane, pthread_mutex_t *mutex, uint64_t ip,
+                                  uintptr_t cfa) {
+  lock_site_t site = {.ip = ip, .cfa = cfa};
+  return lock_sample_may_pass(lane, (uintptr_t)mutex, &site) &&
+         lock_sample_knows(lane->locks, ip, (uintptr_t)mutex) &&
+         lock_noted(lane, mutex, &site, lane->locks->count);
+}
+
+// Where locks are sampled, most of them are not recorded: that is decided first, and takes few
+// registers and no frame to speak of. Only for a plain mutex, which is the thread's if it is true.
+static inline bool lock_unrecorded(pthread_mutex_t *mutex, uint64_t ip, uintptr_t cfa) {
+  lane_t *lane = lane_current;
+  if (unlikely(!lane || (lane->guard | lane->pend_cfa | lane->heap_cfa) || !lane->locks))
+    return false;
+  if (lane->locks->count > 0) return lock_nested(lane, mutex, ip, cfa);
+  lock_site_t site = {.ip = ip, .cfa = cfa};
+  return lock_sample_may_pass(lane, (uintptr_t)mutex, &site) &&
+         likely(lock_is_met(lane->locks, (uintptr_t)mutex)) && lock_noted(lane, mutex, &site, 0);
+}
+
 HOOK_SAMPLED(lock, int, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex),
-             lock_unrecorded(mutex, origin), 0) {
+             lock_unrecorded(mutex, origin.ip, origin.cfa), 0) {
   LOCK(pthread_mutex_lock, (mutex), 0, true);
 }
 LOCKER(pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *limit),
