@@ -2,6 +2,7 @@
 """Everyday programs, bare and recorded: the same output, exit status and files."""
 import os
 
+from support.beside import fresh
 from support.native import compare, count_images
 from support.outcome import check, check_equal
 
@@ -99,3 +100,53 @@ def test_text_tools(t):
                             "awk '{s += $2} END {print s}'; find /usr/share/doc -maxdepth 1 | sort | "
                             "head -50 | xargs -n 5 echo | md5sum; tar cf - -C /etc passwd | tar tf -; "
                             "nonexistent-command"], statuses=(127,))
+
+
+RUBY = """
+t = (0..4).map { |i| Thread.new { x = []; 2000.times { |j| x << ("s" * (j % 50)) }; x.size } }
+puts t.map(&:value).sum; p `echo sub`
+pid = fork { exit 5 }; Process.wait pid; p $?.exitstatus
+r, w = IO.pipe
+if fork then w.close; p r.read; Process.wait else r.close; w.write "child"; w.close; exit!(3) end
+q = Queue.new; th = Thread.new { q.pop }; q << 1; p th.value
+require "socket"
+s = TCPServer.new("127.0.0.1", 0); Thread.new { a = s.accept; a.write "hi"; a.close }
+p TCPSocket.new("127.0.0.1", s.addr[1]).read; exit 4
+"""
+PHP = """
+$a = []; for ($i = 0; $i < 20000; $i++) $a[] = str_repeat("x", $i % 40); echo count($a), "\n";
+echo shell_exec("echo sub"); $p = proc_open(["cat"], [["pipe", "r"], ["pipe", "w"]], $pipes);
+fwrite($pipes[0], "hello"); fclose($pipes[0]); echo stream_get_contents($pipes[1]); echo proc_close($p);
+exit(6);
+"""
+GAWK = """BEGIN {
+  for (i = 0; i < 200000; i++) a[i % 1000] = a[i % 1000] i % 7; print asorti(a, b)
+  "echo x" | getline y; print y; print system("exit 3")
+  cmd = "sort"; print "b" |& cmd; print "a" |& cmd; close(cmd, "to")
+  while ((cmd |& getline l) > 0) print l; close(cmd); exit 7 }"""
+LUA = """
+local t = {} for i = 1, 50000 do t[#t + 1] = ("x"):rep(i % 30) end print(#t)
+local co = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end) print(co(), co())
+local f = io.popen("echo sub") print(f:read("a")) f:close() print(pcall(error, "e")) os.exit(8, true)
+"""
+GUILE = """
+(use-modules (ice-9 threads) (ice-9 popen) (ice-9 rdelim))
+(display (apply + (par-map (lambda (x) (* x x)) (iota 100))))
+(let ((p (open-input-pipe "echo sub"))) (display (read-line p)) (close-pipe p))
+(let ((pid (primitive-fork)))
+  (if (zero? pid) (primitive-exit 3) (display (status:exit-val (cdr (waitpid pid))))))
+(gc) (exit 9)
+"""
+
+
+def test_interpreters(t):
+    """Threads, children, pipes, garbage collectors and exit statuses of five more, in both modes."""
+    for command, status in ((["ruby", "-e", RUBY], 4), (["php", "-r", PHP], 6), (["gawk", GAWK], 7),
+                            (["lua5.4", "-e", LUA], 8),
+                            (["guile", "--no-auto-compile", "-c", GUILE], 9)):
+        for mode in ("development", "production"):
+            compare(fresh(t, f"{command[0]}.{mode}"), [t.command(command[0]), *command[1:]],
+                    env={"INSPECT_MODE": mode}, statuses=(status,), files=False)
+
+
+test_interpreters.long = True
