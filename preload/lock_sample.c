@@ -280,9 +280,11 @@ static bool is_certain(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
 
 // ---- the hooks' two calls ----------------------------------------------------------------------
 
-// Hooks have frame pointers: the caller's stands below the return address.
+// Hooks have frame pointers: the caller's stands below the return address. The line of the orders
+// under this lock is going to be looked at.
 void lock_sample_take_stack(lane_t *lane, lock_held_t *held, uintptr_t cfa) {
   const stacks_origin_t origin = {held->ip, cfa, ((const uint64_t *)cfa)[-2]};
+  __builtin_prefetch(order_line(lane->locks, context_of(lane->locks, lane->locks->count)));
   held->stack = lane_stack_take(lane, &origin);
   held->numbering = stacks_numbering(lane->stacks) & LOCK_NUMBERING;
 }

@@ -33,12 +33,12 @@
 #include "preload/sampler.h"
 
 enum {
-  LOCK_HELD = 32,          // more at a time are recorded, and not remembered
-  LOCK_KNOWN = 512,        // call sites; locks, hashed
-  LOCK_ORDER_LINES = 512,  // of orders that a thread knows, by what is held, 16 in each
-  LOCK_EDGE_LINES = 8192,  // of orders of all threads, likewise
-  LOCK_CONDITIONS = 1024,  // mutexes of conditions, hashed
-  LOCK_EPOCHS = 4096,      // of addresses, hashed
+  LOCK_HELD = 32,           // more at a time are recorded, and not remembered
+  LOCK_KNOWN = 512,         // call sites; locks, hashed
+  LOCK_ORDER_LINES = 1024,  // of orders that a thread knows, by what is held, 16 in each
+  LOCK_EDGE_LINES = 8192,   // of orders of all threads, likewise
+  LOCK_CONDITIONS = 1024,   // mutexes of conditions, hashed
+  LOCK_EPOCHS = 4096,       // of addresses, hashed
   LOCK_NUMBERING = INT32_MAX,
   LOCK_YOUNG = 16,  // acquisitions at a site whose stack is taken, though not recorded
   LOCK_CALM = 16,   // one in so many holds without a waiter ends a lock's contention
