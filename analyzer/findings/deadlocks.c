@@ -69,6 +69,24 @@ void deadlock_note_held(const deadlock_search_t *search, deadlock_leg_t *leg) {
   }
 }
 
+void deadlock_add_bystander(const deadlock_search_t *search, deadlock_t *found, uint32_t thread) {
+  const threads_t *threads = models_threads(search->models);
+  const thread_pending_t *pending = &threads_get(threads, thread)->pending;
+  found->bystanders =
+      array_resize(found->bystanders, found->bystander_count + 1, sizeof *found->bystanders);
+  deadlock_bystander_t *stuck = &found->bystanders[found->bystander_count++];
+  *stuck = (deadlock_bystander_t){
+      .thread = thread, .stack = pending->stack, .since_ns = pending->since_ns};
+  if (pending->what == TRACE_PENDING_JOIN)
+    stuck->wants_thread = threads_by_handle(threads, pending->object, false);
+  if (pending->what == TRACE_PENDING_CONDITION || pending->what == TRACE_PENDING_BARRIER)
+    stuck->condition = pending->object;
+  const lock_t *lock = pending->what == TRACE_PENDING_LOCK
+                           ? locks_at(models_locks(search->models), pending->object)
+                           : NULL;
+  if (lock) stuck->wants = lock->id;
+}
+
 // Those that happened in the middle of the trace, for requests with a limit are given up.
 static void add_standoffs(deadlock_search_t *search) {
   const locks_t *locks = models_locks(search->models);
@@ -103,7 +121,8 @@ uint64_t deadlock_site(const deadlock_search_t *search, uint32_t stack) {
 }
 
 bool deadlock_holds_up(const deadlock_t *found) {
-  return found->bystander_count || (found->kind == DEADLOCK_KIND_LIVELOCK && !found->over_ns);
+  return found->bystander_count || found->kind == DEADLOCK_KIND_POOL ||
+         (found->kind == DEADLOCK_KIND_LIVELOCK && !found->over_ns);
 }
 
 // How a hazard stands: 0: somebody is stuck in or behind it, 1: not all of its waits ended, 2: all

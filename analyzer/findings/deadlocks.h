@@ -29,6 +29,7 @@ const char *deadlock_verdict_meaning(deadlock_verdict_t verdict);
   KIND(SEMAPHORE, "semaphore")                                                                     \
   KIND(CONDITION, "condition")                                                                     \
   KIND(BARRIER, "barrier")                                                                         \
+  KIND(POOL, "pool")                                                                               \
   KIND(LIVELOCK, "livelock")                                                                       \
   KIND(DESTROYED, "destroyed")
 typedef enum {
@@ -48,6 +49,8 @@ const char *deadlock_kind_name(deadlock_kind_t kind);  // "lock-order"
   REASON(INHERITED, "a thread of the parent held the lock at the fork; in the child there is "     \
                     "nobody to release it")                                                        \
   REASON(NOBODY_SIGNALS, "every thread waits for another one: nobody is left to signal it")        \
+  REASON(POOL_WAITS, "every worker of the pool waits inside a job, and jobs in its queue wait "    \
+                     "for a worker")                                                               \
   REASON(MISSING_PARTY, "fewer threads can still come to the barrier than it waits for")           \
   REASON(OPPOSITE_ORDER, "threads take the same locks in different order")                         \
   REASON(WRITER_BETWEEN, "readers take the same locks in different order, and wait for writers "   \
@@ -114,6 +117,7 @@ typedef struct {
   lock_mode_t holds_mode, wants_mode;
   uint32_t holds_stack, wants_stack;
   bool timed;
+  uint64_t condition;          // that it waits for, where legs wait for different ones
   uint64_t count;              // how often seen; 1 for ACTUAL
   uint64_t first_ns, last_ns;  // ACTUAL: since when it waits, end of the trace
   uint32_t *also_holds;        // further lock ids held at that moment
@@ -130,6 +134,7 @@ typedef struct {
 typedef struct {
   uint32_t thread;
   uint32_t wants, wants_thread;
+  uint64_t condition;  // or barrier that it waits at, 0: none
   uint32_t stack;
   uint64_t since_ns;
 } deadlock_bystander_t;
@@ -146,7 +151,9 @@ typedef struct {
                           // itself; DESTROYED: who did it, then who held it or waited for it
   uint32_t gate;          // lock id that keeps a BENIGN one from happening (GATE, GUARDED), else 0
   uint64_t condition;     // HAZARD, CONDITION, BARRIER: address of the condition or barrier
-  uint32_t arrived;       // CONDITION and BARRIER that are no HAZARD of a held lock: who waits
+  uint32_t arrived;       // CONDITION and BARRIER that are no HAZARD of a held lock: who waits;
+                          // POOL: its workers
+  uint32_t queued;        // POOL: jobs that wait for a worker
   uint32_t parties;       // BARRIER: for so many
   uint64_t signalled;     // HAZARD of a held lock: of its waits, those that ended all the same
   uint64_t over_ns;       // ACTUAL: when a time limit ended it, LIVELOCK: when one got both locks;

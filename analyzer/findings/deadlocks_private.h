@@ -23,6 +23,11 @@ void wait_for_search(deadlock_search_t *search);
 // ACTUAL ones without a cycle, and barriers for which too few are left (standstill.c). After the
 // search above.
 void standstill_search(deadlock_search_t *search);
+// A pool whose workers wait for jobs of their own pool (pool_waits.c); true: found. `standstill`:
+// every thread waits for another one.
+bool pool_waits_search(deadlock_search_t *search, bool running, bool standstill);
+// The thread waits, and is none of the finding's own.
+void deadlock_add_bystander(const deadlock_search_t *search, deadlock_t *found, uint32_t thread);
 // Equal for stacks that are one call site when findings are merged.
 uint64_t deadlock_site(const deadlock_search_t *search, uint32_t stack);
 // HAZARDs: waits on conditions while another lock is held (hazards.c). Last.

@@ -95,27 +95,12 @@ static void fill_leg(const standstill_t *still, deadlock_leg_t *leg, uint32_t th
   deadlock_note_held(still->search, leg);
 }
 
-static void add_bystander(const standstill_t *still, deadlock_t *found, uint32_t thread) {
-  const thread_pending_t *pending = &threads_get(still->threads, thread)->pending;
-  found->bystanders =
-      array_resize(found->bystanders, found->bystander_count + 1, sizeof *found->bystanders);
-  deadlock_bystander_t *stuck = &found->bystanders[found->bystander_count++];
-  *stuck = (deadlock_bystander_t){
-      .thread = thread, .stack = pending->stack, .since_ns = pending->since_ns};
-  if (pending->what == TRACE_PENDING_JOIN)
-    stuck->wants_thread = threads_by_handle(still->threads, pending->object, false);
-  const lock_t *lock =
-      pending->what == TRACE_PENDING_LOCK ? locks_at(still->locks, pending->object) : NULL;
-  if (lock) stuck->wants = lock->id;
-}
-
-// Everybody who waits for a lock or a join is stuck behind the first finding.
+// Everybody else is stuck behind it.
 static void add_bystanders(const standstill_t *still, deadlock_t *found) {
   for (uint32_t thread = 1; thread < still->limit; ++thread) {
     const thread_account_t *account = living(still, thread);
-    if (account && (account->pending.what == TRACE_PENDING_LOCK ||
-                    account->pending.what == TRACE_PENDING_JOIN))
-      add_bystander(still, found, thread);
+    if (account && account->pending.object != found->condition)
+      deadlock_add_bystander(still->search, found, thread);
   }
 }
 
@@ -145,15 +130,26 @@ static bool is_first(const standstill_t *still, uint32_t thread, uint32_t what) 
          !count_waiters(still, what, account->pending.object, thread);
 }
 
+// Of all that threads wait for the one that most of them wait for: a barrier or condition.
+static uint32_t most_waited_for(const standstill_t *still) {
+  uint32_t best = 0, most = 0;
+  for (uint32_t thread = 1; thread < still->limit; ++thread) {
+    const thread_account_t *account = living(still, thread);
+    if (!account || (!is_first(still, thread, TRACE_PENDING_BARRIER) &&
+                     !is_first(still, thread, TRACE_PENDING_CONDITION)))
+      continue;
+    uint32_t waiters =
+        count_waiters(still, account->pending.what, account->pending.object, still->limit);
+    if (waiters <= most) continue;
+    most = waiters;
+    best = thread;
+  }
+  return best;
+}
+
 static void report_standstill(standstill_t *still) {
-  bool first = true;
-  for (uint32_t thread = 1; thread < still->limit; ++thread)
-    if (is_first(still, thread, TRACE_PENDING_BARRIER) ||
-        is_first(still, thread, TRACE_PENDING_CONDITION)) {
-      deadlock_t *found = add_finding(still, DEADLOCK_ACTUAL, thread);
-      if (first) add_bystanders(still, found);
-      first = false;
-    }
+  uint32_t first = most_waited_for(still);
+  if (first) add_bystanders(still, add_finding(still, DEADLOCK_ACTUAL, first));
 }
 
 // Too few threads are left for a barrier, and none has come for a while.
@@ -189,8 +185,10 @@ void standstill_search(deadlock_search_t *search) {
   still.limit = threads_limit(still.threads);
   if (!end_tells(&still)) return;
   uint32_t active = count_active(&still);
+  if (!active && search->result->count) return;  // the others wait behind what was found
+  bool pool = pool_waits_search(search, still.running, !active);
   if (active)
     report_barriers(&still, active);
-  else if (!search->result->count)  // else the others wait behind what was found
+  else if (!pool)
     report_standstill(&still);
 }

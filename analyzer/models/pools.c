@@ -142,6 +142,7 @@ void pools_begin_job(pools_t *pools, member_t *member, uint64_t amount, uint64_t
   uint64_t queued;
   if (member->timed_out && queue && !queue->count) return;  // it looked, and found nothing
   member->in_job = true;
+  member->asked = false;
   member->job_ns = time;
   if (++pool->busy > pool->max_busy) pool->max_busy = pool->busy;
   if (!queue) {
@@ -335,9 +336,16 @@ static void step_acquire(pools_t *pools, const reader_event_t *event) {
   }
 }
 
+// A job that puts another one into the queue that it comes from.
+static void note_asked(pools_t *pools, const reader_event_t *event) {
+  member_t *member = member_find(pools_worker(pools, event->thread), event->words[0]);
+  if (member && member->in_job) member->asked = true;
+}
+
 static void step_release(pools_t *pools, const reader_event_t *event) {
   if ((event->arg & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE) {
     put(pools, event->words[0], 1, event->time, event->time);
+    note_asked(pools, event);
     return;
   }
   if (event->arg & TRACE_LOCK_BY_CONDITION) return;
@@ -404,7 +412,9 @@ void pools_step(pools_t *pools, const reader_event_t *event) {
   case TRACE_COND_SIGNAL:
     note_signal(pools, event);
     // To all: an end, or a change, not a job.
-    if (!event->arg) put(pools, event->words[0], 1, event->time, event->time);
+    if (event->arg) break;
+    put(pools, event->words[0], 1, event->time, event->time);
+    note_asked(pools, event);
     break;
   case TRACE_LOCK_ACQUIRE:
   case TRACE_LOCK_WAIT:

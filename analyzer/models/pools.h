@@ -62,6 +62,8 @@ typedef struct {
   uint64_t locked_ns;           // of job time: waiting for locks
   uint32_t busy, max_busy;      // workers in a job: now, most at once
   uint32_t max_backlog;         // signalled, not begun
+  uint32_t left;                // of these, at the end
+  uint32_t asking;              // workers in a job at the end that signalled the queue in it
   uint64_t given;               // signals, posts, writes: jobs that were seen to be put there
   uint64_t first_ns, last_ns;   // first wait, end of the last life
   double utilization, backlog;  // job time / life; mean of signalled and not begun

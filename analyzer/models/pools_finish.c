@@ -54,6 +54,7 @@ static pool_advice_t advise(const pool_t *pool) {
 
 static void finish_pool(pools_t *pools, pool_t *pool) {
   pool->given = pools_queue(pools, pool->object)->given;
+  pool->left = pools_queue(pools, pool->object)->waiting.count;
   uint64_t span = pool->last_ns > pool->first_ns ? pool->last_ns - pool->first_ns : 0;
   if (pool->life_ns) pool->utilization = (double)pool->job_ns.total / (double)pool->life_ns;
   if (pool->utilization > 1) pool->utilization = 1;
@@ -68,7 +69,7 @@ static void finish_pool(pools_t *pools, pool_t *pool) {
 static bool is_pool(const pool_t *pool) {
   if (pool->kind == POOL_DESCRIPTOR && pool->given * 2 < pool->jobs) return false;
   if (pool->kind == POOL_LOOP && pool->thread_count < 2) return false;
-  return pool->jobs >= POOL_JOBS_LEAST || pool->stuck_count;
+  return pool->jobs >= POOL_JOBS_LEAST || pool->stuck_count || (pool->asking && pool->left);
 }
 
 static void finish_worker(worker_t *worker, uint32_t thread, uint64_t end_ns) {
@@ -76,6 +77,8 @@ static void finish_worker(worker_t *worker, uint32_t thread, uint64_t end_ns) {
   settle_pending(worker, end_ns);
   pools_settle(worker, end_ns, false);
   for (uint32_t at = 0; at < worker->count; ++at) {
+    const member_t *member = &worker->members[at];
+    member->pool->asking += member->in_job && member->asked;
     note_stuck(worker, &worker->members[at], thread, end_ns);
     pools_end_member(&worker->members[at], end_ns);
   }

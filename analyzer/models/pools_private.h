@@ -27,6 +27,7 @@ typedef struct {
   uint64_t job_ns;   // since when; valid in a job and while `ending`
   uint64_t idle_ns;  // waits for jobs that returned
   bool fetching, in_job;
+  bool asked;      // it has signalled its own queue in this job
   bool ending;     // the job has ended before the next stamp
   bool timed_out;  // the last wait gave up
 } member_t;

@@ -88,6 +88,12 @@ void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *
             "pthread_exit, cancellation, exception), or make it robust",
             lock);
     return;
+  case DEADLOCK_KIND_POOL:
+    fputs(
+        "a job must not wait for another job of its own pool: submit what comes after as a job of "
+        "its own, run the part itself instead of waiting for it, or give the parts another pool",
+        stream);
+    return;
   case DEADLOCK_KIND_LIVELOCK:
     fputs("who cannot get the second lock waits for that one next, with nothing held (as std::lock "
           "does); or all take them in one order; a random pause only makes it rarer",

@@ -30,6 +30,10 @@ static json_t *leg_value(const analysis_t *analysis, const deadlock_leg_t *leg) 
                           : json_null());
   json_object_set_new(value, "wants", wants);
   json_object_set_new(value, "timed", json_boolean(leg->timed));
+  json_object_set_new(value, "condition",
+                      leg->condition
+                          ? json_text(names_address(analysis->names, "condition", leg->condition))
+                          : json_null());
   json_object_set_new(value, "count", json_number(leg->count));
   json_object_set_new(value, "first_ns", json_number(leg->first_ns));
   json_object_set_new(value, "last_ns", json_number(leg->last_ns));
@@ -109,6 +113,7 @@ static json_t *deadlock_value(const analysis_t *analysis, const deadlock_t *dead
                                                                     deadlock->condition))
                                           : json_null());
   json_object_set_new(value, "signalled", json_number(deadlock->signalled));
+  json_object_set_new(value, "queued", json_number(deadlock->queued));
   json_object_set_new(value, "over_ns",
                       deadlock->over_ns ? json_number(deadlock->over_ns) : json_null());
   json_object_set_new(value, "ended_thread", json_thread(analysis, deadlock->ended_thread));

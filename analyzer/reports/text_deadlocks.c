@@ -39,7 +39,13 @@ static void actual_leg(const text_t *text, const deadlock_t *deadlock, uint32_t 
   names_t *names = text->analysis->names;
   FILE *stream = text->page->stream;
   fprintf(stream, "     %s ", names_thread_label(names, leg->thread));
-  if (deadlock->arrived)
+  if (deadlock->kind == DEADLOCK_KIND_POOL && leg->condition)
+    fprintf(stream, "waits for %s", names_address(names, "condition", leg->condition));
+  else if (deadlock->kind == DEADLOCK_KIND_POOL)
+    fputs(
+        thread_state_text(threads_get(models_threads(text->analysis->models), leg->thread)->state),
+        stream);
+  else if (deadlock->arrived)
     fprintf(stream, "%s %s", deadlock->kind == DEADLOCK_KIND_BARRIER ? "waits at" : "waits for",
             names_address(names, deadlock->kind == DEADLOCK_KIND_BARRIER ? "barrier" : "condition",
                           deadlock->condition));
@@ -137,10 +143,12 @@ static void bystanders_print(const text_t *text, const deadlock_t *deadlock) {
   uint64_t end = models_end_ns(text->analysis->models);
   for (uint32_t i = 0; i < deadlock->bystander_count && i < BYSTANDERS_SHOWN; i++) {
     const deadlock_bystander_t *stuck = &deadlock->bystanders[i];
+    bool joins = !stuck->wants && !stuck->condition;
     fprintf(stream, "     stuck behind it: %s, waiting for %s%s, for %s\n",
-            names_thread_label(names, stuck->thread), stuck->wants ? "" : "the end of ",
+            names_thread_label(names, stuck->thread), joins ? "the end of " : "",
             stuck->wants ? names_lock_unique(names, stuck->wants)
-                         : names_thread_label(names, stuck->wants_thread),
+            : joins      ? names_thread_label(names, stuck->wants_thread)
+                         : names_address(names, "condition", stuck->condition),
             quantity_time(end > stuck->since_ns ? end - stuck->since_ns : 0, QUANTITY));
   }
   if (deadlock->bystander_count > BYSTANDERS_SHOWN)
@@ -191,6 +199,12 @@ static void leg_stacks(const text_t *text, const deadlock_t *deadlock, const dea
     fprintf(stream, "         (no stack is taken there)\n");
   for (uint32_t i = 0; i < leg->also_held; i++)
     fprintf(stream, "       it also held %s\n", names_lock_unique(names, leg->also_holds[i]));
+}
+
+// Of those that wait for no lock, and hold none.
+static bool is_same_wait(const deadlock_leg_t *leg, const deadlock_leg_t *before) {
+  return leg->wants_stack == before->wants_stack && !leg->wants && !leg->wants_thread &&
+         !leg->holds && !leg->also_held && !before->also_held;
 }
 
 // What the first of two columns needs for the leg's lines.
@@ -303,8 +317,12 @@ static void title_print(const text_t *text, const deadlock_t *deadlock) {
   fprintf(text->page->stream, "  %u. ", deadlock->id);
   page_print(text->page, titles[deadlock->verdict].style, "%s", titles[deadlock->verdict].text);
   fprintf(text->page->stream, " (%s)  ", deadlock_kind_name(deadlock->kind));
-  verdict_cycle_short(text->page->stream, text->analysis, deadlock);
-  if (deadlock->condition)
+  if (deadlock->kind == DEADLOCK_KIND_POOL)
+    fprintf(text->page->stream, "%u of %u workers wait for jobs of their own pool",
+            deadlock->arrived, deadlock->arrived);
+  else
+    verdict_cycle_short(text->page->stream, text->analysis, deadlock);
+  if (deadlock->condition && deadlock->kind != DEADLOCK_KIND_POOL)
     fprintf(text->page->stream, ", waiting %s %s",
             deadlock->kind == DEADLOCK_KIND_BARRIER ? "at" : "on",
             names_address(text->analysis->names,
@@ -364,7 +382,12 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
             names_lock_unique(text->analysis->names, deadlock->legs[0].holds));
   doubts_print(text, deadlock);
   if (deadlock->verdict != DEADLOCK_BENIGN) advice_print(text, deadlock);
-  for (uint32_t i = 0; i < legs; i++) leg_stacks(text, deadlock, &deadlock->legs[i]);
+  for (uint32_t i = 0; i < legs; i++)
+    if (i && is_same_wait(&deadlock->legs[i], &deadlock->legs[i - 1]))
+      fprintf(stream, "     thread %s: the same\n",
+              names_thread_label(text->analysis->names, deadlock->legs[i].thread));
+    else
+      leg_stacks(text, deadlock, &deadlock->legs[i]);
   schedule_print(text, deadlock);
   fputc('\n', stream);
   origins_print(text, deadlock, legs);

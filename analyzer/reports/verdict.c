@@ -30,7 +30,8 @@ static void cycle_write(FILE *stream, const analysis_t *analysis, const deadlock
     fprintf(stream, "%s%s", i ? arrow : "", verdict_cycle_member(analysis, deadlock, i));
   if (shown < count) fprintf(stream, "%s(%zu more)", arrow, count - shown);
   const unsigned open = 1u << DEADLOCK_KIND_ORPHAN | 1u << DEADLOCK_KIND_CONDITION |
-                        1u << DEADLOCK_KIND_BARRIER | 1u << DEADLOCK_KIND_DESTROYED;
+                        1u << DEADLOCK_KIND_BARRIER | 1u << DEADLOCK_KIND_DESTROYED |
+                        1u << DEADLOCK_KIND_POOL;
   bool closed = !(open >> deadlock->kind & 1);
   if (count && closed) fprintf(stream, " -> %s", verdict_cycle_member(analysis, deadlock, 0));
 }
@@ -91,6 +92,16 @@ void verdict_former_holder(FILE *stream, const analysis_t *analysis, const deadl
 
 static const char *plural_verb(uint32_t count) { return count == 1 ? "waits" : "wait"; }
 
+// "4 of 4 workers wait inside jobs (worker (12), worker (13)), 4 jobs wait for a worker"
+static void pool_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  fprintf(stream, "%u of %u worker%s of a pool (", deadlock->arrived, deadlock->arrived,
+          quantity_plural(deadlock->arrived));
+  threads_write(stream, analysis, deadlock, members_shown(deadlock));
+  fprintf(stream, ") %s for jobs of the same pool, of which %s %s for a worker",
+          plural_verb(deadlock->arrived), quantity_count(deadlock->queued, QUANTITY),
+          plural_verb(deadlock->queued));
+}
+
 // What stands behind the threads that wait for a condition or at a barrier for ever.
 static void standstill_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   bool barrier = deadlock->kind == DEADLOCK_KIND_BARRIER;
@@ -124,10 +135,14 @@ void verdict_signals(FILE *stream, const analysis_t *analysis, const deadlock_t 
             quantity_time(deadlock->legs[0].first_ns, QUANTITY));
 }
 
-static void actual_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+// Who waits for what, without since when.
+static void knot_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *leg = &deadlock->legs[0];
   names_t *names = analysis->names;
-  fputs("DEADLOCK: ", stream);
+  if (deadlock->kind == DEADLOCK_KIND_POOL) {
+    pool_write(stream, analysis, deadlock);
+    return;
+  }
   threads_write(stream, analysis, deadlock, members_shown(deadlock));
   if (deadlock->arrived) {
     standstill_write(stream, analysis, deadlock);
@@ -143,9 +158,14 @@ static void actual_write(FILE *stream, const analysis_t *analysis, const deadloc
     fprintf(stream, " wait for each other: ");
     verdict_cycle_short(stream, analysis, deadlock);
   }
+}
+
+static void actual_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
+  uint64_t from = deadlock->legs[0].first_ns;
   uint64_t end = deadlock->over_ns ? deadlock->over_ns : models_end_ns(analysis->models);
-  fprintf(stream, ", for %s%s",
-          quantity_time(end > leg->first_ns ? end - leg->first_ns : 0, QUANTITY),
+  fputs("DEADLOCK: ", stream);
+  knot_write(stream, analysis, deadlock);
+  fprintf(stream, ", for %s%s", quantity_time(end > from ? end - from : 0, QUANTITY),
           deadlock->over_ns                           ? " until a time limit ended it"
           : reader_summary(analysis->reader)->running ? " now"
                                                       : " at the end");
@@ -204,6 +224,11 @@ static void livelock_write(FILE *stream, const analysis_t *analysis, const deadl
 
 static void hazard_write(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *leg = &deadlock->legs[0];
+  if (deadlock->kind == DEADLOCK_KIND_POOL) {
+    fputs("hazard: ", stream);
+    pool_write(stream, analysis, deadlock);
+    return;
+  }
   if (deadlock->arrived) {
     fputs("hazard: ", stream);
     threads_write(stream, analysis, deadlock, members_shown(deadlock));
@@ -470,6 +495,13 @@ static bool hazard_holds_up(const analysis_t *analysis) {
   return hazard && deadlock_holds_up(hazard);
 }
 
+// Its workers were named already.
+static bool tells_of_pool(const analysis_t *analysis, fail_on_kind_t first) {
+  const deadlock_t *deadlock = analysis->deadlocks->count ? analysis->deadlocks->items : NULL;
+  return (first == FAIL_ON_DEADLOCK || first == FAIL_ON_HAZARD) && deadlock &&
+         deadlock->kind == DEADLOCK_KIND_POOL;
+}
+
 void verdict_write(FILE *stream, const analysis_t *analysis) {
   static const fail_on_kind_t gravest[] = {FAIL_ON_DEADLOCK, FAIL_ON_POTENTIAL_DEADLOCK,
                                            FAIL_ON_STALL,    FAIL_ON_CONTENTION,
@@ -481,7 +513,7 @@ void verdict_write(FILE *stream, const analysis_t *analysis) {
       fail_on_kind_t first = held_up && hazard_holds_up(analysis) ? FAIL_ON_HAZARD : gravest[i];
       kind_write(stream, analysis, first);
       also_write(stream, analysis, first);
-      stuck_write(stream, analysis);
+      if (!tells_of_pool(analysis, first)) stuck_write(stream, analysis);
       return;
     }
   nothing_write(stream, analysis);
