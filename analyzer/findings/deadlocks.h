@@ -90,7 +90,7 @@ const char *deadlock_reason_text(deadlock_reason_t reason);
   DOUBT(REORDERED, "what was seen can be reordered so that it hangs, each lock's sections in "     \
                    "their order")                                                                  \
   DOUBT(NOT_REORDERED, "no reordering that keeps the order of each lock's sections was found "     \
-                       "that hangs: a flag that is set and read under a lock may keep them apart") \
+                       "that hangs")                                                               \
   DOUBT(STRICT, "--strict-order: any two orders are reported")                                     \
   DOUBT(UNBOUNDED, "the requests wait without a time limit")                                       \
   DOUBT(BOUNDED, "a request has a time limit: it would fail, not hang")                            \
@@ -146,10 +146,13 @@ typedef struct {
   deadlock_reason_t reason;
   uint32_t why_not_ruled_out;  // set of 1 << deadlock_doubt_t
   uint32_t leg_count;
-  deadlock_leg_t *legs;   // leg i wants what leg (i + 1) % leg_count holds; for ORPHAN and a
-                          // HAZARD of a wait one leg; for a standstill those who wait, each by
-                          // itself; DESTROYED: who did it, then who held it or waited for it
-  uint32_t gate;          // lock id that keeps a BENIGN one from happening (GATE, GUARDED), else 0
+  deadlock_leg_t *legs;  // leg i wants what leg (i + 1) % leg_count holds; for ORPHAN and a
+                         // HAZARD of a wait one leg; for a standstill those who wait, each by
+                         // itself; DESTROYED: who did it, then who held it or waited for it
+  uint32_t gate;         // lock id that keeps a BENIGN one from happening (GATE, GUARDED), else 0
+  uint32_t between;      // FEASIBLE, POTENTIAL: a lock that one leg's thread held after its part,
+                         // and another one's then, before its own; 0: none
+  uint32_t between_first, between_then;  // these legs
   uint64_t condition;     // HAZARD, CONDITION, BARRIER: address of the condition or barrier
   uint32_t arrived;       // CONDITION and BARRIER that are no HAZARD of a held lock: who waits;
                           // POOL: its workers

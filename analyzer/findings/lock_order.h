@@ -50,6 +50,8 @@ uint32_t order_common_gate(const dependency_t *a, const dependency_t *b);
 // Finds for the first `count` entries of the chain occurrences in pairwise different threads, as
 // `actors` says. Sets actors.
 bool order_find_actors(order_search_t *order, uint32_t count, actors_t actors);
+// Notes in the finding which lock its actors passed on between their parts (lock_between.c).
+void order_note_between(const order_search_t *order, deadlock_t *found);
 // The chain is a cycle of `length`: judges and reports it. True where it is in the list now as what
 // the search looks for.
 bool order_close_cycle(order_search_t *order);

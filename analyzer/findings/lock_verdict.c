@@ -435,6 +435,7 @@ static void report(order_search_t *order, deadlock_verdict_t verdict, deadlock_r
   else
     note_benign(result, reason);
   if (order->reordered) fill_schedule(order, found);
+  if (!ruled_out && order->length <= DEADLOCK_CYCLE_MAX) order_note_between(order, found);
   *known = result->count;
 }
 

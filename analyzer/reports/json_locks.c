@@ -113,6 +113,10 @@ static json_t *deadlock_value(const analysis_t *analysis, const deadlock_t *dead
                                                                     deadlock->condition))
                                           : json_null());
   json_object_set_new(value, "signalled", json_number(deadlock->signalled));
+  json_object_set_new(value, "passed_on",
+                      locks_get(models_locks(analysis->models), deadlock->between)
+                          ? json_text(names_lock(analysis->names, deadlock->between))
+                          : json_null());
   json_object_set_new(value, "queued", json_number(deadlock->queued));
   json_object_set_new(value, "over_ns",
                       deadlock->over_ns ? json_number(deadlock->over_ns) : json_null());

@@ -283,6 +283,27 @@ static void doubts_print(const text_t *text, const deadlock_t *deadlock) {
             names_lock_unique(text->analysis->names, deadlock->gate));
 }
 
+// What would make a false alarm of it, and cannot be seen.
+static void between_print(const text_t *text, const deadlock_t *deadlock) {
+  names_t *names = text->analysis->names;
+  const lock_t *lock = locks_get(models_locks(text->analysis->models), deadlock->between);
+  if (!lock) return;
+  const char *name = names_lock_unique(names, deadlock->between);
+  const char *then = names_thread_label(names, deadlock->legs[deadlock->between_then].thread);
+  const char *first = names_thread_label(names, deadlock->legs[deadlock->between_first].thread);
+  char *line = NULL;
+  size_t length;
+  FILE *stream = open_memstream(&line, &length);
+  if (!stream) return;
+  fprintf(stream,
+          "a flag under %s makes %s wait until %s is done: %s held %s after its part, and "
+          "%s before its own; what a flag says is not recorded",
+          name, then, first, first, name, then);
+  fclose(stream);
+  page_paragraph(text->page, "     cannot happen if: ", line);
+  free(line);
+}
+
 static void advice_print(const text_t *text, const deadlock_t *deadlock) {
   char *line = NULL;
   size_t length;
@@ -381,6 +402,7 @@ static void deadlock_print(const text_t *text, const deadlock_t *deadlock) {
             quantity_count(deadlock->legs[0].count, QUANTITY),
             names_lock_unique(text->analysis->names, deadlock->legs[0].holds));
   doubts_print(text, deadlock);
+  between_print(text, deadlock);
   if (deadlock->verdict != DEADLOCK_BENIGN) advice_print(text, deadlock);
   for (uint32_t i = 0; i < legs; i++)
     if (i && is_same_wait(&deadlock->legs[i], &deadlock->legs[i - 1]))
