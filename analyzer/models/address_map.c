@@ -6,8 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { FIRST_BITS = 6, CACHE_LINE = 64 };
+enum { FIRST_BITS = 6, CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 
 static inline size_t mask_of(const address_map_t *map) { return ((size_t)1 << map->bits) - 1; }
 
@@ -15,8 +16,35 @@ static inline uint64_t *key_at(const address_map_t *map, size_t at) {
   return (uint64_t *)address_map_slot(map, at);
 }
 
+static size_t size_of(const address_map_t *map) { return (size_t)map->slot_size << map->bits; }
+static bool is_large(const address_map_t *map) { return size_of(map) >= 2 * HUGE_PAGE; }
+
+// Large tables are looked up all over: they get pages of their own, huge ones where there are any.
+static void *map_pages(size_t size) {
+  void *memory =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) array_end();
+  madvise(memory, size, MADV_HUGEPAGE);
+  return memory;
+}
+
+static void allocate(address_map_t *map) {
+  const size_t alignment = is_large(map) ? HUGE_PAGE : CACHE_LINE;
+  const size_t size = size_of(map) + alignment;
+  map->memory = is_large(map) ? map_pages(size) : array_zeroed(size, 1);
+  map->slots = map->memory;
+  map->slots += -(uintptr_t)map->slots % alignment;
+}
+
+static void release(address_map_t *map) {
+  if (map->slots && is_large(map))
+    munmap(map->memory, size_of(map) + HUGE_PAGE);
+  else
+    free(map->memory);
+}
+
 void address_map_clear(address_map_t *map) {
-  free(map->memory);
+  release(map);
   *map = (address_map_t){.slot_size = map->slot_size};
 }
 
@@ -25,13 +53,6 @@ static inline size_t find_slot(const address_map_t *map, uint64_t key) {
   size_t mask = mask_of(map), at = address_map_home(map, key);
   for (uint64_t found; (found = *key_at(map, at)) && found != key;) at = (at + 1) & mask;
   return at;
-}
-
-// Zeroed pages of the system are not touched here: most of a new table is far from any cache.
-static void allocate(address_map_t *map) {
-  map->memory = array_zeroed(((size_t)map->slot_size << map->bits) + CACHE_LINE, 1);
-  map->slots = map->memory;
-  map->slots += -(uintptr_t)map->slots % CACHE_LINE;
 }
 
 void address_map_grow(address_map_t *map) {
@@ -43,7 +64,7 @@ void address_map_grow(address_map_t *map) {
     if (*key_at(map, at))
       memcpy(address_map_slot(&grown, find_slot(&grown, *key_at(map, at))),
              address_map_slot(map, at), map->slot_size);
-  free(map->memory);
+  release(map);
   *map = grown;
 }
 

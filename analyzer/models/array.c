@@ -8,11 +8,13 @@
 
 enum { EXIT_UNREADABLE = 3, FIRST_CAPACITY = 8 };
 
+void array_end(void) {
+  fputs("inspect-analyze: out of memory\n", stderr);
+  exit(EXIT_UNREADABLE);
+}
+
 static void *check(void *memory, size_t count) {
-  if (!memory && count) {
-    fputs("inspect-analyze: out of memory\n", stderr);
-    exit(EXIT_UNREADABLE);
-  }
+  if (!memory && count) array_end();
   return memory;
 }
 

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// There is no memory: says so and ends the program.
+void array_end(void) __attribute__((noreturn));
 // As realloc and calloc, but never return NULL for a size that is not 0.
 void *array_resize(void *items, size_t count, size_t size);
 void *array_zeroed(size_t count, size_t size);

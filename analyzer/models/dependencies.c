@@ -10,6 +10,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+enum { FETCH_LINE = 64 };
+
 // Entries in which a lock has one role, in no order.
 typedef struct {
   dependency_t **items;
@@ -255,9 +257,22 @@ static void note_occurrence(dependencies_t *dependencies, dependency_t *entry, u
   count_threads(entry);
 }
 
-void dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
-                      const dependency_lock_t *wanted, bool timed, bool pending,
-                      const dependency_lock_t *held, uint32_t count) {
+static inline void fetch_lines(const void *start, size_t size) {
+  for (size_t at = 0; at < size; at += FETCH_LINE) __builtin_prefetch((const char *)start + at);
+}
+
+// gcc takes a function that only prefetches for one without effect where it can see it: this one is
+// called from elsewhere.
+void dependency_places_fetch(const dependency_places_t *places) {
+  if (!places->entry) return;
+  __builtin_prefetch(places->key);
+  fetch_lines(places->entry, sizeof(dependency_t));
+  fetch_lines(places->occurrences, DEPENDENCY_OCCURRENCES * sizeof(dependency_occurrence_t));
+}
+
+dependency_places_t dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
+                                     const dependency_lock_t *wanted, bool timed, bool pending,
+                                     const dependency_lock_t *held, uint32_t count) {
   if (count > DEPENDENCY_HELD_MAX) {
     dependencies->dropped += count - DEPENDENCY_HELD_MAX;
     held += count - DEPENDENCY_HELD_MAX;
@@ -266,13 +281,15 @@ void dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t ti
   dependency_t *entry = entry_of(dependencies, wanted, held, count);
   if (!entry) {
     ++dependencies->dropped;
-    return;
+    return (dependency_places_t){0};
   }
   if (!entry->count++) entry->first_ns = time;
   if (time > entry->last_ns) entry->last_ns = time;
   entry->timed &= timed;
   entry->pending |= pending;
   note_occurrence(dependencies, entry, thread, time);
+  return (dependency_places_t){address_map_get(&dependencies->keys, entry->key), entry,
+                               entry->occurrences};
 }
 
 // ---- retirement --------------------------------------------------------------------------------

@@ -62,10 +62,16 @@ dependencies_t *dependencies_open(thread_order_t *order);
 thread_order_t *dependencies_order(const dependencies_t *dependencies);
 void dependencies_close(dependencies_t *dependencies);
 
+// Where an entry was found and what it has, to be fetched before it is needed again. These may be
+// gone by then: nothing is ever read through them.
+typedef struct {
+  const void *key, *entry, *occurrences;
+} dependency_places_t;
+void dependency_places_fetch(const dependency_places_t *places);
 // Notes that `thread` asked for `wanted` while it held the `count` locks of `held` (count >= 1).
-void dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
-                      const dependency_lock_t *wanted, bool timed, bool pending,
-                      const dependency_lock_t *held, uint32_t count);
+dependency_places_t dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
+                                     const dependency_lock_t *wanted, bool timed, bool pending,
+                                     const dependency_lock_t *held, uint32_t count);
 // The lock is gone: entries that can be part of no cycle any more are dropped.
 void dependencies_retire(dependencies_t *dependencies, uint32_t lock);
 // True while an entry names the lock.

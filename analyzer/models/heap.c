@@ -54,6 +54,7 @@ struct heap {
   uint32_t site_limit, site_capacity;
   heap_thread_t *threads;
   uint32_t thread_capacity;
+  uint64_t early_until;                // from then on none of `early` counts any more
   uint64_t peak_number;                // how often the heap had a new peak
   early_free_t early[EARLY_PLACES];    // the newest, by address
   recent_free_t recent[EARLY_PLACES];  // likewise
@@ -175,9 +176,8 @@ static void end_live(heap_t *heap, heap_site_t *site, uint64_t size) {
   ++totals->frees;
 }
 
-static void add_live(heap_t *heap, uint32_t stack, uint64_t size, uint64_t time) {
+static void add_live(heap_t *heap, heap_site_t *site, uint64_t size, uint64_t time) {
   heap_totals_t *totals = &heap->totals;
-  heap_site_t *site = site_of(heap, stack);
   note_peak(heap, site);
   begin_live(heap, site, size);
   if (site->live_bytes > site->peak_bytes) {
@@ -195,10 +195,14 @@ static void add_live(heap_t *heap, uint32_t stack, uint64_t size, uint64_t time)
 static void end_block(heap_t *heap, const entry_t *entry, uint64_t time) {
   heap_site_t *site = site_of(heap, entry->stack);
   uint64_t distance = heap->totals.distance;
-  uint64_t weight = distance ? estimate_round(1 / estimate_probability(entry->size, distance)) : 1;
+  uint64_t lifetime = time > entry->time ? time - entry->time : 0;
   note_peak(heap, site);
   end_live(heap, site, entry->size);
-  histogram_add_many(&site->lifetime_ns, time > entry->time ? time - entry->time : 0, weight);
+  if (distance)
+    histogram_add_many(&site->lifetime_ns, lifetime,
+                       estimate_round(1 / estimate_probability(entry->size, distance)));
+  else
+    histogram_add(&site->lifetime_ns, lifetime);
 }
 
 // ---- blocks ------------------------------------------------------------------------------------
@@ -256,6 +260,7 @@ static void note_early_free(heap_t *heap, const reader_event_t *event, uint64_t 
   bool second = recent->address == address && recent->thread != event->thread &&
                 event->time - recent->time <= EARLY_NS;
   early_free_t *early = early_place(heap, address);
+  heap->early_until = event->time + EARLY_NS;
   ++heap->totals.unknown_frees;
   // Who was given a block frees it: then it was not that one which had been freed early.
   if (early->address == address && early->taken == event->thread)
@@ -267,6 +272,7 @@ static void note_early_free(heap_t *heap, const reader_event_t *event, uint64_t 
 // Whether the free of the block just given has been read already: another thread's, for a thread's
 // own events are in order. After a loss the allocation that the free was of may be missing.
 static inline bool was_freed_early(heap_t *heap, const reader_event_t *event, uint64_t address) {
+  if (event->time > heap->early_until) return false;
   early_free_t *early = early_place(heap, address);
   if (early->address != address || early->taken || heap->totals.lost) return false;
   if (early->thread == event->thread && !early->second) return false;
@@ -283,8 +289,9 @@ static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t addres
   *place = (entry_t){
       .size = event->arg, .time = event->time, .stack = event->stack, .thread = event->thread};
   if (event->arg >= LARGE) *(uint64_t *)address_map_put(&heap->large, address) = event->arg;
-  count_block(heap, site_of(heap, event->stack), event->arg);
-  add_live(heap, event->stack, event->arg, event->time);
+  heap_site_t *site = site_of(heap, event->stack);
+  count_block(heap, site, event->arg);
+  add_live(heap, site, event->arg, event->time);
   thread_of(heap, event->thread)->last_block = address;
   if (!was_freed_early(heap, event, address)) return !made;
   --heap->totals.unknown_frees;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log-linear buckets: values below 2 * SUB are their own bucket; above, every power of two is cut
-// into SUB equal parts.
+// Log-linear buckets.
 #include "analyzer/models/histogram.h"
 
 #include "analyzer/models/array.h"
@@ -8,13 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUB_BITS = 5, SUB = 1 << SUB_BITS, BUCKETS = (64 - SUB_BITS) * SUB + SUB, GRANULE = 8 };
-
-static unsigned bucket_of(uint64_t value) {
-  if (value < 2 * SUB) return (unsigned)value;
-  unsigned shift = 63 - (unsigned)__builtin_clzll(value) - SUB_BITS;
-  return shift * SUB + (unsigned)(value >> shift);
-}
+enum { SUB = HISTOGRAM_SUB, BUCKETS = (64 - HISTOGRAM_SUB_BITS) * SUB + SUB, GRANULE = 8 };
 
 static uint64_t bucket_low(unsigned bucket) {
   if (bucket < 2 * SUB) return bucket;
@@ -72,12 +65,8 @@ void histogram_add_many(histogram_t *histogram, uint64_t value, uint64_t count) 
   if (!count) return;
   uint64_t total;
   if (__builtin_mul_overflow(value, count, &total)) total = UINT64_MAX;
-  count_up(place_of(histogram, bucket_of(value)), count);
+  count_up(place_of(histogram, histogram_bucket_of(value)), count);
   add_totals(histogram, count, total, value, value);
-}
-
-void histogram_add(histogram_t *histogram, uint64_t value) {
-  histogram_add_many(histogram, value, 1);
 }
 
 void histogram_merge(histogram_t *histogram, const histogram_t *other) {

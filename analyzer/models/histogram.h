@@ -28,9 +28,31 @@ typedef struct {
 
 // Releases the memory and makes it empty.
 void histogram_clear(histogram_t *histogram);
-void histogram_add(histogram_t *histogram, uint64_t value);
 // Adds `count` values that are all `value`.
 void histogram_add_many(histogram_t *histogram, uint64_t value, uint64_t count);
+
+enum { HISTOGRAM_SUB_BITS = 5, HISTOGRAM_SUB = 1 << HISTOGRAM_SUB_BITS };
+// Values below 2 * SUB are their own bucket; above, every power of two is cut into SUB equal parts.
+static inline unsigned histogram_bucket_of(uint64_t value) {
+  if (value < 2 * HISTOGRAM_SUB) return (unsigned)value;
+  unsigned shift = 63 - (unsigned)__builtin_clzll(value) - HISTOGRAM_SUB_BITS;
+  return shift * HISTOGRAM_SUB + (unsigned)(value >> shift);
+}
+
+static inline void histogram_add(histogram_t *histogram, uint64_t value) {
+  unsigned at = histogram_bucket_of(value) - histogram->base;
+  uint64_t total;
+  if (at >= histogram->length || histogram->counts[at] == UINT32_MAX || !histogram->count ||
+      __builtin_add_overflow(histogram->total, value, &total)) {
+    histogram_add_many(histogram, value, 1);
+    return;
+  }
+  ++histogram->counts[at];
+  ++histogram->count;
+  histogram->total = total;
+  if (value < histogram->min) histogram->min = value;
+  if (value > histogram->max) histogram->max = value;
+}
 // Adds all of `other`; min, max, count and total stay exact.
 void histogram_merge(histogram_t *histogram, const histogram_t *other);
 // The value below which `quantile` (0..1) of the values lie, rounded up to the highest value of

@@ -227,8 +227,9 @@ void lock_requested(locks_t *locks, const lock_t *lock, uint32_t thread, uint32_
   lock_mode_t mode = bits & TRACE_LOCK_SHARED ? LOCK_MODE_SHARED : LOCK_MODE_EXCLUSIVE;
   dependency_lock_t wanted = describe(lock, stack, mode);
   wanted.fresh = is_fresh(locks, lock, thread, held->alone_ns);
-  dependencies_add(locks->dependencies, thread, time, &wanted, bits & TRACE_LOCK_TIMED, pending,
-                   others, held->count - first);
+  held->items[held->count - 1].lock->places[thread % LOCK_PLACES] =
+      dependencies_add(locks->dependencies, thread, time, &wanted, bits & TRACE_LOCK_TIMED, pending,
+                       others, held->count - first);
 }
 
 void lock_drop_holders(locks_t *locks, lock_t *lock) {

@@ -109,6 +109,14 @@ static lock_t *find_lock(const locks_t *locks, uint64_t address) {
 // Pages are keyed by their number + 1, for a key is never 0.
 static uint64_t page_of(uint64_t address) { return (address >> PAGE_BITS) + 1; }
 
+static void filter_set(locks_t *locks, uint64_t page) {
+  locks->page_filter[page % LOCK_PAGE_FILTER / 64] |= UINT64_C(1) << page % 64;
+}
+
+static bool filter_has(const locks_t *locks, uint64_t page) {
+  return locks->page_filter[page % LOCK_PAGE_FILTER / 64] >> page % 64 & 1;
+}
+
 static uint32_t made_bits(uint32_t bits) {
   return bits & (TRACE_LOCK_WHAT | TRACE_LOCK_RECURSIVE | TRACE_LOCK_ERRORCHECK |
                  TRACE_LOCK_ADAPTIVE | TRACE_LOCK_ROBUST | TRACE_LOCK_INHERIT | TRACE_LOCK_PROTECT |
@@ -131,6 +139,7 @@ static lock_t *begin_lock(locks_t *locks, const reader_event_t *event, uint64_t 
   *(lock_t **)address_map_put(&locks->by_id, lock->id) = lock;
   *(lock_t **)address_map_put(&locks->by_address, address) = lock;
   lock_place_take(locks, lock);
+  filter_set(locks, page_of(address));
   lock_t **page = address_map_put(&locks->by_page, page_of(address));
   lock->next_in_page = *page;
   return *page = lock;
@@ -280,7 +289,7 @@ void lock_end(locks_t *locks, lock_t *lock, lock_end_t end, uint64_t time,
 
 static void retire_in_page(locks_t *locks, uint64_t page, uint64_t start, uint64_t size,
                            lock_end_t end, const reader_event_t *event) {
-  lock_t **head = address_map_get(&locks->by_page, page);
+  lock_t **head = filter_has(locks, page) ? address_map_get(&locks->by_page, page) : NULL;
   for (lock_t *lock = head ? *head : NULL, *next; lock; lock = next) {
     next = lock->next_in_page;
     if (lock->alias_count) continue;  // it goes on at another address

@@ -49,21 +49,44 @@ typedef struct {
   uint64_t longest, longest_from, longest_until;  // hand-overs of the longest one, and when
 } lock_convoys_t;
 
+enum { LOCK_PLACES = 4 };
+// What every acquisition and release looks at stands first, and together (locks_fetch).
 typedef struct lock {
-  uint32_t id;    // for locks_get and reports; 1, 2, ... in order of appearance
-  uint32_t bits;  // TRACE_LOCK_WHAT and how it is made (not how it was asked for)
-  uint64_t address;
-  uint32_t generation;         // 0 for the first lock at its address
-  uint32_t instances;          // 1, or more: uncontended retired locks of one site, merged
-  uint64_t first_ns, last_ns;  // first and last call on it
-  lock_end_t end;
-  uint32_t init_stack;   // where initialised, 0 not seen
+  uint32_t id;           // for locks_get and reports; 1, 2, ... in order of appearance
+  uint32_t bits;         // TRACE_LOCK_WHAT and how it is made (not how it was asked for)
   uint32_t first_stack;  // first call on it that has a stack
   uint32_t first_thread;
-  bool shared_by_threads;    // touched by more than one thread
+  bool shared_by_threads;  // touched by more than one thread
+  bool owned;              // whoever acquires it releases it: all locks, and semaphores as long
+                           // as they begin with 1 and are posted by who waited for them
+  uint64_t last_ns;        // last call on it
+  uint64_t acquisitions;   // successful; recursive ones included; estimated where sampled
+  uint64_t drawn;          // of these, the drawn ones: each stands for 1 / rate
+  uint64_t contended;      // of these, after waiting (condition re-acquires not counted)
+  uint64_t holds;          // all outermost holds that ended; > hold_ns.count: estimated
+  lock_sites_t sites;      // by acquire site: how often, waits and holds
+  lock_holder_t owner;     // exclusive holder; thread 0: none
+  // Private: recent holds and waits, once more than one thread came; exclusive holders whose
+  // release was not read before the next acquire; the last hold that ended; by thread what the
+  // newest request made with it held was noted in, which is only ever fetched.
+  struct lock_history *history;
+  lock_holder_t *displaced;
+  uint32_t displaced_count, displaced_capacity;
+  lock_holder_t last_holder;
+  uint64_t last_hold_until;
+  lock_blocked_t last_blocked;
+  dependency_places_t places[LOCK_PLACES];
+  // Else.
+  lock_holder_t *readers;  // shared holders
+  uint32_t reader_count, reader_capacity;
+  histogram_t hold_ns;  // outermost holds of which both ends are timed
+  uint64_t address;
+  uint32_t generation;  // 0 for the first lock at its address
+  uint32_t instances;   // 1, or more: uncontended retired locks of one site, merged
+  uint64_t first_ns;    // first call on it
+  lock_end_t end;
+  uint32_t init_stack;       // where initialised, 0 not seen
   bool shared_by_processes;  // by threads of more than one trace, where several are read as one
-  bool owned;                // whoever acquires it releases it: all locks, and semaphores as long
-                             // as they begin with 1 and are posted by who waited for them
   uint64_t writers;          // rwlocks: requests to write
   heap_block_t block;        // the heap block it was first seen in; size 0: none
   // Process-shared: inode and offset of what is mapped at its address; inode 0: not known.
@@ -71,17 +94,12 @@ typedef struct lock {
   uint64_t inode, offset;
   uint64_t *aliases;
   uint32_t alias_count, alias_capacity;
-  uint64_t acquisitions;       // successful; recursive ones included; estimated where sampled
-  uint64_t drawn;              // of these, the drawn ones: each stands for 1 / rate
   uint64_t failed_drawn;       // of the failed ones likewise
-  uint64_t contended;          // of these, after waiting (condition re-acquires not counted)
   uint64_t failed;             // busy, timed out, refused
   uint64_t released_by_other;  // releases by a thread that did not hold it while another did
   uint64_t released_unseen;    // releases with no acquire in sight
   uint32_t max_waiters;        // at one moment
   histogram_t wait_ns;         // of contended acquires and of failed ones that waited
-  histogram_t hold_ns;         // outermost holds of which both ends are timed
-  uint64_t holds;              // all outermost holds that ended; > hold_ns.count: estimated
   site_table_t waiters;        // by requesting site: waits and ns
   site_table_t holders;        // by the holder's acquire site: ns others waited for it meanwhile
                                // (stack 0: hand-over, or a holder that was not seen); `kind`: id
@@ -89,22 +107,9 @@ typedef struct lock {
   site_table_t blamed;         // by acquire site: ns that others waited, for this lock or for one
                                // whose holder waited for it, because it was held from there
   uint64_t blamed_ns;          // all of `blamed`; over all locks: wait_ns + reacquire_ns
-  lock_sites_t sites;          // by acquire site: how often, waits and holds
   lock_blocks_t blocks;        // calls that blocked while it was held
   uint64_t reacquires, reacquire_ns;  // after a condition's signal it was still held by others
   lock_convoys_t convoys;
-  lock_holder_t owner;     // exclusive holder; thread 0: none
-  lock_holder_t *readers;  // shared holders
-  uint32_t reader_count, reader_capacity;
-  // Private. Exclusive holders whose release was not read before the next acquire; the last hold
-  // that ended; recent holds and waits, once more than one thread came; the next lock in the page;
-  // findings that name it.
-  lock_holder_t *displaced;
-  uint32_t displaced_count, displaced_capacity;
-  lock_holder_t last_holder;
-  uint64_t last_hold_until;
-  lock_blocked_t last_blocked;
-  struct lock_history *history;
   struct lock *next_in_page;
   uint32_t references;
   uint64_t place;  // key of inode and offset, 0: none
@@ -132,6 +137,8 @@ void locks_close(locks_t *locks);
 struct critical_path;
 void locks_set_path(locks_t *locks, struct critical_path *path);
 void locks_step(locks_t *locks, const reader_event_t *event);
+// Fetches what steps with these events will look up. Changes nothing.
+void locks_fetch(const locks_t *locks, const reader_event_t *events, size_t count);
 // An event of the family of descriptors: what is written here and read there orders threads.
 void lock_descriptor_step(locks_t *locks, const reader_event_t *event);
 // The memory [start, start + size) is no more, as the event says: retires every lock in it.

@@ -90,6 +90,9 @@ typedef struct {
   bool pending;  // it had not ended at the end of the trace
 } lock_wait_t;
 
+// Most blocks that are freed lie where no lock ever was.
+enum { LOCK_PAGE_FILTER = 4096 };
+
 struct locks {
   const reader_t *reader;
   const threads_t *threads;
@@ -99,13 +102,14 @@ struct locks {
   dependencies_t *dependencies;
   wakers_t *wakers;
   critical_path_t *path;
-  uint32_t limit;             // next id
-  address_map_t by_id;        // lock_t *, all that are kept
-  address_map_t by_address;   // lock_t *, living ones
-  address_map_t by_page;      // lock_t *, living ones, linked by next_in_page
-  address_map_t generations;  // address -> lock_former_t
-  address_map_t classes;      // class -> lock_t * that retired locks of the class are merged into
-  lock_t **kept;              // retired, but named by a dependency or a hazard
+  uint32_t limit;                               // next id
+  address_map_t by_id;                          // lock_t *, all that are kept
+  address_map_t by_address;                     // lock_t *, living ones
+  address_map_t by_page;                        // lock_t *, living ones, linked by next_in_page
+  uint64_t page_filter[LOCK_PAGE_FILTER / 64];  // bit of each page that is, or was, in by_page
+  address_map_t generations;                    // address -> lock_former_t
+  address_map_t classes;  // class -> lock_t * that retired locks of the class are merged into
+  lock_t **kept;          // retired, but named by a dependency or a hazard
   uint32_t kept_count, kept_capacity, sweep_at;
   held_locks_t *held;  // by thread
   uint32_t held_capacity;

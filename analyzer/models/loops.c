@@ -644,6 +644,12 @@ static bool begins_turn(uint8_t kind) {
          kind == TRACE_READY_DESCRIPTOR;
 }
 
+void loops_go_on(loops_t *loops, const reader_event_t *event) {
+  if (event->thread >= loops->thread_capacity) return;
+  const loop_thread_t *thread = &loops->threads[event->thread];
+  if (thread->turn.active || thread->slow) loops_note_call(loops, event);
+}
+
 // What is done with memory and locks tells a loop no more than that its turn goes on, or is
 // blocked.
 static bool only_goes_on(unsigned kind) {
@@ -654,7 +660,7 @@ static bool only_goes_on(unsigned kind) {
 void loops_step(loops_t *loops, const reader_event_t *event) {
   pools_step(loops->pools, event);
   if (only_goes_on(event->kind)) {
-    loops_note_call(loops, event);
+    loops_go_on(loops, event);
     return;
   }
   if (event->kind == TRACE_PENDING) {

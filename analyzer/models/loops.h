@@ -83,6 +83,9 @@ void loops_close(loops_t *loops);
 void loops_sample(loops_t *loops, double rate);
 double loops_rate(const loops_t *loops);  // 1: all were recorded
 void loops_step(loops_t *loops, const reader_event_t *event);
+// An event that tells no more than that its thread goes on: the same as loops_step, which does for
+// all of them.
+void loops_go_on(loops_t *loops, const reader_event_t *event);
 // A write with phase READER_BEGINS: what it gives can be taken from here on.
 void loops_begin_write(loops_t *loops, const reader_event_t *event);
 // Cuts the turns that run at `end_ns`: a thread that has no PENDING in an epoll wait is in one.

@@ -151,6 +151,11 @@ static void step_loops(models_t *models, const reader_event_t *event) {
   if (!models->joined) loops_step(models->loops, event);
 }
 
+// An allocation, in a turn.
+static void step_turn(models_t *models, const reader_event_t *event) {
+  if (event->stack && !models->joined) loops_go_on(models->loops, event);
+}
+
 // What a thread does with its time, and who woke it.
 static void step_work(models_t *models, const reader_event_t *event) {
   if (models->joined) return;
@@ -202,7 +207,7 @@ static void step_others(models_t *models, const reader_event_t *event) {
   switch (trace_event_kinds[event->kind].family) {
   case TRACE_FAMILY_HEAP:
     step_heap(models, event);
-    if (event->stack) step_loops(models, event);
+    step_turn(models, event);
     break;
   case TRACE_FAMILY_LOCK:
     if (event->kind == TRACE_LOCK_MEMORY_FREED) {
@@ -246,17 +251,31 @@ static void run_fetch(const models_t *models, const reader_event_t *events, size
   for (size_t i = 0; i < count; ++i)
     if (trace_event_kinds[events[i].kind].family == TRACE_FAMILY_HEAP)
       heap_prefetch(models->heap, &events[i]);
+  locks_fetch(models->locks, events, count);
+}
+
+// How many events at the beginning are of one thread, and no halves of a call.
+static size_t run_length(const reader_event_t *events, size_t count) {
+  size_t length = 0;
+  while (length < count && events[length].thread == events->thread &&
+         events[length].phase == READER_WHOLE)
+    ++length;
+  return length;
 }
 
 void models_run(models_t *models, const reader_event_t *events, size_t count) {
-  if (count == 1) {
-    models_step(models, events);
-    return;
+  if (count > 1) run_fetch(models, events, count);
+  for (size_t length; count > 0; events += length, count -= length) {
+    length = run_length(events, count);
+    if (length < 2) {
+      models_step(models, events);
+      length = 1;
+      continue;
+    }
+    if (events[length - 1].time > models->end_ns) models->end_ns = events[length - 1].time;
+    threads_run(models->threads, events, length);
+    for (size_t i = 0; i < length; ++i) step_others(models, &events[i]);
   }
-  run_fetch(models, events, count);
-  if (events[count - 1].time > models->end_ns) models->end_ns = events[count - 1].time;
-  threads_run(models->threads, events, count);
-  for (size_t i = 0; i < count; ++i) step_others(models, &events[i]);
 }
 
 void models_finish(models_t *models) {

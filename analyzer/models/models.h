@@ -24,7 +24,7 @@ typedef struct models models_t;
 // process, and the thresholds are the defaults).
 models_t *models_open(const reader_t *reader);
 void models_step(models_t *models, const reader_event_t *event);
-// A step with each of the `count` events that one reader_read gave: several are of one thread.
+// A step with each of the `count` events that one reader_read gave.
 void models_run(models_t *models, const reader_event_t *events, size_t count);
 // For who draws: told of every wake-up as it is found.
 void models_watch_wakeups(models_t *models, wakers_watch_t *watch, void *context);

@@ -84,7 +84,8 @@ typedef struct threads threads_t;
 threads_t *threads_open(const reader_t *reader);
 void threads_close(threads_t *threads);
 void threads_step(threads_t *threads, const reader_event_t *event);
-// A step with each of the `count` events, all of one thread, that one reader_read gave.
+// A step with each of the `count` events, all of one thread and whole, of those that one
+// reader_read gave.
 void threads_run(threads_t *threads, const reader_event_t *events, size_t count);
 // Closes the lives and computes running time. `end_ns`: the last moment of the trace.
 void threads_finish(threads_t *threads, uint64_t end_ns);

@@ -226,11 +226,12 @@ static reading_lane_t *lane_choose(reader_t *reader) {
 
 int reader_next(reader_t *reader, reader_event_t *event) {
   if (reader->join) return reading_join_next(reader->join, event);
-  reading_lane_t *lane = lane_choose(reader);
+  reading_lane_t *lane = reader->chosen ? reader->chosen : lane_choose(reader);
   if (!lane) {
     reader_finish(reader);
     return 0;
   }
+  reader->chosen = NULL;
   reader->current = lane;
   if (!lane->thread || reader->notable[lane->record.kind]) reading_facts_note_event(reader, lane);
   event_fill(reader, lane, event);
@@ -238,9 +239,22 @@ int reader_next(reader_t *reader, reader_event_t *event) {
   return 1;
 }
 
+// Whether the lane's record tells the reader nothing, and several such may be given out at once.
+static bool is_plain(const reader_t *reader, const reading_lane_t *lane) {
+  return lane && lane->thread && reader->plain[lane->record.kind];
+}
+
 size_t reader_read(reader_t *reader, reader_event_t *events, size_t limit) {
-  size_t count = reading_runs_take(reader, events, limit);
-  return count ? count : (size_t)reader_next(reader, events);
+  if (reader->join) return (size_t)reader_next(reader, events);
+  for (size_t count = 0;;) {
+    if (!reader->chosen) count += reading_runs_take(reader, events + count, limit - count);
+    if (count == limit) return count;
+    if (!reader->chosen) reader->chosen = lane_choose(reader);
+    const bool plain = is_plain(reader, reader->chosen);
+    if (count && !plain) return count;
+    count += (size_t)reader_next(reader, events + count);
+    if (!plain || count == limit) return count;
+  }
 }
 
 static void lanes_begin(reader_t *reader) {

@@ -143,9 +143,9 @@ uint32_t reader_part_of_stack(const reader_t *reader, uint32_t stack);
 // 1: an event, whose payload lives until the next call. 0: the end. Damage is never fatal: it is
 // noted as a warning and reading goes on behind it.
 int reader_next(reader_t *reader, reader_event_t *event);
-// The next events, in the same order, up to `limit` (at least 1) of them. 0: the end. Between those
-// of one call nothing changes of what the reader knows but counts of events. Of several none has a
-// payload; of one it lives until the next call.
+// The next events, in the same order, up to `limit` (at least 1) of them. 0: the end. Of several
+// none has a payload, and none begins, ends or names a thread; what the reader knows beside may be
+// what stands up to the event after them. Of one the payload lives until the next call.
 size_t reader_read(reader_t *reader, reader_event_t *events, size_t limit);
 
 // Facts. Pointers live until the next reader_next (all of them until close after the end).

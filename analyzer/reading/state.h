@@ -31,6 +31,7 @@ struct reader {
   size_t heap_count;
   uint64_t last_time;       // of the event before
   reading_lane_t *current;  // gave the event before; its record is used up
+  reading_lane_t *chosen;   // has the next event, NULL: not looked for yet
 
   // From properties.
   char *rings_name;
