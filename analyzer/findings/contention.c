@@ -33,7 +33,7 @@ static bool is_still_held(const lock_t *lock, uint64_t end_ns) {
   if (!lock_is_held(lock) || end_ns < owner->since_ns + CONTENTION_FEW_NS) return false;
   return lock->wait_ns.max >= CONTENTION_FEW_NS && lock->wait_ns.max > lock->hold_ns.max &&
          (end_ns - owner->since_ns) * 2 > lock->wait_ns.max &&
-         lock->wait_ns.max * 2 > lock->blamed_ns;
+         lock->wait_ns.max * 2 > lock->wait_ns.total;
 }
 
 static contention_cause_t cause_of(const lock_t *lock, const contention_t *found, uint64_t end_ns) {
