@@ -143,10 +143,10 @@ typedef struct {
   // The writer's tid while it lives, a robust futex: when it dies the kernel sets
   // FUTEX_OWNER_DIED (robust_futexes.rst), also on SIGKILL. 0 before it runs.
   _Atomic uint32_t writer_life;
-  uint64_t writer_life_link;       // the kernel's list of robust futexes goes through here
-  _Atomic uint32_t doorbell;       // futex: a ring is half full, or something wants attention
-  _Atomic uint32_t writer_asleep;  // 1: a bell must be a FUTEX_WAKE
-  _Atomic uint32_t beat;  // grows with each round of the writer: 80 ms, less while much comes
+  uint64_t writer_life_link;          // the kernel's list of robust futexes goes through here
+  _Atomic uint32_t doorbell;          // futex: a ring is half full, or something wants attention
+  _Atomic uint32_t writer_asleep;     // 1: a bell must be a FUTEX_WAKE
+  _Atomic uint32_t beat;              // grows with each round of the writer: at most 80 ms
   _Atomic uint32_t rings_wanted;      // a thread found no ring
   _Atomic uint32_t calls_unrecorded;  // of threads that found no ring
   _Atomic uint32_t processes_unrecorded;

@@ -212,8 +212,8 @@ static inline __attribute__((always_inline)) void lane_record(lane_t *lane, unsi
 }
 
 // Whether the next record has to be an anchor: one in LANE_ANCHOR, and the first after each beat of
-// the writer (5 ms where more comes, 20 where it is sampled, up to 80 where hardly anything does),
-// so that the time of an unstamped record is known to the shorter of the two.
+// the writer (5 ms while much comes, else up to 40; where it is sampled 20 and 80), so that the
+// time of an unstamped record is known to the shorter of the two.
 static inline __attribute__((always_inline)) bool lane_needs_anchor(lane_t *lane) {
   const uint32_t beat = atomic_load_explicit(&recorder_session->beat, memory_order_relaxed);
   if (likely(lane->untimed_left > 0 && beat == lane->beat)) {

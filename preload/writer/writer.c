@@ -25,14 +25,16 @@
 #include <time.h>
 
 enum {
-  // Pauses: the shortest; while much comes; in the modes that sample; and while little comes, which
-  // is reached by doubling. A round costs 10 to 40 us, most of it for waking up.
+  // Pauses: the shortest; while much comes; the longest, which is reached by doubling while little
+  // comes. The first of two is that where everything is kept, the second that where it is sampled.
+  // A round costs 10 to 40 us, most of it for waking up.
   WRITER_PAUSE_LEAST_NS = 20 * 1000,
   WRITER_PAUSE_NS = 5 * 1000 * 1000,
   WRITER_PAUSE_SAMPLED_NS = 20 * 1000 * 1000,
-  WRITER_PAUSE_MOST_NS = 80 * 1000 * 1000,
+  WRITER_PAUSE_MOST_NS = 40 * 1000 * 1000,
+  WRITER_PAUSE_MOST_SAMPLED_NS = 80 * 1000 * 1000,
   WRITER_SLACK_NS = 5 * 1000,  // how late the kernel may end one
-  WRITER_LITTLE = 64,          // words in a ring since the round before
+  WRITER_MUCH = 64,            // words in WRITER_PAUSE_NS
   // A ring is taken in from TAKE on. The writer wakes by itself when it expects DUE; an owner rings
   // the bell a good deal later, if that expectation was wrong.
   WRITER_TAKE = TRACE_RING_WORDS * 7 / 16,
@@ -200,7 +202,7 @@ static void ring_pace(const trace_ring_t *ring, drain_state_t *state, uint64_t h
   const uint64_t waiting = atomic_load_explicit(&ring->head, memory_order_relaxed) -
                            atomic_load_explicit(&ring->tail, memory_order_relaxed);
   state->head_seen = head;
-  if (grown > WRITER_LITTLE) writer->much = true;
+  if (grown * WRITER_PAUSE_NS > WRITER_MUCH * writer->elapsed) writer->much = true;
   if (grown == 0 || waiting > TRACE_RING_WORDS) return;
   const uint64_t left = waiting < WRITER_DUE ? WRITER_DUE - waiting : 0;
   const uint64_t due = left * writer->elapsed / grown;
@@ -443,9 +445,11 @@ static void keep_spare_rings(void) {
 
 // How long to sleep: less where much has come, and longer from round to round where little has.
 static uint64_t writer_pause(void) {
-  const uint64_t pause = settings.sampling < 1 ? WRITER_PAUSE_SAMPLED_NS : WRITER_PAUSE_NS;
+  const bool sampled = settings.sampling < 1;
+  const uint64_t pause = sampled ? WRITER_PAUSE_SAMPLED_NS : WRITER_PAUSE_NS;
+  const uint64_t most = sampled ? WRITER_PAUSE_MOST_SAMPLED_NS : WRITER_PAUSE_MOST_NS;
   writer->pause = writer->much || !writer->pause ? pause : 2 * writer->pause;
-  if (writer->pause > WRITER_PAUSE_MOST_NS) writer->pause = WRITER_PAUSE_MOST_NS;
+  if (writer->pause > most) writer->pause = most;
   if (writer->due > writer->pause) return writer->pause;
   return writer->due > WRITER_PAUSE_LEAST_NS ? writer->due : WRITER_PAUSE_LEAST_NS;
 }
