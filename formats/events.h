@@ -86,7 +86,7 @@ typedef enum {
   EVENT(19, THREAD_JOIN, "thread-join", THREAD, STACK, ARG(RESULT, "result"),                      \
         WORDS(WORD(ADDRESS, "handle"), WORD(TICKS, "wait")), "a join returned")                    \
   EVENT(20, THREAD_DETACH, "thread-detach", THREAD, STACK, ARG(RESULT, "result"),                  \
-        WORDS(WORD(ADDRESS, "handle")), "pthread_detach returned")                                 \
+        WORDS(WORD(ADDRESS, "handle")), "pthread_detach returned, or it was created so")           \
   EVENT(21, THREAD_NAME, "thread-name", THREAD, BARE, ARG(COUNT, "words"),                         \
         WORDS(WORD(TEXT, "name")), "the thread with the handle in id is called so")                \
   EVENT(22, THREAD_CANCEL, "thread-cancel", THREAD, STACK, ARG(RESULT, "result"),                  \

@@ -26,6 +26,10 @@ void loops_sample(loops_t *loops, double rate) {
   tasks_sample(loops->tasks, rate);
 }
 
+void loops_note_lost(loops_t *loops, uint64_t connections) {
+  tasks_note_lost(loops->tasks, connections);
+}
+
 double loops_rate(const loops_t *loops) { return loops->rate; }
 
 void loops_watch(const loops_t *loops, const loops_watch_t *watch, void *context) {
@@ -479,6 +483,7 @@ void loops_add_ready(loops_t *loops, turn_t *turn, task_t *task, const reader_ev
     task->batch_place = turn->share_count;
     task->batch_loop = turn->loop;
     if (event->arg & EPOLLERR) task->failed = true;
+    if (task->kind == DESCRIPTOR_LISTENER) loops->items[turn->loop - 1]->listens = true;
     note_ready(loops, task, event);
   }
   ++turn->share_count;
@@ -622,7 +627,13 @@ static task_t *adopt_connection(loops_t *loops, const reader_event_t *event, uin
   return task;
 }
 
+static void note_accepts(loops_t *loops, uint32_t thread) {
+  const turn_t *turn = &loops_thread(loops, thread)->turn;
+  if (turn->active) loops->items[turn->loop - 1]->listens = true;
+}
+
 static void step_call(loops_t *loops, const reader_event_t *event, uint64_t from) {
+  if (event->kind == TRACE_ACCEPT) note_accepts(loops, event->thread);
   const task_t *task = tasks_live(loops->tasks, (int32_t)event->arg);
   if (!task) task = adopt_connection(loops, event, from);
   note_handling(loops, event, (int32_t)event->arg, from);

@@ -41,6 +41,7 @@ typedef struct {
   uint32_t id;                     // 1, 2, ... in order of appearance
   bool poll;                       // a thread in poll or select at `site`, again and again
   uint64_t max_asked;              // poll: descriptors it waited for at once
+  bool listens;                    // a listener was ready in it, or something accepted
   int32_t descriptor;              // of the epoll instance; -1: poll
   uint32_t site;                   // stack of epoll_create (poll: of the wait), 0 not seen
   uint64_t created_ns, closed_ns;  // closed_ns = UINT64_MAX while open
@@ -70,9 +71,12 @@ typedef struct {
   uint32_t registered, max_registered;  // descriptors in it
 } loop_t;
 
-// A thread that polls one descriptor at a time serves one peer: what it does for long, or waits
-// for, keeps nobody else waiting. It has no stalls.
-static inline bool loop_serves_one(const loop_t *loop) { return loop->poll && loop->max_asked < 2; }
+// A thread that polls one descriptor at a time serves one peer, and so does one that polls the two
+// ends of what it passes on, or one and what wakes it: what it does for long, or waits for, keeps
+// nobody else waiting. It has no stalls.
+static inline bool loop_serves_one(const loop_t *loop) {
+  return loop->poll && loop->max_asked < (loop->listens ? 2 : 3);
+}
 
 typedef struct loops loops_t;
 
@@ -88,6 +92,8 @@ void loops_step(loops_t *loops, const reader_event_t *event);
 void loops_go_on(loops_t *loops, const reader_event_t *event);
 // A write with phase READER_BEGINS: what it gives can be taken from here on.
 void loops_begin_write(loops_t *loops, const reader_event_t *event);
+// What is missing of a sampled record. Before loops_finish.
+void loops_note_lost(loops_t *loops, uint64_t connections);
 // Cuts the turns that run at `end_ns`: a thread that has no PENDING in an epoll wait is in one.
 void loops_finish(loops_t *loops, uint64_t end_ns);
 

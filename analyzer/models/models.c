@@ -287,6 +287,9 @@ void models_finish(models_t *models) {
   wakers_finish(models->wakers);
   critical_path_finish(models->path, models->end_ns);
   dependencies_finish(models->dependencies);
+  if (models->reader)
+    loops_note_lost(models->loops,
+                    reader_summary(models->reader)->lost_by_kind[TRACE_DESCRIPTOR_SAMPLED]);
   loops_finish(models->loops, models->end_ns);
 }
 

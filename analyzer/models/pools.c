@@ -197,8 +197,14 @@ static void step_wait(pools_t *pools, const reader_event_t *event) {
     member->pool->fetch_stack = worker->last_stack;
 }
 
+// Who posts what he has taken himself uses it as a lock.
+static bool is_lock(const queue_t *queue) { return queue->own * 2 > queue->given; }
+
 static void step_semaphore(pools_t *pools, const reader_event_t *event, uint64_t wait) {
   uint64_t from = event->time - wait;
+  queue_t *queue = pools_queue(pools, event->words[0]);
+  queue->taker = event->thread;
+  if (is_lock(queue)) return;
   pools_settle(pools_worker(pools, event->thread), from, true);
   member_t *member = member_of(pools, event->thread, event->words[0], from);
   if (!member) return;
@@ -342,10 +348,25 @@ static void note_asked(pools_t *pools, const reader_event_t *event) {
   if (member && member->in_job) member->asked = true;
 }
 
+static void step_post(pools_t *pools, const reader_event_t *event) {
+  queue_t *queue = pools_queue(pools, event->words[0]);
+  worker_t *worker = pools_worker(pools, event->thread);
+  put(pools, event->words[0], 1, event->time, event->time);
+  queue->own += queue->taker == event->thread;
+  queue->taker = 0;
+  if (!queue->own || !is_lock(queue)) return;
+  for (uint32_t at = 0; at < worker->count; ++at) {
+    if (worker->members[at].pool != queue->pool) continue;
+    pools_end_member(&worker->members[at], event->time);
+    worker->members[at] = worker->members[--worker->count];
+    return;
+  }
+}
+
 static void step_release(pools_t *pools, const reader_event_t *event) {
   if ((event->arg & TRACE_LOCK_WHAT) == TRACE_LOCK_SEMAPHORE) {
-    put(pools, event->words[0], 1, event->time, event->time);
     note_asked(pools, event);
+    step_post(pools, event);
     return;
   }
   if (event->arg & TRACE_LOCK_BY_CONDITION) return;

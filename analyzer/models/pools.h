@@ -72,7 +72,8 @@ typedef struct {
   pool_advice_t advice;
   pool_stuck_t *stuck;
   uint32_t stuck_count, stuck_capacity;
-  bool early;  // private: is part of an early_t
+  bool early;    // private: is part of an early_t
+  bool is_lock;  // private: its semaphore is one
 } pool_t;
 
 // Jobs that nobody was seen to hand over: they are in no queue time. An epoll instance is mostly

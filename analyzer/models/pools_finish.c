@@ -53,8 +53,10 @@ static pool_advice_t advise(const pool_t *pool) {
 }
 
 static void finish_pool(pools_t *pools, pool_t *pool) {
-  pool->given = pools_queue(pools, pool->object)->given;
-  pool->left = pools_queue(pools, pool->object)->waiting.count;
+  const queue_t *queue = pools_queue(pools, pool->object);
+  pool->given = queue->given;
+  pool->left = queue->waiting.count;
+  pool->is_lock = pool->kind == POOL_SEMAPHORE && queue->own * 2 > queue->given;
   uint64_t span = pool->last_ns > pool->first_ns ? pool->last_ns - pool->first_ns : 0;
   if (pool->life_ns) pool->utilization = (double)pool->job_ns.total / (double)pool->life_ns;
   if (pool->utilization > 1) pool->utilization = 1;
@@ -64,11 +66,12 @@ static void finish_pool(pools_t *pools, pool_t *pool) {
   pool->advice = advise(pool);
 }
 
-// What is written to a pipe by another process is no queue of this one; and a loop's only thread is
-// no worker.
+// What is written to a pipe by another process is no queue of this one; a loop's only thread is no
+// worker; and a semaphore that is used as a lock hands out no jobs.
 static bool is_pool(const pool_t *pool) {
   if (pool->kind == POOL_DESCRIPTOR && pool->given * 2 < pool->jobs) return false;
   if (pool->kind == POOL_LOOP && pool->thread_count < 2) return false;
+  if (pool->is_lock) return false;
   return pool->jobs >= POOL_JOBS_LEAST || pool->stuck_count || (pool->asking && pool->left);
 }
 

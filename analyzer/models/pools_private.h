@@ -15,6 +15,8 @@ typedef struct {
   pool_queue_t waiting;
   pool_signals_t signals;
   uint64_t given;  // put there: signals to one, posts, writes
+  uint64_t own;    // of these, posts by who had taken the semaphore last: it is used as a lock
+  uint32_t taker;  // who had
   uint64_t mutex;  // taken last by who signalled last
   pool_t *pool;    // whose it is, NULL: no pool's
 } queue_t;

@@ -26,7 +26,7 @@ struct tasks {
   uint32_t count;
   double rate;          // of sampling connections
   tasks_totals_t gone;  // of those that are no longer kept
-  uint64_t out;         // connections out of the sample
+  uint64_t out, lost;   // connections out of the sample; and of which nothing is known
 };
 
 static const char *const state_names[] = {
@@ -45,6 +45,8 @@ tasks_t *tasks_open(void) {
 }
 
 void tasks_sample(tasks_t *tasks, double rate) { tasks->rate = rate; }
+
+void tasks_note_lost(tasks_t *tasks, uint64_t connections) { tasks->lost = connections; }
 
 uint64_t tasks_weight(const tasks_t *tasks, const task_t *task) {
   return task->drawn && tasks->rate > 0 ? estimate_round(1 / tasks->rate) : 1;
@@ -68,6 +70,7 @@ tasks_totals_t tasks_totals(const tasks_t *tasks) {
   tasks_totals_t totals = tasks->gone;
   totals.rate = tasks->rate;
   totals.out = tasks->out;
+  totals.lost = tasks->lost;
   for (uint32_t at = 0; at < tasks->count; ++at) totals_add(&totals, tasks->order[at]);
   return totals;
 }

@@ -92,6 +92,7 @@ uint64_t tasks_dropped(const tasks_t *tasks);                   // ended, beyond
 typedef struct {
   double rate;                    // of sampling connections; 1: none was left out
   uint64_t recorded, drawn, out;  // tasks; of these drawn; connections out of the sample
+  uint64_t lost;  // connections, drawn or not, of which the record is missing; in no other figure
   estimate_sum_t polls, calls, bytes_in, bytes_out, responses;
 } tasks_totals_t;
 tasks_totals_t tasks_totals(const tasks_t *tasks);
@@ -102,6 +103,8 @@ tasks_t *tasks_open(void);
 void tasks_close(tasks_t *tasks);
 // Connections were drawn at that rate. Before the first event.
 void tasks_sample(tasks_t *tasks, double rate);
+// Of so many connections it is not even known whether they were drawn.
+void tasks_note_lost(tasks_t *tasks, uint64_t connections);
 // How many of its kind the task stands for.
 uint64_t tasks_weight(const tasks_t *tasks, const task_t *task);
 // The live task of a descriptor, NULL: none.

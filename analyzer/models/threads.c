@@ -11,6 +11,7 @@
 // Who has a handle now, and who had it last and ended.
 typedef struct {
   uint32_t current, ended;
+  bool detached;  // the thread that was created with it, and has not begun yet
 } handle_t;
 
 typedef struct {
@@ -19,8 +20,9 @@ typedef struct {
 
 struct threads {
   const reader_t *reader;
-  address_map_t tids;  // kernel id -> the newest thread that has it
-  counters_t before;   // what the main thread had when the image began
+  address_map_t tids;    // kernel id -> the newest thread that has it
+  address_map_t unseen;  // kernel id -> counters_t of a thread that has no event yet
+  counters_t before;     // what the main thread had when the image began
   bool before_is_known;
   thread_account_t *accounts;  // by thread index
   uint32_t limit, capacity;
@@ -78,6 +80,7 @@ threads_t *threads_open(const reader_t *reader) {
   threads_t *threads = array_zeroed(1, sizeof *threads);
   threads->reader = reader;
   threads->handles = (address_map_t)ADDRESS_MAP(handle_t);
+  threads->unseen = (address_map_t)ADDRESS_MAP(counters_t);
   threads->limit = 1;
   return threads;
 }
@@ -86,6 +89,7 @@ void threads_close(threads_t *threads) {
   if (!threads) return;
   address_map_clear(&threads->handles);
   address_map_clear(&threads->tids);
+  address_map_clear(&threads->unseen);
   for (uint32_t thread = 1; threads->accounts && thread < threads->limit; ++thread)
     free(threads->accounts[thread].timeline);
   free(threads->accounts);
@@ -94,8 +98,11 @@ void threads_close(threads_t *threads) {
 
 static void set_handle(threads_t *threads, uint32_t thread, uint64_t handle) {
   if (!handle) return;
+  handle_t *known = address_map_put(&threads->handles, handle);
   threads->accounts[thread].handle = handle;
-  ((handle_t *)address_map_put(&threads->handles, handle))->current = thread;
+  threads->accounts[thread].detached |= known->detached;
+  known->current = thread;
+  known->detached = false;
 }
 
 // First sight of a thread: from its THREAD_START, or later where that was not recorded.
@@ -113,6 +120,13 @@ static void begin_life(threads_t *threads, uint32_t thread, const reader_event_t
     tid = life->tid;
   }
   if (tid) *(uint64_t *)address_map_put(&threads->tids, tid) = thread;
+  counters_t before = {0};
+  // The begin of its life is missing: what the kernel had counted until here is not of this record.
+  if (tid && address_map_remove(&threads->unseen, tid, &before) &&
+      event->kind != TRACE_THREAD_START) {
+    account->ran_before_ns = before.ran;
+    account->runnable_before_ns = before.runnable;
+  }
   account->accounted_ns = account->started_ns;
 }
 
@@ -138,8 +152,12 @@ static void account_wait(thread_account_t *account, thread_state_t state, uint64
   if (account->timeline) thread_timeline_wait(account->timeline, state, from, until);
 }
 
-// What the main thread had run before an exec, where that is known.
-static counters_t counted_before(const threads_t *threads, uint64_t tid) {
+// What the main thread had run before an exec, or any before its record begins, where that is
+// known.
+static counters_t counted_before(const threads_t *threads, const thread_account_t *account,
+                                 uint64_t tid) {
+  counters_t early = {account->ran_before_ns, account->runnable_before_ns};
+  if (early.ran) return early;
   bool main = threads->reader && tid == reader_summary(threads->reader)->pid;
   return main && threads->before_is_known ? threads->before : (counters_t){0};
 }
@@ -154,7 +172,7 @@ static void end_life(threads_t *threads, const reader_event_t *event) {
   account->ended = true;
   account->ended_ns = event->time;
   if (event->arg) {
-    uint64_t before = counted_before(threads, tid_of(threads, event->thread)).ran;
+    uint64_t before = counted_before(threads, account, tid_of(threads, event->thread)).ran;
     account->ran_ns = event->arg > before ? event->arg - before : 0;
     account->ran_known = true;
   }
@@ -173,6 +191,19 @@ static void note_join(threads_t *threads, const reader_event_t *event) {
   if (event->arg || !joined) return;
   joined->joined_by = event->thread;
   joined->joined_ns = event->time;
+}
+
+// Python detaches a thread as soon as it is created: that may be before its first event, or after
+// its last one. (While a thread is neither joined nor detached no other has its handle.)
+static void note_detach(threads_t *threads, const reader_event_t *event) {
+  if (event->arg || !event->words[0]) return;
+  handle_t *handle = address_map_put(&threads->handles, event->words[0]);
+  uint32_t thread = handle->current ? handle->current : handle->ended;
+  thread_account_t *account = &threads->accounts[thread];
+  if (thread && !account->joined_by && !account->detached)
+    account->detached = true;
+  else
+    handle->detached = true;
 }
 
 static void note_pending(thread_account_t *account, const reader_event_t *event) {
@@ -219,10 +250,11 @@ static void note_scheduled(threads_t *threads, const reader_event_t *event) {
     threads->before = now;
     threads->before_is_known = true;
   }
-  counters_t before = counted_before(threads, event->arg);
   const uint64_t *thread = event->arg ? address_map_get(&threads->tids, event->arg) : NULL;
+  if (!thread && event->arg) *(counters_t *)address_map_put(&threads->unseen, event->arg) = now;
   if (!thread || threads->accounts[*thread].ended) return;
   thread_account_t *account = &threads->accounts[*thread];
+  counters_t before = counted_before(threads, account, event->arg);
   account->ran_ns = now.ran > before.ran ? now.ran - before.ran : 0;
   account->runnable_ns = now.runnable > before.runnable ? now.runnable - before.runnable : 0;
   account->scheduled_ns = event->time;
@@ -249,11 +281,9 @@ void threads_step(threads_t *threads, const reader_event_t *event) {
   case TRACE_THREAD_JOIN:
     note_join(threads, event);
     break;
-  case TRACE_THREAD_DETACH: {
-    thread_account_t *detached = by_handle(threads, event->words[0], false);
-    if (detached && !event->arg) detached->detached = true;
+  case TRACE_THREAD_DETACH:
+    note_detach(threads, event);
     break;
-  }
   default:
     break;
   }

@@ -71,8 +71,9 @@ typedef struct {
   uint64_t ran_ns, runnable_ns, scheduled_ns;
   bool ran_known;
   thread_pending_t pending;
-  thread_timeline_t *timeline;  // NULL: there are too many threads
-  uint64_t accounted_ns;        // private: waits are accounted up to here
+  thread_timeline_t *timeline;                 // NULL: there are too many threads
+  uint64_t ran_before_ns, runnable_before_ns;  // private: counted before its record begins
+  uint64_t accounted_ns;                       // private: waits are accounted up to here
 } thread_account_t;
 
 // What the call of an event waited for, and how long; RUNNING: it is none that waits.

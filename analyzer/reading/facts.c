@@ -202,10 +202,18 @@ static void name_note(reader_t *reader, const trace_record_t *record) {
     reader->malformed_facts++;
 }
 
-// The lane begins in the middle of a thread's life; its ring knows whose it was last.
+static bool is_only_lane(const reader_t *reader, const reading_lane_t *lane) {
+  for (size_t number = 1; number <= TRACE_RINGS_MAX; number++)
+    if (reader->lanes[number] && reader->lanes[number] != lane) return false;
+  return true;
+}
+
+// The lane begins in the middle of a thread's life; its ring knows whose it was last. The only one
+// that there ever was is the main thread's.
 static void thread_assume(reader_t *reader, reading_lane_t *lane) {
   bool last = lane->from_ring && !reading_lanes_ring_holds(lane, TRACE_THREAD_START);
-  uint32_t tid = last ? lane->ring->tid : UNKNOWN_TID;
+  uint32_t unknown = is_only_lane(reader, lane) ? reader->threads.pid : UNKNOWN_TID;
+  uint32_t tid = last ? lane->ring->tid : unknown;
   uint64_t handle = last ? lane->ring->handle : 0;
   lane->thread = reading_threads_start(&reader->threads, lane->number, tid, handle, 0, lane->time);
 }

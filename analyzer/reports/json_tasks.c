@@ -102,6 +102,7 @@ json_t *json_task_totals(const analysis_t *analysis) {
   json_object_set_new(value, "recorded", json_number(totals.recorded));
   json_object_set_new(value, "drawn", json_number(totals.drawn));
   json_object_set_new(value, "not_recorded", json_number(totals.out));
+  json_object_set_new(value, "lost", json_number(totals.lost));
   sum_set(value, "polls", &totals, &totals.polls);
   sum_set(value, "calls", &totals, &totals.calls);
   sum_set(value, "bytes_in", &totals, &totals.bytes_in);

@@ -284,7 +284,14 @@ static const char *about(const tasks_totals_t *totals, const estimate_sum_t *sum
 static void task_totals_print(const text_t *text) {
   tasks_totals_t totals = tasks_totals(models_tasks(text->analysis->models));
   FILE *stream = text->page->stream;
-  if (totals.rate >= 1 || !totals.out) return;
+  if (totals.rate >= 1 || !(totals.out + totals.lost)) return;
+  if (totals.lost)
+    fprintf(stream,
+            "  missing    %s connection%s more %s in the part of the record that is missing; what "
+            "follows is of the rest\n",
+            quantity_count(totals.lost, QUANTITY), quantity_plural(totals.lost),
+            totals.lost == 1 ? "was" : "were");
+  if (!totals.out) return;
   fprintf(stream,
           "  sampled    %s connection%s more %s not recorded; %s of the others %s drawn from the "
           "same\n",
@@ -320,9 +327,13 @@ void text_tasks(const text_t *text) {
   const tasks_t *tasks = models_tasks(text->analysis->models);
   ranking_t ranking = ranking_tasks(text->analysis, text->options->sort);
   char note[200];
-  snprintf(note, sizeof note, "%s descriptor%s in event loops; threads are listed above",
+  tasks_totals_t totals = tasks_totals(tasks);
+  uint64_t all = totals.recorded + totals.out + totals.lost;
+  snprintf(note, sizeof note, "%s%s%s descriptor%s in event loops; threads are listed above",
            ranking.count ? quantity_count(ranking.count, QUANTITY) : "no",
-           quantity_plural(ranking.count));
+           totals.out + totals.lost ? " of " : "",
+           totals.out + totals.lost ? quantity_count(all, QUANTITY) : "",
+           quantity_plural(totals.out + totals.lost ? all : ranking.count));
   page_heading(text->page, "TASKS", note);
   task_totals_print(text);
   table_t table;

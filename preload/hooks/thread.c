@@ -46,6 +46,12 @@ void thread_created(const stacks_origin_t *origin, int error, pthread_t thread, 
   lane_leave(lane);
 }
 
+static bool is_detached(const pthread_attr_t *attributes) {
+  int state = PTHREAD_CREATE_JOINABLE;
+  return attributes && pthread_attr_getdetachstate(attributes, &state) == 0 &&
+         state == PTHREAD_CREATE_DETACHED;
+}
+
 // Not under the guard: the memory of the thread is allocated here, and freed by another hook.
 HOOK(thread, int, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attributes, void *(*routine)(void *),
@@ -56,7 +62,9 @@ HOOK(thread, int, pthread_create,
   const int result = start ? real_pthread_create(thread, attributes, thread_begin, start)
                            : real_pthread_create(thread, attributes, routine, argument);
   if (result != 0 && start) thread_start_release(start);
-  thread_created(&origin, result, result == 0 ? *thread : 0, (uintptr_t)routine);
+  const pthread_t handle = result == 0 ? *thread : 0;
+  thread_created(&origin, result, handle, (uintptr_t)routine);
+  if (result == 0 && is_detached(attributes)) thread_detached(&origin, 0, handle);
   return result;
 }
 

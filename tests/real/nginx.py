@@ -2,7 +2,7 @@
 """nginx from Debian: master and worker under wrk, and its waits against strace."""
 import os
 
-from support.expect import count, find
+from support.expect import count, find, one
 from support.outcome import check, check_between, check_equal
 from support.servers import Nginx, slow_server, wrk
 
@@ -76,6 +76,44 @@ def test_response_times_against_wrk(t):
     check_between(mean, DELAY * 1e9, load.mean * 1.02, "mean response time against wrk's, ns")
     loop = max(report.loops, key=lambda item: item.events)  # a bucket of its histogram is 3 % wide
     check_between(loop.response_ns.p50, load.p50 * 0.8, load.p50 * 1.05, "median against wrk's, ns")
+
+
+def check_sample(t, limit):
+    """Production mode, a connection for each request: as many as nginx accepted, though one in a
+    hundred is recorded; and what the sample says of all is right within its standard error."""
+    nginx = Nginx(t, env={"INSPECT_OUTPUT": f"sample{limit}.zst", "INSPECT_MODE": "production",
+                          "INSPECT_MAX_EVENTS": str(limit)}, locations="keepalive_timeout 0;")
+    wrk(t, nginx.port, 1)
+    accepts, _ = nginx.status()
+    nginx.stop()
+    t.settle()
+    report = max((t.report(path) for path in t.traces(f"sample{limit}*.zst")),
+                 key=lambda report: report.task_totals.tasks)
+    totals = report.task_totals
+    check(totals.estimated and totals.drawn < totals.tasks / 10, f"no sample: {totals}")
+    check_between(totals.tasks - 1 + totals.lost, accepts - 1, accepts + 1,
+                  "connections, and the listener, against stub_status")
+    check_equal(one(report.tasks, kind="thread").name, "main", "the worker's thread")
+    return totals
+
+
+def test_connections_of_a_sample(t):
+    totals = check_sample(t, 0)
+    check_equal(totals.lost, 0, "missing connections")
+    with open(f"{t.folder}/access.log") as file:
+        logged = sum(1 for _ in file)
+    check(totals.drawn > 3, f"drawn: {totals}")
+    check(abs(totals.responses - logged) <= 4 * totals.responses_error + logged / 50,
+          f"answers: {totals.responses} ± {totals.responses_error}, {logged} in the access log")
+
+
+def test_connections_beyond_the_limit(t):
+    """What the limit dropped is counted and said."""
+    totals = check_sample(t, 5000)
+    check(totals.lost, f"nothing is missing: {totals}")
+    text = t.text(max(t.traces("sample5000*.zst"), key=os.path.getsize))
+    check(f"{totals.lost:,} connections more were in the part of the record that is missing" in text,
+          "not in the text")
 
 
 def strace_count(path, call):

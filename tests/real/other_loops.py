@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Event loops of other makes: unbound (libevent, two threads), lighttpd, mosquitto. As many tasks and
-answers as their clients count."""
+"""Event loops of other makes: unbound (libevent, two threads), lighttpd, mosquitto, stunnel, h2o. As many
+tasks and answers as their clients count."""
 import os
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 
+from support.drawing import check_drawing, load
 from support.expect import find, one
 from support.outcome import check, check_between, check_equal
-from support.servers import free_port, wait_for_socket, wrk
+from support.servers import free_port, slow_server, wait_for_socket, wrk
 
 LIMIT, LONG = 120, True
 QUERIES, MESSAGES = 40, 500
@@ -29,6 +31,12 @@ def stopped(t, process, name):
     check_equal(report.coverage.lost_by_kind, {}, "lost")
     check_equal([item for item in report.deadlocks if item.verdict != "benign"], [], "deadlocks")
     return report
+
+
+def check_drawing_of(t, name):
+    path = os.path.join(t.folder, f"{name}.json")
+    t.analyze("export", "--to", "perfetto", "-o", path, t.trace(f"{name}.zst"))
+    check_drawing(load(path))
 
 
 def write(t, name, text):
@@ -91,15 +99,15 @@ def test_lighttpd(t):
     path = write(t, "lighttpd.conf", f'server.document-root = "{t.folder}/www"\nserver.port = {port}\n'
                  'server.bind = "127.0.0.1"\nindex-file.names = ( "index.html" )\n')
     server = started(t, [t.command("lighttpd"), "-D", "-f", path], port, "lighttpd")
-    load = wrk(t, port, 2)
+    result = wrk(t, port, 2)
     report = stopped(t, server, "lighttpd")
-    check_equal(load.errors, 0, "errors of wrk")
+    check_equal(result.errors, 0, "errors of wrk")
     listener = one(report.tasks, what="listener")
     connections = find(report.tasks, what="connection", parent=listener.id)
     check_equal(len(connections), listener.accepts, "connection tasks")
     check(listener.accepts >= 8, f"accepts {listener.accepts}")  # it ends them after many requests
-    check_between(sum(task.response_ns.count for task in connections), load.requests,
-                  load.requests + 8, "answers against wrk")
+    check_between(sum(task.response_ns.count for task in connections), result.requests,
+                  result.requests + 8, "answers against wrk")
 
 
 def test_mosquitto(t):
@@ -122,3 +130,53 @@ def test_mosquitto(t):
     check_equal([len(given), len(taken)], [1, 1], "publisher and subscriber")
     check(given[0].id != taken[0].id, "one connection for both")
     check_between(taken[0].bytes_out, given[0].bytes_in * 0.9, given[0].bytes_in * 1.1, "bytes")
+
+
+def test_stunnel(t):
+    """A thread for each connection, that polls its two ends: whatever a handshake takes, it keeps nobody
+    else waiting."""
+    with slow_server(0.01) as behind:
+        port = free_port()
+        subprocess.run([t.command("openssl"), "req", "-x509", "-newkey", "rsa:4096", "-nodes", "-keyout",
+                        f"{t.folder}/key.pem", "-out", f"{t.folder}/cert.pem", "-days", "1", "-subj",
+                        "/CN=x"], check=True, capture_output=True, timeout=100)
+        path = write(t, "stunnel.conf", f"foreground = yes\npid =\n[x]\naccept = 127.0.0.1:{port}\n"
+                     f"connect = 127.0.0.1:{behind}\ncert = {t.folder}/cert.pem\n"
+                     f"key = {t.folder}/key.pem\n")
+        server = started(t, [t.command("stunnel"), path], port, "stunnel")
+        for _ in range(10):
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as plain, \
+                    context.wrap_socket(plain) as client:
+                client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                check(client.recv(100).startswith(b"HTTP/1.1 200"), "no answer")
+        report = stopped(t, server, "stunnel")
+    served = [task for task in find(report.tasks, what="connection") if task.bytes_in]
+    check(len(served) >= 10, f"{len(served)} connections that asked")
+    check_equal(find(report.warnings, where="loop-hog"), [], "hogs")
+    check_drawing_of(t, "stunnel")
+
+
+def test_h2o(t):
+    """An event for each request that its access log has, or more; threads that share a listener."""
+    port = free_port()
+    os.mkdir(f"{t.folder}/www")
+    write(t, "www/index.html", "<p>hello</p>\n" * 20)
+    path = write(t, "h2o.conf", f"""
+listen: {{ host: 127.0.0.1, port: {port} }}
+num-threads: 2
+user: root
+access-log: {t.folder}/access.log
+hosts: {{ "x": {{ paths: {{ /: {{ file.dir: {t.folder}/www }} }} }} }}
+""")
+    server = started(t, [t.command("h2o"), "-m", "worker", "-c", path], port, "h2o")
+    result = wrk(t, port, 2)
+    report = stopped(t, server, "h2o")
+    with open(f"{t.folder}/access.log") as file:
+        logged = sum(1 for _ in file)
+    check_between(logged, result.requests, result.requests + 8, "access log against wrk")
+    served = find(report.tasks, what="connection")
+    check_between(sum(task.response_ns.count for task in served), logged - 8, logged + 1, "answers")
+    check_between(sum(loop.events for loop in report.loops), logged, logged * 1.3 + 100, "events")
+    check_drawing_of(t, "h2o")

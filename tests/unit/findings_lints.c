@@ -181,6 +181,21 @@ START_TEST(threads_that_nobody_joins) {
 }
 END_TEST
 
+// Whether a thread is detached before it begins, while it runs, or after its end: it is no leak.
+START_TEST(threads_that_are_detached) {
+  for (uint32_t thread = 2; thread < 6; ++thread) {
+    feed_create(&feed, 1, thread);
+    if (_i == 0) feed_event(&feed, 1, TRACE_THREAD_DETACH, 0, 0, feed_handle(thread), 0, 0);
+    feed_start(&feed, thread);
+    if (_i == 1) feed_event(&feed, 1, TRACE_THREAD_DETACH, 0, 0, feed_handle(thread), 0, 0);
+    feed_stop(&feed, thread);
+    if (_i == 2) feed_event(&feed, 1, TRACE_THREAD_DETACH, 0, 0, feed_handle(thread), 0, 0);
+  }
+  end_at(2 * SECOND);
+  ck_assert_int_eq(found(LINT_THREAD_LEAK) != NULL, _i == 3);
+}
+END_TEST
+
 START_TEST(lock_not_given_for_half_a_minute) {
   feed_start(&feed, 2);
   feed_at(&feed, 30 * MS);
@@ -345,6 +360,7 @@ Suite *findings_lints_suite(void) {
   tcase_add_loop_test(all, pipe_that_is_never_ready, 0, 3);
   tcase_add_loop_test(all, signal_that_nobody_heard, 0, 3);
   tcase_add_loop_test(all, threads_that_nobody_joins, 0, 2);
+  tcase_add_loop_test(all, threads_that_are_detached, 0, 4);
   tcase_add_loop_test(all, lock_not_given_for_half_a_minute, 0, 2);
   tcase_add_loop_test(all, each_speaks_from_its_threshold_on, 0, LINT_COUNT);
   tcase_add_test(all, names_and_what_is_allowed);

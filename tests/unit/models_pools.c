@@ -181,6 +181,83 @@ START_TEST(semaphore_hands_out_jobs) {
 }
 END_TEST
 
+// Who posts what he has taken himself locks with it.
+START_TEST(semaphore_as_a_lock_is_no_queue) {
+  for (uint64_t at = 0; at < 10; ++at) {
+    feed_at(&feed, (10 + 10 * at) * MS);
+    feed_waited(&feed, 2 + at % 2, SEMAPHORE, TRACE_LOCK_SEMAPHORE, FETCH, 1 * MS);
+    feed_at(&feed, (15 + 10 * at) * MS);
+    feed_release(&feed, 2 + at % 2, SEMAPHORE, TRACE_LOCK_SEMAPHORE);
+  }
+  feed_end(&feed);
+  ck_assert_uint_eq(pools_count(loops_pools(models_loops(feed.models))), 0);
+}
+END_TEST
+
+// Five jobs are signalled before the worker begins, and it finds them without waiting.
+static void five_jobs_before(void) {
+  feed_acquire(&feed, 1, QUEUE, FEED_MUTEX, 20);
+  for (uint64_t at = 0; at < 5; ++at) signal_at((1 + at) * MS);
+  feed_release(&feed, 1, QUEUE, FEED_MUTEX);
+  for (uint64_t at = 0; at < 5; ++at) {
+    fetch_at(2, (10 + 10 * at) * MS);
+    release_at(2, (11 + 10 * at) * MS);
+    feed_at(&feed, (15 + 10 * at) * MS);
+    feed_acquire(&feed, 2, QUEUE, FEED_MUTEX, FINISH);
+    release_at(2, (16 + 10 * at) * MS);
+  }
+  fetch_at(2, 60 * MS);
+}
+
+static void expect_five_jobs(void) {
+  ck_assert_uint_eq(pool()->jobs, 5);
+  ck_assert_uint_eq(pool()->jobs_early, 5);
+  ck_assert_uint_eq(pool()->given, 5);
+  ck_assert_uint_eq(pool()->fetch_stack, FETCH);
+  ck_assert_uint_eq(pool()->job_ns.total, 5 * 9 * MS);
+  ck_assert_uint_eq(pool()->queue_ns.total, (10 + 19 + 28 + 37 + 46) * MS);
+  ck_assert_uint_eq(pool()->max_backlog, 5);
+}
+
+START_TEST(jobs_before_the_first_wait) {
+  five_jobs_before();
+  woken_at(2, 60 * MS, 70 * MS, 0);
+  feed_end(&feed);
+  expect_five_jobs();
+}
+END_TEST
+
+START_TEST(first_wait_that_has_not_returned) {
+  five_jobs_before();
+  feed_at(&feed, 70 * MS);
+  feed_pending(&feed, 2, TRACE_PENDING_CONDITION, FILLED, QUEUE, FETCH, 60 * MS);
+  feed_end(&feed);
+  expect_five_jobs();
+  ck_assert(pools_idles(loops_pools(models_loops(feed.models)), 2));
+}
+END_TEST
+
+START_TEST(worker_that_never_waits) {
+  five_jobs_before();
+  release_at(2, 61 * MS);
+  feed_stop(&feed, 2);
+  feed_end(&feed);
+  expect_five_jobs();
+}
+END_TEST
+
+// Who takes the mutex to signal is no worker, and neither is who only takes it.
+START_TEST(threads_that_share_a_mutex_are_no_pool) {
+  for (uint64_t at = 0; at < 5; ++at) {
+    fetch_at(2, (10 + 10 * at) * MS);
+    if (!_i) feed_event(&feed, 2, TRACE_COND_SIGNAL, 20, 0, FILLED, 0, 0);
+    release_at(2, (11 + 10 * at) * MS);
+  }
+  feed_end(&feed);
+  ck_assert_uint_eq(pools_count(loops_pools(models_loops(feed.models))), 0);
+}
+END_TEST
+
 START_TEST(jobs_that_wait_for_locks_make_a_pool_bound_by_them) {
   three_jobs();
   release_at(2, 36 * MS);
@@ -203,12 +280,17 @@ Suite *models_pools_suite(void) {
                           worker_that_does_not_come_back_is_stuck,
                           worker_that_waits_for_work_at_the_end_is_not_stuck,
                           worker_that_accepts_is_not_stuck,
+                          semaphore_as_a_lock_is_no_queue,
+                          jobs_before_the_first_wait,
+                          first_wait_that_has_not_returned,
+                          worker_that_never_waits,
                           semaphore_hands_out_jobs,
                           jobs_that_wait_for_locks_make_a_pool_bound_by_them};
   Suite *suite = suite_create("models_pools");
   TCase *pools = tcase_create("pools");
   tcase_add_checked_fixture(pools, setup, teardown);
   for (size_t at = 0; at < sizeof tests / sizeof *tests; ++at) tcase_add_test(pools, tests[at]);
+  tcase_add_loop_test(pools, threads_that_share_a_mutex_are_no_pool, 0, 2);
   suite_add_tcase(suite, pools);
   return suite;
 }
