@@ -170,6 +170,31 @@ static void slices_put(export_t *export) {
   }
 }
 
+static bool has_slices(const slices_t *slices, uint64_t track) {
+  uint32_t low = 0, high = slices->count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (slices->items[middle].track == track) return true;
+    if (slices->items[middle].track < track)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return false;
+}
+
+// A thread that never waited has no span of its own, but may wake others.
+static void wakers_name(export_t *export) {
+  const slices_t *slices = &export->slices;
+  for (uint32_t at = 0; at < slices->arrow_count; ++at) {
+    uint64_t track = slices->arrows[at].from_track;
+    bool named = has_slices(slices, track);
+    for (uint32_t before = 0; before < at && !named; ++before)
+      named = slices->arrows[before].from_track == track;
+    if (!named) title_put(export, "thread_name", track, track_name(export, track));
+  }
+}
+
 static void counter_put(export_t *export, uint64_t time, const char *name, const char *unit,
                         uint64_t value) {
   event_begin(export, "C", (uint64_t)GROUP_THREADS << 32);
@@ -209,6 +234,7 @@ static void export_write(export_t *export) {
   for (uint64_t group = GROUP_THREADS; group < GROUP_COUNT; ++group)
     title_put(export, "process_name", group << 32, group_names[group]);
   slices_put(export);
+  wakers_name(export);
   for (uint32_t at = 0; at < slices->arrow_count; ++at)
     arrow_put(export, at + 1, &slices->arrows[at]);
   heap_put(export);

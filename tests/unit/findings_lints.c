@@ -107,6 +107,31 @@ START_TEST(sleep_and_lock_in_a_turn) {
 }
 END_TEST
 
+static void poll_at(uint64_t time, uint64_t asked, int descriptor) {
+  feed_at(&feed, time);
+  feed_event(&feed, 2, TRACE_POLL, 70, trace_zigzag(1), asked, 0, trace_zigzag(-1));
+  feed_at(&feed, time);
+  feed_event(&feed, 2, TRACE_READY_DESCRIPTOR, 0, EPOLLIN, (uint64_t)descriptor, 0, 0);
+}
+
+// A thread that polls two descriptors and works for 30 ms: nobody waits, unless one of them
+// listens, or there is a third.
+START_TEST(both_ends_of_what_is_passed_on) {
+  const uint64_t asked = _i == 2 ? 3 : 2;
+  feed_start(&feed, 2);
+  poll_at(10 * MS, asked, 20);
+  poll_at(11 * MS, asked, 20);
+  poll_at(12 * MS, asked, 20);
+  if (_i == 1) {
+    feed_at(&feed, 13 * MS);
+    feed_event(&feed, 2, TRACE_ACCEPT, 71, 20, trace_zigzag(21), 0, 0);
+  }
+  poll_at(42 * MS, asked, 20);
+  end_at(43 * MS);
+  ck_assert_int_eq(found(LINT_LOOP_HOG) != NULL, _i > 0);
+}
+END_TEST
+
 START_TEST(transfer_that_may_have_lost_the_processor) {
   turn(10 * MS, 0, -1, 8, 1);
   feed_at(&feed, 40 * MS);
@@ -354,6 +379,7 @@ Suite *findings_lints_suite(void) {
   tcase_add_test(all, quiet_loop_has_none);
   tcase_add_test(all, hog_and_the_one_it_starves);
   tcase_add_test(all, sleep_and_lock_in_a_turn);
+  tcase_add_loop_test(all, both_ends_of_what_is_passed_on, 0, 3);
   tcase_add_loop_test(all, transfer_that_may_have_lost_the_processor, 0, 2);
   tcase_add_loop_test(all, waits_that_spin_or_are_full, 0, sizeof waits / sizeof *waits);
   tcase_add_loop_test(all, connection_left_open_after_its_peer_closed, 0, 2);
