@@ -14,6 +14,10 @@
 enum {
   ENTRIES_AT_FIRST = 512,  // one page
   PLAIN_FROM = 40,         // compressed so many times smaller, a block is very repetitive
+  // What a column repeats is mostly near. A table of 4 KiB finds it nearly as well as the 32 KiB
+  // that zstd takes by itself (traces of redis, python and memcached grow by 0.3 to 1 %), in 0.75
+  // of the time.
+  HASH_LOG = 10,
 };
 
 static void *memory_map(size_t size) {
@@ -91,6 +95,7 @@ static int compressor_open(trace_writer_t *writer, size_t content_max, int level
   // A context in static memory starts without zstd's defaults: frames would not say their size.
   if (ZSTD_isError(ZSTD_CCtx_reset(writer->context, ZSTD_reset_session_and_parameters)) ||
       ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_compressionLevel, level)) ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_hashLog, HASH_LOG)) ||
       ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_checksumFlag, 1)))
     return -EINVAL;
   return 0;

@@ -20,7 +20,7 @@ __thread lane_t *lane_current __attribute__((tls_model("initial-exec")));
 enum { LANE_STRIDE = TRACE_RING_WORDS / 8 };
 // The writer comes by itself when the ring is half full, as far as it can foresee that.
 enum { LANE_BELL = TRACE_RING_WORDS * 3 / 8 };
-enum { LANE_WAIT_NS = 50 * 1000, LANE_WAITS_MAX = 4000 };  // 200 ms in all for one record
+enum { LANE_WAIT_NS = 200 * 1000, LANE_WAITS_MAX = 1000 };  // 200 ms in all for one record
 
 // ---- entering ------------------------------------------------------------------------------
 
@@ -151,6 +151,7 @@ static void lane_pause(void) {
 // Waits until `words` are free; false where the event has to be dropped. What is dropped without
 // waiting is lost, and counts as no wait.
 static bool lane_wait_for_room(lane_t *lane, size_t words) {
+  trace_ring_t *ring = lane->ring;
   const struct timespec pause = {0, LANE_WAIT_NS};
   const uint64_t since = recorder_may_wait ? clock_ticks() : 0;
   bool room = false;
@@ -164,12 +165,15 @@ static bool lane_wait_for_room(lane_t *lane, size_t words) {
       return lane_free_words(lane) >= words;
     }
     if (!recorder_may_wait) break;
+    // Its lower half is enough to tell that it has moved; the writer wakes us where it has.
+    const uint32_t tail = (uint32_t)atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    room = lane_free_words(lane) >= words;
+    if (room) continue;
     recorder_ring_bell();
-    if (system_call(SYS_nanosleep, &pause, NULL) == -EPERM) lane_pause();
+    if (system_call(SYS_futex, &ring->tail, FUTEX_WAIT, tail, &pause) == -EPERM) lane_pause();
     room = lane_free_words(lane) >= words;
   }
   if (waits == 0) return false;
-  trace_ring_t *ring = lane->ring;
   atomic_fetch_add_explicit(&ring->waits, 1, memory_order_relaxed);
   atomic_fetch_add_explicit(&ring->waited_ticks, clock_ticks() - since, memory_order_relaxed);
   return room;

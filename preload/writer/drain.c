@@ -2,10 +2,14 @@
 // Draining: the words between tail and head become blocks, then tail moves.
 #include "preload/writer/drain.h"
 
+#include "preload/system.h"
 #include "preload/writer/places.h"
 
+#include <linux/futex.h>
 #include <stddef.h>
 #include <string.h>
+
+enum { RING_FULL = TRACE_RING_WORDS / 8 };  // with so little room left the owner may be waiting
 
 static uint64_t *ring_data(trace_ring_t *ring) {
   return (uint64_t *)((uint8_t *)ring + TRACE_RING_HEADER);
@@ -54,28 +58,55 @@ static bool is_redefinition(const trace_record_t *record, drain_state_t *state) 
   return again;
 }
 
-static void apart_add(apart_t *apart, const uint64_t *words, size_t length,
-                      const trace_record_t *record, uint32_t pid, const stream_memory_t *memory) {
-  const bool fact = trace_event_kinds[record->kind].family == TRACE_FAMILY_FACT;
-  uint64_t *to = fact ? memory->facts + apart->facts : memory->events + apart->events;
+static void apart_add_fact(apart_t *apart, const uint64_t *words, size_t length,
+                           const trace_record_t *record, uint32_t pid,
+                           const stream_memory_t *memory) {
+  uint64_t *to = memory->facts + apart->facts;
   memcpy(to, words, length * sizeof *words);
   if (record->kind == TRACE_LOCK_SHARED_AT) fill_place(to, record, pid);
-  *(fact ? &apart->facts : &apart->events) += length;
+  apart->facts += length;
+}
+
+static void apart_add_events(apart_t *apart, const uint64_t *words, size_t count,
+                             const stream_memory_t *memory) {
+  memcpy(memory->events + apart->events, words, count * sizeof *words);
+  apart->events += count;
+}
+
+static bool kind_is_fact(unsigned kind) {
+  return trace_event_kinds[kind].name && trace_event_kinds[kind].family == TRACE_FAMILY_FACT;
+}
+
+// The words of a record that is neither a fact nor has a payload, 0 for others: most are such.
+static size_t plain_length(uint64_t header) {
+  const trace_event_kind_t *row = &trace_event_kinds[trace_header_kind(header)];
+  if (!row->name || row->has_payload || row->family == TRACE_FAMILY_FACT) return 0;
+  return 1 + (size_t)(trace_header_arg(header) == TRACE_ARG_LONG) + row->word_count +
+         trace_header_timed(header);
 }
 
 // Parts records into facts and events, in order, up to a stack number that may get another meaning
-// than events before it gave it. Returns the words it went over.
+// than events before it gave it. Returns the words it went over. Events are added many at a time.
 static size_t take_apart(const uint64_t *words, size_t count, uint32_t pid, drain_state_t *state,
                          const stream_memory_t *memory, apart_t *apart) {
-  trace_record_t record;
-  for (size_t at = 0; at < count;) {
-    const size_t length = trace_record_parse(words + at, count - at, &record);
-    if (length == 0) return count;
-    if (is_redefinition(&record, state) && apart->events > 0) return at;
-    if (record.kind) apart_add(apart, words + at, length, &record, pid, memory);
-    at += length;
+  size_t at = 0, events = 0;  // events: where those begin that were not added yet
+  for (size_t length; at < count; at += length) {
+    length = plain_length(words[at]);
+    if (length > 0 && length <= count - at) continue;
+    trace_record_t record;
+    length = trace_record_parse(words + at, count - at, &record);
+    if (length == 0) break;
+    if (is_redefinition(&record, state) && apart->events + (at - events) > 0) {
+      count = at;
+      break;
+    }
+    if (!kind_is_fact(record.kind)) continue;
+    apart_add_events(apart, words + events, at - events, memory);
+    apart_add_fact(apart, words + at, length, &record, pid, memory);
+    events = at + length;
   }
-  return count;
+  apart_add_events(apart, words + events, at - events, memory);
+  return count;  // what cannot be understood is passed over
 }
 
 // Only the writer writes these: plain sums, made atomic for whoever reads them.
@@ -128,9 +159,12 @@ static void ring_take(trace_ring_t *ring, uint64_t to) {
   atomic_store_explicit(&ring->taking, to, memory_order_release);
 }
 
-// Only now may the owner write over them: their frame is in the file.
+// Only now may the owner write over them: their frame is in the file. One that was out of room
+// sleeps until the tail moves (lane_make_room).
 static void ring_release(trace_ring_t *ring, uint64_t to) {
-  atomic_store_explicit(&ring->tail, to, memory_order_release);
+  const uint64_t before = atomic_exchange(&ring->tail, to);
+  const uint64_t left = before + TRACE_RING_WORDS - atomic_load(&ring->head);
+  if (left < RING_FULL && before != to) system_call(SYS_futex, &ring->tail, FUTEX_WAKE, INT32_MAX);
 }
 
 static void spans_discard(stream_t *stream, trace_ring_t *ring, uint64_t from, uint64_t to) {
