@@ -118,7 +118,9 @@ typedef struct {
   _Atomic uint32_t stopped;         // a limit was reached: events are counted and dropped
   _Atomic uint32_t unseen;          // TRACE_UNSEEN_*: what the process does past the recorder
   char trace_path[TRACE_PATH_MAX];  // absolute; terminated; set by the writer (slot 0: at start)
+  _Atomic uint32_t segments;        // by the writer: files that it began after the first
 } trace_process_t;
+_Static_assert(sizeof(trace_process_t) == 576, "where the next one begins");
 
 // A process as one number: pids have 22 bits (PID_MAX_LIMIT), the start time has the rest. It
 // stands as `from` and `to` in the headers of lane 0, so that whose a trace is can be told without

@@ -45,6 +45,11 @@ static void modules_define(stacks_t *stacks, const stacks_sink_t *sink) {
   }
 }
 
+static void memo_renew(stacks_t *stacks) {
+  stacks->numbers.voids++;
+  memo_forget(&stacks->memo);
+}
+
 static void numbers_begin_again(stacks_t *stacks) {
   memo_forget(&stacks->memo);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -55,6 +60,8 @@ static uint32_t stack_define(stacks_t *stacks, uint64_t hash, const stacks_sink_
   const walk_t *walk = &stacks->walk;
   modules_define(stacks, sink);
   if (unlikely(numbers_exhausted(&stacks->numbers))) numbers_begin_again(stacks);
+  // The memo may know numbers that are older than those that are found by hash.
+  if (unlikely(stacks->numbers.last % STACKS_NUMBERS == STACKS_NUMBERS - 1)) memo_renew(stacks);
   uint32_t number = numbers_reserve(&stacks->numbers);
   sink->define_stack(sink->arg, number, walk->frames, walk->count, walk->truncated);
   numbers_give(&stacks->numbers, number, hash);

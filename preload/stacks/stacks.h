@@ -31,6 +31,7 @@ typedef struct {
 enum {
   STACKS_FRAMES_MAX = 2048,  // deeper stacks lose their outermost frames and are marked truncated
   STACKS_NUMBERS = 8192,     // stacks that one lane finds again: the newest
+  STACKS_WINDOW = 2 * STACKS_NUMBERS,  // a number is given out only while so many are newer
   STACKS_NUMBER_LAST = (1 << 20) - 1,  // then they begin again at 1: readers have a table of them
 };
 _Static_assert((int)STACKS_FRAMES_MAX < (int)TRACE_PAYLOAD_MAX,

@@ -8,6 +8,7 @@
 #include "preload/naming.h"
 #include "preload/settings.h"
 #include "preload/system.h"
+#include "preload/writer/carry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -260,6 +261,7 @@ bool stream_open(stream_t *stream, const session_files_t *files, uint32_t slot, 
                  const stream_memory_t *memory) {
   memset(stream, 0, sizeof *stream);
   stream->slot = slot;
+  stream->session = files->session;
   stream->process = &files->session->processes[slot];
   stream->pid = atomic_load(&stream->process->pid);
   stream->segments[1].fd = -1;
@@ -308,31 +310,15 @@ void stream_stop(stream_t *stream, const char *why, const stream_memory_t *memor
   stream_flush_facts(stream, memory);
 }
 
+// What was carried over counts too, but a file gets at least a quarter of the limit besides: where
+// little is allowed and there are many stacks, each block would begin a new file else.
 static bool limit_half_used(const stream_segment_t *segment) {
-  return (settings.max_size && segment->out.offset >= settings.max_size / 2) ||
+  const uint64_t half = settings.max_size / 2, most = segment->carried + half / 2;
+  return (settings.max_size && segment->out.offset >= (most > half ? most : half)) ||
          (settings.max_events && segment->events >= settings.max_events / 2);
 }
 
-static bool copy_block(stream_segment_t *to, int from, const trace_block_place_t *place,
-                       const stream_memory_t *memory) {
-  const uint64_t size = TRACE_BLOCK_HEADER_SIZE + (uint64_t)place->compressed_size;
-  if (size > trace_block_bound(TRACE_RING_WORDS)) return false;
-  return system_call(SYS_pread64, from, memory->content, size, place->offset) == (long)size &&
-         trace_writer_append_raw(&to->out, memory->content, size, place->content_size) == 0;
-}
-
-// Copies the blocks that hold facts (those that cover no positions) from one file to another, as
-// they are. `offset` moves over the old file.
-static void copy_facts(stream_segment_t *to, int from, const stream_memory_t *memory) {
-  uint64_t offset = 0;
-  bool complete;
-  trace_block_place_t place;
-  while (trace_block_find(from, &offset, &place, &complete) == TRACE_ERROR_NONE) {
-    if (place.block.from == place.block.to) copy_block(to, from, &place, memory);
-  }
-}
-
-// Starts the second file, beginning with all facts of the first.
+// Starts the second file, beginning with what is needed of the first once that has gone.
 static bool segment_begin_new(stream_t *stream, const stream_memory_t *memory) {
   char path[TRACE_PATH_MAX + 8];
   naming_append(path, sizeof path, stream->path, SESSION_NEW_SUFFIX);
@@ -341,8 +327,11 @@ static bool segment_begin_new(stream_t *stream, const stream_memory_t *memory) {
   if (system_failed(file)) return false;
   if (!segment_open(&stream->segments[1], (int)file, memory)) return false;
   segment_hold(&stream->segments[1], 0);
-  copy_facts(&stream->segments[1], stream->segments[0].fd, memory);
+  carry_facts(&stream->segments[1].out, stream->segments[0].fd, memory);
+  carry_lanes(&stream->segments[1].out, stream, memory);
+  stream->segments[1].carried = stream->segments[1].out.offset;
   stream->current = 1;
+  atomic_fetch_add(&stream->process->segments, 1);
   return true;
 }
 
@@ -422,6 +411,14 @@ bool stream_append(stream_t *stream, const trace_block_t *block, const uint8_t *
 }
 
 // ---- the end ---------------------------------------------------------------------------------
+
+static bool copy_block(stream_segment_t *to, int from, const trace_block_place_t *place,
+                       const stream_memory_t *memory) {
+  const uint64_t size = TRACE_BLOCK_HEADER_SIZE + (uint64_t)place->compressed_size;
+  if (size > trace_block_bound(TRACE_RING_WORDS)) return false;
+  return system_call(SYS_pread64, from, memory->content, size, place->offset) == (long)size &&
+         trace_writer_append_raw(&to->out, memory->content, size, place->content_size) == 0;
+}
 
 // Appends the newer file's blocks to the older one, so that one complete file is left.
 static void segments_join(stream_t *stream, const stream_memory_t *memory) {

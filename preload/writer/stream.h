@@ -18,12 +18,14 @@ enum {
 typedef struct {
   int fd;
   trace_writer_t out;
-  uint64_t held;           // offset; so far disk space is held for what may be written
-  uint64_t bytes, events;  // of blocks with events
+  uint64_t held;     // offset; so far disk space is held for what may be written
+  uint64_t carried;  // bytes it began with
+  uint64_t events;   // in blocks with events
   uint64_t counts[TRACE_KIND_LIMIT];
 } stream_segment_t;
 
 typedef struct {
+  const trace_session_t *session;
   trace_process_t *process;
   uint32_t slot, pid;
   int pidfd;  // -1: the process was gone when we looked
