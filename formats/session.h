@@ -84,6 +84,7 @@ typedef struct {
   // and threw away, by kind. Here, so that the count survives the writer.
   _Alignas(64) _Atomic uint64_t discarded[TRACE_KIND_LIMIT];
   _Atomic uint64_t discarded_total;  // sum of discarded[]
+  _Atomic uint64_t routine;          // start routine of the owner; written at claim
 } trace_ring_t;
 _Static_assert(sizeof(trace_ring_t) <= TRACE_RING_HEADER, "a ring header is one page");
 

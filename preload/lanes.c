@@ -143,6 +143,7 @@ lane_t *lanes_claim(uint64_t routine) {
   atomic_store_explicit(&ring->process, (uint32_t)process, memory_order_relaxed);
   atomic_store_explicit(&ring->tid, lane->tid, memory_order_relaxed);
   atomic_store_explicit(&ring->handle, lane->handle, memory_order_relaxed);
+  atomic_store_explicit(&ring->routine, routine, memory_order_relaxed);
   lock_sample_begin(lane,
                     atomic_fetch_add_explicit(&ring->generation, 1, memory_order_relaxed) + 1);
   atomic_store_explicit(&ring->pending_what, TRACE_PENDING_NONE, memory_order_relaxed);

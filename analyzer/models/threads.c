@@ -152,6 +152,13 @@ static void account_wait(thread_account_t *account, thread_state_t state, uint64
   if (account->timeline) thread_timeline_wait(account->timeline, state, from, until);
 }
 
+// Whether it had run before its record begins, and nobody said for how long.
+static bool counts_from_unknown(const threads_t *threads, uint32_t thread) {
+  return threads->reader && thread < reader_thread_count(threads->reader) &&
+         reader_thread(threads->reader, thread)->assumed &&
+         threads->accounts[thread].ran_before_ns == 0;
+}
+
 // What the main thread had run before an exec, or any before its record begins, where that is
 // known.
 static counters_t counted_before(const threads_t *threads, const thread_account_t *account,
@@ -171,7 +178,7 @@ static void end_life(threads_t *threads, const reader_event_t *event) {
   thread_account_t *account = &threads->accounts[event->thread];
   account->ended = true;
   account->ended_ns = event->time;
-  if (event->arg) {
+  if (event->arg && !counts_from_unknown(threads, event->thread)) {
     uint64_t before = counted_before(threads, account, tid_of(threads, event->thread)).ran;
     account->ran_ns = event->arg > before ? event->arg - before : 0;
     account->ran_known = true;
@@ -254,10 +261,15 @@ static void note_scheduled(threads_t *threads, const reader_event_t *event) {
   if (!thread && event->arg) *(counters_t *)address_map_put(&threads->unseen, event->arg) = now;
   if (!thread || threads->accounts[*thread].ended) return;
   thread_account_t *account = &threads->accounts[*thread];
+  account->scheduled_ns = event->time;
+  if (counts_from_unknown(threads, (uint32_t)*thread)) {
+    account->ran_before_ns = now.ran;
+    account->runnable_before_ns = now.runnable;
+    return;
+  }
   counters_t before = counted_before(threads, account, event->arg);
   account->ran_ns = now.ran > before.ran ? now.ran - before.ran : 0;
   account->runnable_ns = now.runnable > before.runnable ? now.runnable - before.runnable : 0;
-  account->scheduled_ns = event->time;
   account->ran_known = true;
 }
 

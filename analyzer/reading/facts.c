@@ -142,7 +142,9 @@ static void lane_note(reader_t *reader, reading_lane_t *lane, uint64_t time) {
   uint64_t handle = lane->record.words[0];
   uint32_t tid = (uint32_t)lane->record.arg;
   if (lane->thread && thread->handle == handle && thread->tid == tid) return;
-  lane->thread = reading_threads_start(&reader->threads, lane->number, tid, handle, 0, time);
+  lane->thread = reading_threads_start(&reader->threads, lane->number, tid, handle,
+                                       lane->record.words[1], time);
+  thread_of(reader, lane)->assumed = true;
 }
 
 static void lost_note(reader_t *reader, reading_lane_t *lane) {
@@ -216,6 +218,7 @@ static void thread_assume(reader_t *reader, reading_lane_t *lane) {
   uint32_t tid = last ? lane->ring->tid : unknown;
   uint64_t handle = last ? lane->ring->handle : 0;
   lane->thread = reading_threads_start(&reader->threads, lane->number, tid, handle, 0, lane->time);
+  thread_of(reader, lane)->assumed = true;
 }
 
 void reading_facts_note_event(reader_t *reader, reading_lane_t *lane) {

@@ -196,8 +196,17 @@ static void lost_note(reading_lane_t *lane) {
   if (now > told) lane->lost[record->arg] = now;
 }
 
-static void block_record_note(reading_lane_t *lane) {
+// Among facts a start is restated where a bounded recording begins again.
+static void start_note(reading_lane_t *lane, const reading_files_t *files) {
+  const trace_block_t *block =
+      &files->blocks[lane->blocks[lane->block_next - 1]].place.block;
+  if (lane->record.kind == TRACE_THREAD_START && block->from == block->to)
+    lane->record.kind = TRACE_LANE;
+}
+
+static void block_record_note(reading_lane_t *lane, const reading_files_t *files) {
   lost_note(lane);
+  start_note(lane, files);
   if (lane->record.kind == TRACE_PENDING) lane->noted_pending = lane->record;
 }
 
@@ -222,7 +231,7 @@ bool reading_lanes_read(reading_lane_t *lane, reading_files_t *files, memory_lin
   while (lane->phase != READING_DONE) {
     lane->from_ring = lane->phase != READING_BLOCKS;
     if (phase_read(lane, files, warnings)) {
-      if (!lane->from_ring) block_record_note(lane);
+      if (!lane->from_ring) block_record_note(lane, files);
       if (lane->record.kind == TRACE_LOST && lane->record.words[0] == 0) continue;
       return true;
     }

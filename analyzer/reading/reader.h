@@ -49,7 +49,8 @@ typedef struct {
   char name[32];            // last known name, or ""
   uint32_t creator;         // thread that created it, 0 unknown
   uint32_t create_stack;
-  bool main;   // tid == pid
+  bool main;     // tid == pid
+  bool assumed;  // its start is not in the trace
   bool quiet;  // live trace: did nothing between two looks (see reader_options_t)
   uint64_t events, lost;
 } reader_thread_t;

@@ -31,7 +31,7 @@ static uint32_t newest_of(unsigned kind) {
     return 1;
   case TRACE_THREAD_SCHEDULED:  // of all threads
     return 4096;
-  case TRACE_LANE:  // carry_lanes says it anew
+  case TRACE_THREAD_START:  // carry_lanes says it anew
   case TRACE_THREAD_NAME:
     return 0;
   default:
@@ -188,17 +188,18 @@ static size_t lane_put(uint64_t *to, const stream_t *stream, const trace_ring_t 
   const uint32_t tid = atomic_load_explicit(&ring->tid, memory_order_relaxed);
   const uint64_t handle = atomic_load_explicit(&ring->handle, memory_order_relaxed);
   const uint64_t now = clock_ticks();
-  to[0] = trace_header(TRACE_LANE, true, 0, tid);
+  to[0] = trace_header(TRACE_THREAD_START, true, 0, tid);
   to[1] = handle;
-  to[2] = now;
+  to[2] = atomic_load_explicit(&ring->routine, memory_order_relaxed);
+  to[3] = now;
   char own[16], name[16];
   const size_t length = name_of(stream->pid, tid, name);
   const size_t main_length = name_of(stream->pid, stream->pid, own);
-  if (length == 0 || (length == main_length && memcmp(name, own, length) == 0)) return 3;
-  const size_t words = trace_text_pack(to + 4, 8, handle, name, length);
-  to[3] = trace_header(TRACE_THREAD_NAME, true, 0, (uint32_t)words);
-  to[4 + words] = now;
-  return 5 + words;
+  if (length == 0 || (length == main_length && memcmp(name, own, length) == 0)) return 4;
+  const size_t words = trace_text_pack(to + 5, 8, handle, name, length);
+  to[4] = trace_header(TRACE_THREAD_NAME, true, 0, (uint32_t)words);
+  to[5 + words] = now;
+  return 6 + words;
 }
 
 static uint64_t position_taken(const trace_ring_t *ring) {

@@ -11,8 +11,8 @@
 // memory->scratch, ->content and ->facts; maps memory of its own for the time it takes.
 void carry_facts(trace_writer_t *to, int from, const stream_memory_t *memory);
 
-// Says in `to` who has the lanes of the process now (LANE, and the names of those that have one of
-// their own), for their beginnings will have gone when `to` is the older file.
+// Says in `to` who has the lanes of the process now (THREAD_START among the facts, and the names of
+// those that have one of their own), for their beginnings will have gone when `to` is the older file.
 void carry_lanes(trace_writer_t *to, const stream_t *stream, const stream_memory_t *memory);
 
 #endif
