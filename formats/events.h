@@ -70,7 +70,7 @@ typedef enum {
         WORDS(WORD(COUNT, "writer_cpu_ns"), WORD(COUNT, "waits"), WORD(TICKS, "waited")),          \
         "what recording cost: CPU of the writer, waits of the program for a full ring")            \
   EVENT(9, LANE, "lane", FACT, BARE, ARG(THREAD, "tid"), WORDS(WORD(ADDRESS, "handle")),           \
-        "who writes this lane; restated where a bounded recording begins again")                   \
+        "who writes this lane; what a thread-start in a block of facts means, too")                \
   EVENT(10, PENDING, "pending", FACT, STACK, ARG(COUNT, "what"),                                   \
         WORDS(WORD(ADDRESS, "object"), WORD(ADDRESS, "second"), WORD(COUNT, "since_ticks")),       \
         "the call this thread was in when the record ends: TRACE_PENDING_*")                       \

@@ -119,7 +119,9 @@ typedef struct {
   _Atomic uint32_t stopped;         // a limit was reached: events are counted and dropped
   _Atomic uint32_t unseen;          // TRACE_UNSEEN_*: what the process does past the recorder
   char trace_path[TRACE_PATH_MAX];  // absolute; terminated; set by the writer (slot 0: at start)
-  _Atomic uint32_t segments;        // by the writer: files that it began after the first
+  // By the writer: grows where a file of the trace is going to be dropped, and orders of locks with
+  // it, which are recorded when they are met first.
+  _Atomic uint32_t forget_orders;
 } trace_process_t;
 _Static_assert(sizeof(trace_process_t) == 576, "where the next one begins");
 

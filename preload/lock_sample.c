@@ -19,6 +19,7 @@ void lock_sample_begin(lane_t *lane, uint64_t salt) {
   // Generations are counted by lane; orders are in one table for all.
   sample->salt = lock_hash(salt ^ (uint64_t)(lane->index + 1) << 32);
   sample->count = 0;
+  sample->forgettings = &recorder_session->processes[lane->ring->process].forget_orders;
   if (!sample->sampler.random && settings.sampling > 0)
     sample->sampler.left = sampler_trials(&sample->sampler, settings.sampling) + 1;
 }
@@ -185,11 +186,18 @@ static bool is_new_edge(uint64_t key) {
   return true;
 }
 
+// What keys of orders begin with: they were never met where the trace forgets.
+static uint64_t order_salt(const lock_sample_t *sample) {
+  const uint64_t forgettings =
+      sample->forgettings ? atomic_load_explicit(sample->forgettings, memory_order_relaxed) : 0;
+  return sample->salt ^ forgettings << 20;
+}
+
 // Whether the order was met before: all that is held, each where it was acquired, and what is
 // acquired now. It is from here on.
 static bool knows_order(lock_sample_t *sample, const stacks_origin_t *origin, uint32_t bits,
                         uint64_t object) {
-  uint64_t key = sample->salt;
+  uint64_t key = order_salt(sample);
   for (uint32_t at = 0; at < sample->count; at++) {
     const lock_held_t *held = &sample->held[at];
     key = lock_hash(key ^ held->object ^ (uint64_t)held->epoch << 48);
@@ -219,7 +227,7 @@ static bool is_new_site(lock_sample_t *sample, uint64_t ip) {
 // What the thread itself knows of orders: by what it holds, `count` of them, in which line, and
 // behind that by what is acquired, with which tag.
 static uint64_t context_of(const lock_sample_t *sample, uint32_t count) {
-  uint64_t context = sample->salt;
+  uint64_t context = order_salt(sample);
   for (uint32_t at = 0; at < count; at++) {
     const lock_held_t *held = &sample->held[at];
     context = lock_hash(held->object ^ context ^ (uint64_t)held->epoch << 48);

@@ -65,6 +65,9 @@ typedef struct lock_sample {
   uint64_t salt;      // of keys: the lane's generation
   uint32_t count;     // of held
   uint32_t calm;
+  // How often orders were to be forgotten so far, because the files that had them have gone
+  // (trace_process_t); NULL: never.
+  const _Atomic uint32_t *forgettings;
   lock_held_t held[LOCK_HELD];      // oldest first
   uint64_t sites[LOCK_KNOWN];       // by call site
   uint64_t locks[LOCK_KNOWN / 64];  // met, a bit for each; what finds its bit set counts as met

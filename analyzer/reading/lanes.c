@@ -198,8 +198,7 @@ static void lost_note(reading_lane_t *lane) {
 
 // Among facts a start is restated where a bounded recording begins again.
 static void start_note(reading_lane_t *lane, const reading_files_t *files) {
-  const trace_block_t *block =
-      &files->blocks[lane->blocks[lane->block_next - 1]].place.block;
+  const trace_block_t *block = &files->blocks[lane->blocks[lane->block_next - 1]].place.block;
   if (lane->record.kind == TRACE_THREAD_START && block->from == block->to)
     lane->record.kind = TRACE_LANE;
 }

@@ -51,7 +51,7 @@ typedef struct {
   uint32_t create_stack;
   bool main;     // tid == pid
   bool assumed;  // its start is not in the trace
-  bool quiet;  // live trace: did nothing between two looks (see reader_options_t)
+  bool quiet;    // live trace: did nothing between two looks (see reader_options_t)
   uint64_t events, lost;
 } reader_thread_t;
 

@@ -122,8 +122,8 @@ static size_t record_put(uint64_t *to, const trace_record_t *record) {
                        is_long ? TRACE_ARG_LONG : (uint32_t)record->arg);
   if (is_long) to[used++] = record->arg;
   const trace_event_kind_t *row = &trace_event_kinds[record->kind];
-  const uint64_t *words = row->has_payload ? record->payload : record->words;
-  const size_t count = row->has_payload ? (size_t)record->arg : row->word_count;
+  const uint64_t *words = record->payload ? record->payload : record->words;
+  const size_t count = record->payload ? (size_t)record->arg : row->word_count;
   memcpy(to + used, words, count * sizeof *words);
   used += count;
   if (record->timed) to[used++] = record->stamp;

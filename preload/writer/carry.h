@@ -12,7 +12,8 @@
 void carry_facts(trace_writer_t *to, int from, const stream_memory_t *memory);
 
 // Says in `to` who has the lanes of the process now (THREAD_START among the facts, and the names of
-// those that have one of their own), for their beginnings will have gone when `to` is the older file.
+// those that have one of their own), for their beginnings will have gone when `to` is the older
+// file.
 void carry_lanes(trace_writer_t *to, const stream_t *stream, const stream_memory_t *memory);
 
 #endif

@@ -23,6 +23,7 @@ enum {
   STREAM_CHECK_BYTES = 8 << 20,  // free space is looked at again after that much
   STREAM_DISK_SHARE = 20,        // recording stops below 1/20 of the disk,
 };
+static const uint64_t STREAM_FORGET_NS = 1000000000;
 static const uint64_t STREAM_DISK_LEAST = (uint64_t)256 << 20;  // or below this
 
 static stream_segment_t *segment_now(stream_t *stream) {
@@ -318,6 +319,16 @@ static bool limit_half_used(const stream_segment_t *segment) {
          (settings.max_events && segment->events >= settings.max_events / 2);
 }
 
+// Lets the recorder record lock orders anew, for the file that has them will be dropped: not more
+// often than once a second, so that what is met again and again does not fill one file after the
+// other.
+static void forget_orders(stream_t *stream) {
+  const uint64_t now = clock_monotonic();
+  if (now - stream->forgot_at < STREAM_FORGET_NS) return;
+  stream->forgot_at = now;
+  atomic_fetch_add(&stream->process->forget_orders, 1);
+}
+
 // Starts the second file, beginning with what is needed of the first once that has gone.
 static bool segment_begin_new(stream_t *stream, const stream_memory_t *memory) {
   char path[TRACE_PATH_MAX + 8];
@@ -331,7 +342,7 @@ static bool segment_begin_new(stream_t *stream, const stream_memory_t *memory) {
   carry_lanes(&stream->segments[1].out, stream, memory);
   stream->segments[1].carried = stream->segments[1].out.offset;
   stream->current = 1;
-  atomic_fetch_add(&stream->process->segments, 1);
+  forget_orders(stream);
   return true;
 }
 

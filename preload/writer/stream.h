@@ -36,6 +36,7 @@ typedef struct {
   uint32_t unseen_noted;               // bits of process->unseen that stand in this segment
   uint64_t cpu_ns;                     // of the writer, spent on this process
   uint64_t opened_at, scheduled_at;    // monotonic ns: begun; its threads were asked for last
+  uint64_t forgot_at;                  // monotonic ns: lock orders were to be recorded anew last
   uint64_t waits, waited_ticks;        // of rings it had that others have now
   uint64_t dropped[TRACE_KIND_LIMIT];  // events that went with old segments, so far
   uint64_t dropped_told[TRACE_KIND_LIMIT];

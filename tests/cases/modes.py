@@ -114,6 +114,21 @@ def test_sampling_nothing(t):
     check("INSPECT_SAMPLING=0" in t.text(t.trace("n.zst")), "why is not said")
 
 
+def test_lock_order_in_a_bounded_trace(t):
+    """What is met first is recorded again once the file that has it has gone: an order from the
+    beginning, and one from the end, are a cycle as long as the first still occurs."""
+    for number, env in enumerate(({**PRODUCTION, "INSPECT_MAX_EVENTS": "2000"},
+                                  {"INSPECT_SAMPLING": "0.1", "INSPECT_MAX_EVENTS": "20000"})):
+        t.run("late_inversion", env={**env, "INSPECT_OUTPUT": f"b{number}.zst"}, limit=60)
+        t.settle()
+        report = t.report(t.trace(f"b{number}.zst"))
+        check(report.coverage.events_lost > 0, f"nothing was dropped with {env}")
+        check_equal({tuple(sorted(set(found.cycle))) for found in report.deadlocks},
+                    {("early", "late")}, f"cycles with {env}")
+        names = {task.name for task in report.tasks if task.kind == "thread"}
+        check(names >= {"forward_main", "backward_main"}, f"threads with {env}: {names}")
+
+
 def functions_of(stack):
     return [frame.function for frame in stack]
 
