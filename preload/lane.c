@@ -240,30 +240,29 @@ void lane_record_text(lane_t *lane, unsigned kind, uint32_t stack, uint64_t id, 
   lane_payload_end(lane, kind, stack, payload);
 }
 
-static void lane_define_stack(void *arg, uint32_t number, const uint64_t *frames, size_t count,
+static bool lane_define_stack(void *arg, uint32_t number, const uint64_t *frames, size_t count,
                               bool truncated) {
   lane_t *lane = arg;
   if (count > TRACE_PAYLOAD_MAX - 1) count = TRACE_PAYLOAD_MAX - 1, truncated = true;
   uint64_t *to = lane_payload_begin(lane, TRACE_STACK, count + 1);
-  if (!to) {
-    stacks_forget(lane->stacks);
-    return;
-  }
+  if (!to) return false;
   to[0] = truncated ? TRACE_STACK_TRUNCATED : 0;
   memcpy(to + 1, frames, count * sizeof *frames);
   lane_payload_end(lane, TRACE_STACK, number, count + 1);
+  return true;
 }
 
-static void lane_define_module(void *arg, const trace_module_t *module, const uint8_t *build_id,
+static bool lane_define_module(void *arg, const trace_module_t *module, const uint8_t *build_id,
                                const char *path) {
   lane_t *lane = arg;
   const size_t words =
       sizeof *module / 8 + (module->build_id_length + 7) / 8 + (module->path_length + 7) / 8;
-  if (words > TRACE_PAYLOAD_MAX) return;
+  if (words > TRACE_PAYLOAD_MAX) return true;
   uint64_t *to = lane_payload_begin(lane, TRACE_MODULE, words);
-  if (!to) return;
+  if (!to) return false;
   trace_module_pack(to, words, module, build_id, path);
   lane_payload_end(lane, TRACE_MODULE, 0, words);
+  return true;
 }
 
 stacks_sink_t lane_sink(lane_t *lane) {

@@ -293,8 +293,13 @@ static bool is_certain(lane_t *lane, const stacks_origin_t *origin, uint32_t bit
 void lock_sample_take_stack(lane_t *lane, lock_held_t *held, uintptr_t cfa) {
   const stacks_origin_t origin = {held->ip, cfa, ((const uint64_t *)cfa)[-2]};
   __builtin_prefetch(order_line(lane->locks, context_of(lane->locks, lane->locks->count)));
+  const uint64_t head = lane->head;
   held->stack = lane_stack_take(lane, &origin);
   held->numbering = stacks_numbering(lane->stacks) & LOCK_NUMBERING;
+  // A stack met for the first time costs a walk and a definition. A site that mostly has such ones
+  // is let go of, until something is acquired there in a new order again.
+  if (unlikely(lane->head != head) && ++lane->locks->stacks_met % LOCK_STACKS == 0)
+    *site_of(lane->locks, held->ip) &= ~LOCK_SITE_OUTER;
 }
 
 static __attribute__((noinline)) void sampled(lane_t *lane, const stacks_origin_t *origin,

@@ -40,8 +40,9 @@ enum {
   LOCK_CONDITIONS = 1024,   // mutexes of conditions, hashed
   LOCK_EPOCHS = 4096,       // of addresses, hashed
   LOCK_NUMBERING = INT32_MAX,
-  LOCK_YOUNG = 16,  // acquisitions at a site whose stack is taken, though not recorded
-  LOCK_CALM = 16,   // one in so many holds without a waiter ends a lock's contention
+  LOCK_YOUNG = 16,   // acquisitions at a site whose stack is taken, though not recorded
+  LOCK_STACKS = 64,  // stacks taken for holds that were not met before, for each site let go of
+  LOCK_CALM = 16,    // one in so many holds without a waiter ends a lock's contention
 };
 
 // Bits of a word that says what is known of a site; the rest is its key.
@@ -65,6 +66,7 @@ typedef struct lock_sample {
   uint64_t salt;      // of keys: the lane's generation
   uint32_t count;     // of held
   uint32_t calm;
+  uint32_t stacks_met;  // taken for holds that were not recorded, and not met before
   // How often orders were to be forgotten so far, because the files that had them have gone
   // (trace_process_t); NULL: never.
   const _Atomic uint32_t *forgettings;

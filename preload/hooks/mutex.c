@@ -2,9 +2,9 @@
 // Mutexes.
 //
 // A request that has to wait is announced before it waits. Whether it will is asked with the real
-// trylock where that is the same as the lock that does not wait; the kinds for which it is not
-// (adaptive: it would not spin; robust, priority protocols: it would change who inherits what) are
-// announced each time, and the lock word says whether somebody held it.
+// trylock where that is the same as the lock that does not wait (an adaptive one spins only after
+// it was not free); the kinds for which it is not (robust, priority protocols: it would change who
+// inherits what) are announced each time, and the lock word says whether somebody held it.
 //
 // A release, or a destruction, that fails is followed by a lock-fail of the same mutex without a
 // wait: it did not take place.
@@ -23,8 +23,7 @@ static inline void mutex_failed(lane_t *lane, const stacks_origin_t *origin,
 // ---- acquiring -----------------------------------------------------------------------------
 
 static bool has_plain_trylock(uint32_t bits) {
-  return !(bits &
-           (TRACE_LOCK_ADAPTIVE | TRACE_LOCK_ROBUST | TRACE_LOCK_INHERIT | TRACE_LOCK_PROTECT));
+  return !(bits & (TRACE_LOCK_ROBUST | TRACE_LOCK_INHERIT | TRACE_LOCK_PROTECT));
 }
 
 // glibc's trylock pays for an atomic instruction that its lock spares while there is one thread.
@@ -77,6 +76,11 @@ static HOOK_BODY int request_end(request_t *request, const stacks_origin_t *orig
   hook_wait_t *wait = &request->wait;
   lane_t *lane = hook_wait_end(wait, origin);
   if (!lane) return result;
+  if (result == 0 && !request->waits && wait->ticks < recorder_wait_ticks) {
+    lock_record_acquire(lane, origin, request->bits, (uintptr_t)request->mutex);
+    lane_leave(lane);
+    return 0;
+  }
   const uint32_t stack = wait->ticks >= recorder_wait_ticks
                              ? lane_stack_take(lane, origin)
                              : lane_stack_lock(lane, origin, (uintptr_t)request->mutex);

@@ -162,7 +162,7 @@ static const char *path_find(const image_t *image, char *scratch, size_t *length
   return scratch;
 }
 
-void image_announce(const image_t *image, char *scratch, const stacks_sink_t *sink) {
+bool image_announce(const image_t *image, char *scratch, const stacks_sink_t *sink) {
   size_t length;
   const char *path = path_find(image, scratch, &length);
   trace_module_t module = {.bias = image->bias,
@@ -170,5 +170,5 @@ void image_announce(const image_t *image, char *scratch, const stacks_sink_t *si
                            .end = image->end,
                            .build_id_length = image->build_id_length,
                            .path_length = length};
-  sink->define_module(sink->arg, &module, pointer(image->build_id), path);
+  return sink->define_module(sink->arg, &module, pointer(image->build_id), path);
 }

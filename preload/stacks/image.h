@@ -32,7 +32,7 @@ bool image_stands(const image_t *image, uint64_t address, memory_t *memory);
 // Whether [address, address + size) of the image's unwind information can be read.
 bool image_readable(const image_t *image, uint64_t address, uint64_t size, memory_t *memory);
 // Tells `sink` of it. `scratch` has IMAGE_PATH_MAX bytes.
-void image_announce(const image_t *image, char *scratch, const stacks_sink_t *sink);
+bool image_announce(const image_t *image, char *scratch, const stacks_sink_t *sink);
 
 // Once in the constructor: notes the program's path and its working directory, which signal-safe
 // code could not ask for.

@@ -35,14 +35,15 @@ static bool modules_stand(walk_t *walk) {
   return !walk->images.changed;
 }
 
-static void modules_define(stacks_t *stacks, const stacks_sink_t *sink) {
+static bool modules_define(stacks_t *stacks, const stacks_sink_t *sink) {
   walk_t *walk = &stacks->walk;
   for (uint32_t i = 0; i < walk->count; i++) {
     image_t *image = images_get(&walk->images, walk->frames[i] - 1, &walk->memory);
     if (!image || image->announced) continue;
-    image_announce(image, stacks->path, sink);
-    image->announced = true;
+    image->announced = image_announce(image, stacks->path, sink);
+    if (!image->announced) return false;
   }
+  return true;
 }
 
 static void memo_renew(stacks_t *stacks) {
@@ -56,14 +57,15 @@ static void numbers_begin_again(stacks_t *stacks) {
   numbers_restart(&stacks->numbers);
 }
 
+// 0 where there was no place for the definition.
 static uint32_t stack_define(stacks_t *stacks, uint64_t hash, const stacks_sink_t *sink) {
   const walk_t *walk = &stacks->walk;
-  modules_define(stacks, sink);
+  if (!modules_define(stacks, sink)) return 0;
   if (unlikely(numbers_exhausted(&stacks->numbers))) numbers_begin_again(stacks);
   // The memo may know numbers that are older than those that are found by hash.
   if (unlikely(stacks->numbers.last % STACKS_NUMBERS == STACKS_NUMBERS - 1)) memo_renew(stacks);
   uint32_t number = numbers_reserve(&stacks->numbers);
-  sink->define_stack(sink->arg, number, walk->frames, walk->count, walk->truncated);
+  if (!sink->define_stack(sink->arg, number, walk->frames, walk->count, walk->truncated)) return 0;
   numbers_give(&stacks->numbers, number, hash);
   return number;
 }
@@ -105,7 +107,7 @@ static uint32_t number_walked(stacks_t *stacks, const stacks_origin_t *origin,
   if (!stacks_ready()) return 0;
   uint32_t number = stack_walk(stacks, origin, &hash);
   if (!number) number = stack_define(stacks, hash, sink);
-  memo_keep(&stacks->memo, origin, &stacks->walk, number);
+  if (number) memo_keep(&stacks->memo, origin, &stacks->walk, number);
   return number;
 }
 

@@ -43,20 +43,21 @@ _Static_assert((int)STACKS_FRAMES_MAX < (int)TRACE_PAYLOAD_MAX,
 typedef struct stacks stacks_t;
 #define STACKS_MEMORY ((size_t)288 * 1024)
 
-// Where definitions go. Called by stacks_number, in its thread, with nothing held; may not call
-// back into stacks, but for stacks_forget. What is passed lives until the function returns.
+// Where definitions go; false where there is no place: it is tried again then, when the stack is
+// met again. Called by stacks_number, in its thread, with nothing held; may not call back into
+// stacks. What is passed lives until the function returns.
 typedef struct {
   void *arg;
   // Before a number is returned for the first time, and again where it now means another stack.
   // `frames` are return addresses, innermost first, `count` at most STACKS_FRAMES_MAX and at
   // least 1. An address at which a signal struck is given plus 1, so that subtracting 1 lands in
   // the instruction that runs, in every frame. `truncated`: callers beyond the last are unknown.
-  void (*define_stack)(void *arg, uint32_t number, const uint64_t *frames, size_t count,
+  bool (*define_stack)(void *arg, uint32_t number, const uint64_t *frames, size_t count,
                        bool truncated);
   // The first time a lane defines a stack with a frame in a module, and again after any module
   // has gone. `build_id` has module->build_id_length bytes, `path` module->path_length (and is
   // not terminated). Comes before the stack's definition.
-  void (*define_module)(void *arg, const trace_module_t *module, const uint8_t *build_id,
+  bool (*define_module)(void *arg, const trace_module_t *module, const uint8_t *build_id,
                         const char *path);
 } stacks_sink_t;
 

@@ -115,7 +115,7 @@ static definition_t *definition_new(known_t *lane, size_t size) {
   return definition;
 }
 
-static void stack_defined(void *arg, uint32_t number, const uint64_t *frames, size_t count,
+static bool stack_defined(void *arg, uint32_t number, const uint64_t *frames, size_t count,
                           bool truncated) {
   const listener_t *listener = arg;
   definition_t *definition =
@@ -126,13 +126,13 @@ static void stack_defined(void *arg, uint32_t number, const uint64_t *frames, si
     memcpy(definition->frames, frames, count * sizeof *frames);
   }
   listener->lane->definitions[number] = definition;
-  listener->sink->define_stack(listener->sink->arg, number, frames, count, truncated);
+  return listener->sink->define_stack(listener->sink->arg, number, frames, count, truncated);
 }
 
-static void module_defined(void *arg, const trace_module_t *module, const uint8_t *build_id,
+static bool module_defined(void *arg, const trace_module_t *module, const uint8_t *build_id,
                            const char *path) {
   const listener_t *listener = arg;
-  listener->sink->define_module(listener->sink->arg, module, build_id, path);
+  return listener->sink->define_module(listener->sink->arg, module, build_id, path);
 }
 
 // ---- between ---------------------------------------------------------------------------------

@@ -80,6 +80,26 @@ START_TEST(numbers_begin_again_after_the_last) {
 }
 END_TEST
 
+static bool refuses_stack(void *arg, uint32_t number, const uint64_t *frames, size_t count,
+                          bool truncated) {
+  (void)arg, (void)number, (void)frames, (void)count, (void)truncated;
+  return false;
+}
+
+// A stack that finds no place has no number, and the others keep theirs.
+START_TEST(what_finds_no_place_is_tried_again) {
+  judge_made_up(1);
+  const stacks_sink_t sink = lane.sink;
+  lane.sink.define_stack = refuses_stack;
+  ck_assert_uint_eq(take_made_up(2), 0);
+  ck_assert_uint_eq(take_made_up(2), 0);
+  ck_assert_uint_eq(take_made_up(1), 1);
+  lane.sink = sink;
+  ck_assert_uint_eq(take_made_up(2), 2);
+  ck_assert_uint_eq(lane.definitions, 2);
+}
+END_TEST
+
 START_TEST(forgotten_stacks_are_defined_again) {
   for (uint64_t i = 0; i < 100; i++) judge_made_up(i);
   stacks_forget(lane.stacks);
@@ -261,6 +281,7 @@ Suite *stacks_lane_suite(void) {
   tcase_add_test(life, more_than_there_are_numbers);
   tcase_add_test(life, numbers_are_given_in_turn);
   tcase_add_test(life, numbers_begin_again_after_the_last);
+  tcase_add_test(life, what_finds_no_place_is_tried_again);
   tcase_add_test(life, forgotten_stacks_are_defined_again);
   tcase_add_test(life, modules_that_change_make_numbers_void);
   tcase_add_test(life, small_programs_touch_few_pages);

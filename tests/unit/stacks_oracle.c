@@ -10,7 +10,7 @@
 
 enum { DEPTH_MAX = 8192, ROOM = 32 << 20 };
 
-static void stack_defined(void *arg, uint32_t number, const uint64_t *frames, size_t count,
+static bool stack_defined(void *arg, uint32_t number, const uint64_t *frames, size_t count,
                           bool truncated) {
   oracle_lane_t *lane = arg;
   uint64_t *copy = lane->room;
@@ -20,14 +20,16 @@ static void stack_defined(void *arg, uint32_t number, const uint64_t *frames, si
   memcpy(copy + 2, frames, count * sizeof *frames);
   lane->frames[number] = copy;
   lane->definitions++;
+  return true;
 }
 
-static void module_defined(void *arg, const trace_module_t *module, const uint8_t *build_id,
+static bool module_defined(void *arg, const trace_module_t *module, const uint8_t *build_id,
                            const char *path) {
   oracle_lane_t *lane = arg;
   (void)build_id, (void)path;
   lane->module_starts[lane->modules % MODULES] = module->start;
   lane->module_ends[lane->modules++ % MODULES] = module->end;
+  return true;
 }
 
 static void *memory_take(size_t size) {
