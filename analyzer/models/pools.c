@@ -349,9 +349,9 @@ static void note_asked(pools_t *pools, const reader_event_t *event) {
 }
 
 static void step_post(pools_t *pools, const reader_event_t *event) {
+  put(pools, event->words[0], 1, event->time, event->time);  // may move the queues
   queue_t *queue = pools_queue(pools, event->words[0]);
   worker_t *worker = pools_worker(pools, event->thread);
-  put(pools, event->words[0], 1, event->time, event->time);
   queue->own += queue->taker == event->thread;
   queue->taker = 0;
   if (!queue->own || !is_lock(queue)) return;
