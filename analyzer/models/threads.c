@@ -7,6 +7,7 @@
 #include "analyzer/models/thread_timeline.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 // Who has a handle now, and who had it last and ended.
 typedef struct {
@@ -127,7 +128,7 @@ static void begin_life(threads_t *threads, uint32_t thread, const reader_event_t
     account->ran_before_ns = before.ran;
     account->runnable_before_ns = before.runnable;
   }
-  account->accounted_ns = account->started_ns;
+  account->counted_ns = account->started_ns;
 }
 
 static thread_account_t *account_of(threads_t *threads, const reader_event_t *event) {
@@ -139,17 +140,46 @@ static thread_account_t *account_of(threads_t *threads, const reader_event_t *ev
   return account;
 }
 
-// Counts [until - duration, until] for a state, without what is counted already.
+static void count_span(thread_account_t *account, thread_state_t state, uint64_t from,
+                       uint64_t until) {
+  if (from >= until) return;
+  account->time_ns[state] += until - from;
+  if (account->timeline) thread_timeline_wait(account->timeline, state, from, until);
+}
+
+// Keeps [from, until], which has taken in those that began later. The oldest makes room.
+static void keep_span(thread_account_t *account, uint64_t from, uint64_t until) {
+  uint64_t(*spans)[2] = account->spans;
+  while (account->span_count > 0 && spans[account->span_count - 1][0] >= from)
+    --account->span_count;
+  if (account->span_count == THREAD_SPANS) {
+    account->counted_ns = spans[0][1];
+    memmove(spans, spans + 1, sizeof *spans * --account->span_count);
+  }
+  spans[account->span_count][0] = from;
+  spans[account->span_count++][1] = until;
+}
+
+// Counts [until - duration, until] for a state, without what is counted already: a call that a
+// thread was cancelled in is told of after those that the way out of it made.
 static void account_wait(thread_account_t *account, thread_state_t state, uint64_t until,
                          uint64_t duration) {
   uint64_t from = duration < until ? until - duration : 0;
-  if (from < account->accounted_ns) from = account->accounted_ns;
+  if (from < account->counted_ns) from = account->counted_ns;
   ++account->waits[state];
   if (duration > account->longest_ns[state]) account->longest_ns[state] = duration;
   if (until <= from) return;
-  account->time_ns[state] += until - from;
-  account->accounted_ns = until;
-  if (account->timeline) thread_timeline_wait(account->timeline, state, from, until);
+  uint64_t begin = from, end = until;
+  for (uint32_t at = 0; at < account->span_count; ++at) {
+    const uint64_t *span = account->spans[at];
+    if (span[1] > end) end = span[1];
+    if (span[1] <= begin || span[0] >= until) continue;
+    count_span(account, state, begin, span[0]);
+    if (span[0] < from) from = span[0];
+    begin = span[1];
+  }
+  count_span(account, state, begin, until);
+  keep_span(account, from, end);
 }
 
 // Whether it had run before its record begins, and nobody said for how long.

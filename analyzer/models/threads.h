@@ -47,6 +47,8 @@ typedef struct {
   bool timed;  // a wait for a condition or a join that has a limit
 } thread_pending_t;
 
+enum { THREAD_SPANS = 4 };
+
 // One thread life. Its index is that of reader_thread; 0 is never one. Name, tid, routine,
 // creator and where it was created are the reader's.
 typedef struct {
@@ -73,7 +75,10 @@ typedef struct {
   thread_pending_t pending;
   thread_timeline_t *timeline;                 // NULL: there are too many threads
   uint64_t ran_before_ns, runnable_before_ns;  // private: counted before its record begins
-  uint64_t accounted_ns;                       // private: waits are accounted up to here
+  // Private: the waits counted last, one behind the other, as moments from and until; before
+  // counted_ns all are counted.
+  uint64_t counted_ns, spans[THREAD_SPANS][2];
+  uint32_t span_count;
 } thread_account_t;
 
 // What the call of an event waited for, and how long; RUNNING: it is none that waits.

@@ -390,7 +390,8 @@ START_TEST(times_of_a_thread_sum_to_its_life) {
   feed_at(&feed, 300000);
   feed_event(&feed, 2, TRACE_READ, 0, 5, trace_zigzag(10), 20000, 0);
   feed_at(&feed, 310000);
-  feed_event(&feed, 2, TRACE_WRITE, 0, 5, trace_zigzag(10), 40000, 0);  // overlaps: 10000 count
+  // Around the read: 10000 before it and as many behind it count.
+  feed_event(&feed, 2, TRACE_WRITE, 0, 5, trace_zigzag(10), 40000, 0);
   feed_at(&feed, 500000);
   feed_stop(&feed, 2);
   feed_at(&feed, 900000);
@@ -400,11 +401,32 @@ START_TEST(times_of_a_thread_sum_to_its_life) {
   ck_assert_uint_eq(account->time_ns[THREAD_STATE_LOCK], 30000);
   ck_assert_uint_eq(account->time_ns[THREAD_STATE_EPOLL], 50000);
   ck_assert_uint_eq(account->time_ns[THREAD_STATE_READ], 20000);
-  ck_assert_uint_eq(account->time_ns[THREAD_STATE_WRITE], 10000);
+  ck_assert_uint_eq(account->time_ns[THREAD_STATE_WRITE], 20000);
   ck_assert_uint_eq(account->ended_ns, 500000);
   uint64_t sum = 0;
   for (unsigned state = 0; state < THREAD_STATE_COUNT; ++state) sum += account->time_ns[state];
   ck_assert_uint_eq(sum, account->ended_ns - begin);
+}
+END_TEST
+
+// A cancelled call is told of after what the way out of it did: waits in it count once.
+START_TEST(wait_told_of_after_those_in_it) {
+  feed_at(&feed, 100000);
+  feed_event(&feed, 2, TRACE_SLEEP, 0, 0, 40000, 0, 0);
+  for (uint64_t i = 0; i < 3; i++) {
+    feed_at(&feed, 300000 + 1000 * i);
+    feed_waited(&feed, 2, A, FEED_MUTEX, 20, 200);
+    feed_release(&feed, 2, A, FEED_MUTEX);
+  }
+  feed_at(&feed, 304000);
+  feed_event(&feed, 2, TRACE_READ, 0, 5, trace_zigzag(-125), 154000, 0);
+  feed_at(&feed, 500000);
+  feed_stop(&feed, 2);
+  feed_end(&feed);
+  const thread_account_t *account = threads_get(models_threads(feed.models), 2);
+  ck_assert_uint_eq(account->time_ns[THREAD_STATE_SLEEP], 40000);
+  ck_assert_uint_eq(account->time_ns[THREAD_STATE_LOCK], 600);
+  ck_assert_uint_eq(account->time_ns[THREAD_STATE_READ], 154000 - 600);
 }
 END_TEST
 
@@ -456,8 +478,8 @@ Suite *models_locks_suite(void) {
         locks_on_the_stack_of_a_thread_end_with_it,
         locks_made_and_destroyed_for_ever_need_no_memory}},
       {"threads",
-       {times_of_a_thread_sum_to_its_life, call_at_the_end_counts_to_the_end,
-        join_names_the_joiner}},
+       {times_of_a_thread_sum_to_its_life, wait_told_of_after_those_in_it,
+        call_at_the_end_counts_to_the_end, join_names_the_joiner}},
   };
   Suite *suite = suite_create("models_locks");
   for (size_t group = 0; group < sizeof groups / sizeof *groups; ++group) {
