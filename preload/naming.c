@@ -126,6 +126,13 @@ bool naming_append(char *result, size_t size, const char *path, const char *suff
   return !builder.full;
 }
 
+uint64_t naming_hash(const void *bytes, size_t length) {
+  const uint8_t *next = bytes;
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+  for (size_t i = 0; i < length; i++) hash = (hash ^ next[i]) * UINT64_C(0x100000001b3);
+  return hash;
+}
+
 const char *naming_base(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;

@@ -20,6 +20,8 @@ bool naming_insert(char *result, size_t size, const char *path, uint64_t number)
 bool naming_append(char *result, size_t size, const char *path, const char *suffix);
 // Decimal digits of `number`, terminated, into at least 21 bytes. Returns their count.
 size_t naming_digits(char *text, uint64_t number);
+// FNV-1a (Fowler, Noll, Vo), 64 bits.
+uint64_t naming_hash(const void *bytes, size_t length);
 // The part behind the last slash.
 const char *naming_base(const char *path);
 

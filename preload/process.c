@@ -21,15 +21,19 @@ static void proc_path(char path[64], uint32_t pid, const char *file) {
   strcat(path, file);
 }
 
-static long read_stat(uint32_t pid, char *text, size_t size) {
-  char path[64];
-  proc_path(path, pid, "/stat");
+static long read_text(const char *path, char *text, size_t size) {
   const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
   if (system_failed(file)) return file;
   const long length = system_call(SYS_read, file, text, size - 1);
   system_call(SYS_close, file);
   if (!system_failed(length)) text[length] = 0;
   return length;
+}
+
+static long read_stat(uint32_t pid, char *text, size_t size) {
+  char path[64];
+  proc_path(path, pid, "/stat");
+  return read_text(path, text, size);
 }
 
 // The text of field `number` (3 is the state: the first behind the name in parentheses).
@@ -138,4 +142,13 @@ void process_program(char *path, size_t size) {
   if (!process_executable(0, path, size)) strcpy(path, "program");
   const char *started = (const char *)getauxval(AT_EXECFN);
   if (started && strlen(started) < size && same_file(started, path)) strcpy(path, started);
+}
+
+long process_read_task(uint32_t pid, uint32_t tid, const char *file, char *text, size_t size) {
+  char path[96];
+  proc_path(path, pid, "/task/");
+  naming_digits(path + strlen(path), tid);
+  strcat(path, "/");
+  strncat(path, file, 32);
+  return read_text(path, text, size);
 }

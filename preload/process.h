@@ -14,6 +14,9 @@ typedef struct {
 
 // Reads /proc/PID/stat (pid 0: self). False where it cannot.
 bool process_identify(uint32_t pid, process_identity_t *identity);
+// Reads /proc/PID/task/TID/`file` into `text`, terminated, at most `size` - 1 bytes. Returns their
+// count, or -errno.
+long process_read_task(uint32_t pid, uint32_t tid, const char *file, char *text, size_t size);
 // Whether that process runs (a zombie does not). `start_time` 0: any process with the pid counts.
 bool process_lives(uint32_t pid, uint64_t start_time);
 // How a process that is gone has ended, as wait(2) tells its parent (WIFEXITED, WTERMSIG): asked of

@@ -3,6 +3,7 @@
 #include "preload/system.h"
 
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 enum { NUMBERS_WORDS = 8, NUMBERS = NUMBERS_WORDS * 64 };
 
@@ -25,4 +26,10 @@ void system_confine(const system_verdict_t *verdicts, size_t count) {
   }
   for (int i = 0; i < NUMBERS_WORDS; i++) atomic_fetch_and(&permitted[i], granted[i] & ~refused[i]);
   system_confined = true;
+}
+
+void *system_map(size_t size) {
+  const long result = system_call(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return system_failed(result) ? NULL : (void *)result;
 }

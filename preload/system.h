@@ -47,6 +47,10 @@ void system_confine(const system_verdict_t *verdicts, size_t count);
 // system_call(SYS_name, up to six arguments): the kernel's result, -errno on failure.
 #define system_call(...) SYSTEM_CALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
+// Memory of its own for the caller, zeroed, of which only what is touched takes space; NULL where
+// there is none.
+void *system_map(size_t size);
+
 static inline int system_failed(long result) { return result < 0 && result > -4096; }
 
 #endif

@@ -668,6 +668,13 @@ static bool only_goes_on(unsigned kind) {
          trace_event_kinds[kind].family == TRACE_FAMILY_LOCK;
 }
 
+// An exit is recorded behind all its handlers; when these began is not known.
+static void step_end(loops_t *loops, const reader_event_t *event) {
+  if (event->kind == TRACE_EXIT)
+    loops_thread(loops, event->thread)->exits = event->words[0] == TRACE_EXIT_NORMAL;
+  loops_end_turn(loops, event->thread, event->time);
+}
+
 void loops_step(loops_t *loops, const reader_event_t *event) {
   pools_step(loops->pools, event);
   if (only_goes_on(event->kind)) {
@@ -722,12 +729,8 @@ void loops_step(loops_t *loops, const reader_event_t *event) {
     step_close(loops, event);
     break;
   case TRACE_EXIT:
-    // Recorded behind all handlers of exit; when these began is not known.
-    loops_thread(loops, event->thread)->exits = event->words[0] == TRACE_EXIT_NORMAL;
-    loops_end_turn(loops, event->thread, event->time);
-    break;
   case TRACE_THREAD_END:
-    loops_end_turn(loops, event->thread, event->time);
+    step_end(loops, event);
     break;
   default:
     break;

@@ -48,6 +48,42 @@ static void order_advice(FILE *stream, const analysis_t *analysis, const deadloc
   fprintf(stream, "; or take both under one lock of their own");
 }
 
+static void self_advice(FILE *stream, const deadlock_t *deadlock, const char *lock) {
+  if (deadlock->legs[0].holds_mode == LOCK_MODE_SHARED)
+    fprintf(stream,
+            "a reader cannot become a writer: take %s for writing from the start, or release it, "
+            "take it for writing, and look again at what was read",
+            lock);
+  else
+    fprintf(stream,
+            "release %s before this call, or give the callee a way in for callers that "
+            "hold it; a recursive lock hides it only",
+            lock);
+}
+
+static void orphan_advice(FILE *stream, const deadlock_t *deadlock, const char *lock) {
+  if (deadlock->reason == DEADLOCK_REASON_INHERITED)
+    fprintf(stream,
+            "between fork and exec call only what is safe in signal handlers, or take %s in "
+            "handlers of pthread_atfork",
+            lock);
+  else
+    fprintf(stream,
+            "release %s on every way out of the thread that took it (return, "
+            "pthread_exit, cancellation, exception), or make it robust",
+            lock);
+}
+
+static void condition_advice(FILE *stream, const deadlock_t *deadlock, const char *lock) {
+  if (deadlock->arrived)
+    fputs("before waiting look, with the mutex held, whether it has happened already; "
+          "change what is waited for with that mutex held, then signal",
+          stream);
+  else
+    fprintf(stream, "release %s before waiting, or use the one lock that goes with the condition",
+            lock);
+}
+
 void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *deadlock) {
   const deadlock_leg_t *leg = &deadlock->legs[0];
   const char *lock = leg->holds || leg->wants
@@ -59,34 +95,14 @@ void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *
     order_advice(stream, analysis, deadlock);
     return;
   case DEADLOCK_KIND_SELF:
-    if (leg->holds_mode == LOCK_MODE_SHARED) {
-      fprintf(stream,
-              "a reader cannot become a writer: take %s for writing from the start, or release it, "
-              "take it for writing, and look again at what was read",
-              lock);
-      return;
-    }
-    fprintf(stream,
-            "release %s before this call, or give the callee a way in for callers that "
-            "hold it; a recursive lock hides it only",
-            lock);
+    self_advice(stream, deadlock, lock);
     return;
   case DEADLOCK_KIND_JOIN:
     fprintf(stream, "release what is held before joining, or do not wait for it in a thread that "
                     "is joined");
     return;
   case DEADLOCK_KIND_ORPHAN:
-    if (deadlock->reason == DEADLOCK_REASON_INHERITED) {
-      fprintf(stream,
-              "between fork and exec call only what is safe in signal handlers, or take %s in "
-              "handlers of pthread_atfork",
-              lock);
-      return;
-    }
-    fprintf(stream,
-            "release %s on every way out of the thread that took it (return, "
-            "pthread_exit, cancellation, exception), or make it robust",
-            lock);
+    orphan_advice(stream, deadlock, lock);
     return;
   case DEADLOCK_KIND_POOL:
     fputs(
@@ -114,13 +130,7 @@ void verdict_advice(FILE *stream, const analysis_t *analysis, const deadlock_t *
             "leave on another way");
     return;
   case DEADLOCK_KIND_CONDITION:
-    if (deadlock->arrived) {
-      fprintf(stream, "before waiting look, with the mutex held, whether it has happened already; "
-                      "change what is waited for with that mutex held, then signal");
-      return;
-    }
-    fprintf(stream, "release %s before waiting, or use the one lock that goes with the condition",
-            lock);
+    condition_advice(stream, deadlock, lock);
     return;
   }
 }

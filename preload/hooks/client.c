@@ -3,6 +3,7 @@
 #include "preload/hooks/client.h"
 
 #include "preload/loop_sample.h"
+#include "preload/naming.h"
 #include "preload/system.h"
 
 // Addresses that were connected to, and places where sockets were registered, hashed. One that
@@ -17,13 +18,9 @@ static bool is_first(uint64_t key) {
                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-// FNV-1a (Fowler, Noll, Vo), 64 bits.
 static uint64_t address_key(const struct sockaddr *address, socklen_t length) {
-  const uint8_t *bytes = (const uint8_t *)address;
-  if (length > sizeof(struct sockaddr_storage)) length = sizeof(struct sockaddr_storage);
-  uint64_t key = UINT64_C(0xcbf29ce484222325);
-  for (socklen_t at = 0; at < length; at++) key = (key ^ bytes[at]) * UINT64_C(0x100000001b3);
-  return key;
+  const socklen_t most = sizeof(struct sockaddr_storage);
+  return naming_hash(address, length < most ? length : most);
 }
 
 static void skip(int descriptor, bool blocks) {

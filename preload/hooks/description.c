@@ -2,6 +2,7 @@
 // Names of descriptors, asked of the kernel.
 #include "preload/hooks/description.h"
 
+#include "preload/naming.h"
 #include "preload/settings.h"
 #include "preload/system.h"
 
@@ -42,12 +43,10 @@ static void put_number(description_t *to, unsigned long number, unsigned base) {
   put(to, digits, number_text(digits, number, base));
 }
 
-// What may have to be hidden begins at `from`: FNV-1a in its place.
+// What may have to be hidden begins at `from`: its hash in its place.
 static void redact(description_t *to, size_t from) {
   if (!settings.redact || from == to->length) return;
-  uint64_t hash = UINT64_C(0xcbf29ce484222325);
-  for (size_t i = from; i < to->length; i++)
-    hash = (hash ^ (unsigned char)to->text[i]) * UINT64_C(0x100000001b3);
+  const uint64_t hash = naming_hash(to->text + from, to->length - from);
   to->length = from;
   put_text(to, "#");
   put_number(to, hash, HASH_BASE);

@@ -77,8 +77,8 @@ uint32_t stacks_number_frame(stacks_t *stacks, uint64_t ip, const stacks_sink_t 
 // Changes whenever a number given before may mean another stack, or none.
 uint32_t stacks_numbering(const stacks_t *stacks);
 
-// The lane goes to another process or trace, or a definition got lost: its numbers and modules are
-// void from the next stacks_number on. May be called by a sink; NULL is no lane.
+// The lane goes to another process or trace, or a definition was dropped from its ring: its numbers
+// and modules are void from the next stacks_number on. NULL is no lane.
 void stacks_forget(stacks_t *stacks);
 
 // Tells `sink` (define_module only) of all modules now loaded, and makes stacks ready.

@@ -5,11 +5,9 @@
 
 #include "formats/trace.h"
 #include "preload/clock.h"
-#include "preload/naming.h"
 #include "preload/stacks/stacks.h"
 #include "preload/system.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -46,12 +44,6 @@ typedef struct {
   uint8_t *context, *buffer, *content;  // what zstd needs, a block as it stands, and what is in it
 } carry_t;
 
-static void *carry_map(size_t size) {
-  const long memory = system_call(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return system_failed(memory) ? NULL : (void *)memory;
-}
-
 static void carry_unmap(void *memory, size_t size) {
   if (memory) system_call(SYS_munmap, memory, size);
 }
@@ -64,14 +56,14 @@ static void carry_close(carry_t *carry) {
 }
 
 static carry_t *carry_open(void) {
-  carry_t *carry = carry_map(sizeof *carry);
+  carry_t *carry = system_map(sizeof *carry);
   if (!carry) return NULL;
   carry->context_size = ZSTD_estimateDCtxSize();
   carry->block_size =
       TRACE_BLOCK_HEADER_SIZE + trace_writer_bound(trace_block_bound(TRACE_RING_WORDS));
-  carry->context = carry_map(carry->context_size);
-  carry->buffer = carry_map(carry->block_size);
-  carry->content = carry_map(carry->block_size);
+  carry->context = system_map(carry->context_size);
+  carry->buffer = system_map(carry->block_size);
+  carry->content = system_map(carry->block_size);
   if (carry->context && carry->buffer && carry->content &&
       ZSTD_initStaticDCtx(carry->context, carry->context_size))
     return carry;
@@ -170,21 +162,24 @@ void carry_facts(trace_writer_t *to, int from, const stream_memory_t *memory) {
 
 // ---- lanes -------------------------------------------------------------------------------------
 
-// What the kernel calls the thread: its own name, or its process's. Returns the length.
-static size_t name_of(uint32_t pid, uint32_t tid, char name[16]) {
-  char path[80] = "/proc/";
-  naming_digits(path + strlen(path), pid);
-  strcat(path, "/task/");
-  naming_digits(path + strlen(path), tid);
-  strcat(path, "/comm");
-  const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-  if (system_failed(file)) return 0;
-  const long length = system_call(SYS_read, file, name, 16);
-  system_call(SYS_close, file);
-  return system_failed(length) || length < 2 ? 0 : (size_t)length - 1;
+// What the kernel calls a thread: its own name, or its process's.
+typedef struct {
+  size_t length;
+  char text[17];  // with the line's end
+} comm_t;
+
+static void comm_read(comm_t *comm, uint32_t pid, uint32_t tid) {
+  const long length = process_read_task(pid, tid, "comm", comm->text, sizeof comm->text);
+  comm->length = length < 2 ? 0 : (size_t)length - 1;
 }
 
-static size_t lane_put(uint64_t *to, const stream_t *stream, const trace_ring_t *ring) {
+static bool is_own_name(const comm_t *comm, const comm_t *main) {
+  return comm->length > 0 &&
+         (comm->length != main->length || memcmp(comm->text, main->text, comm->length) != 0);
+}
+
+static size_t lane_put(uint64_t *to, const stream_t *stream, const trace_ring_t *ring,
+                       const comm_t *main) {
   const uint32_t tid = atomic_load_explicit(&ring->tid, memory_order_relaxed);
   const uint64_t handle = atomic_load_explicit(&ring->handle, memory_order_relaxed);
   const uint64_t now = clock_ticks();
@@ -192,11 +187,10 @@ static size_t lane_put(uint64_t *to, const stream_t *stream, const trace_ring_t 
   to[1] = handle;
   to[2] = atomic_load_explicit(&ring->routine, memory_order_relaxed);
   to[3] = now;
-  char own[16], name[16];
-  const size_t length = name_of(stream->pid, tid, name);
-  const size_t main_length = name_of(stream->pid, stream->pid, own);
-  if (length == 0 || (length == main_length && memcmp(name, own, length) == 0)) return 4;
-  const size_t words = trace_text_pack(to + 5, 8, handle, name, length);
+  comm_t comm;
+  comm_read(&comm, stream->pid, tid);
+  if (!is_own_name(&comm, main)) return 4;
+  const size_t words = trace_text_pack(to + 5, 8, handle, comm.text, comm.length);
   to[4] = trace_header(TRACE_THREAD_NAME, true, 0, (uint32_t)words);
   to[5 + words] = now;
   return 6 + words;
@@ -232,6 +226,8 @@ static bool has_owner(const trace_ring_t *ring, uint32_t slot) {
 
 void carry_lanes(trace_writer_t *to, const stream_t *stream, const stream_memory_t *memory) {
   const trace_session_t *session = stream->session;
+  comm_t main;
+  comm_read(&main, stream->pid, stream->pid);
   const uint32_t ready = atomic_load_explicit(&session->rings_ready, memory_order_acquire);
   for (uint32_t i = 0; i < ready && i < session->rings_max; i++) {
     const trace_ring_t *ring =
@@ -239,7 +235,7 @@ void carry_lanes(trace_writer_t *to, const stream_t *stream, const stream_memory
                                (size_t)i * TRACE_RING_STRIDE);
     const uint64_t at = position_taken(ring);
     if (!has_owner(ring, stream->slot) || changes_hands(ring, at)) continue;
-    const size_t used = lane_put(memory->facts, stream, ring);
+    const size_t used = lane_put(memory->facts, stream, ring, &main);
     block_put(to, (trace_block_t){.lane = i + 1, .from = at, .to = at}, memory->facts, used,
               memory);
   }

@@ -3,12 +3,6 @@
 // processor, ns runnable and waiting for one, and how often it was given one.
 #include "preload/writer/scheduled.h"
 
-#include "preload/naming.h"
-#include "preload/system.h"
-
-#include <fcntl.h>
-#include <string.h>
-
 static const uint64_t SCHEDULED_PERIOD_NS = 1000000000;
 enum { SCHEDULED_RUN_SHARE = 1000 };
 
@@ -16,20 +10,6 @@ bool scheduled_is_due(const stream_t *stream, uint64_t now) {
   uint64_t period = (now - stream->opened_at) / SCHEDULED_RUN_SHARE;
   if (period < SCHEDULED_PERIOD_NS) period = SCHEDULED_PERIOD_NS;
   return now - stream->scheduled_at >= period;
-}
-
-static long read_counters(uint32_t pid, uint32_t tid, char *text, size_t size) {
-  char path[80] = "/proc/";
-  naming_digits(path + strlen(path), pid);
-  strcat(path, "/task/");
-  naming_digits(path + strlen(path), tid);
-  strcat(path, "/schedstat");
-  const long file = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-  if (system_failed(file)) return file;
-  const long length = system_call(SYS_read, file, text, size - 1);
-  system_call(SYS_close, file);
-  if (!system_failed(length)) text[length] = 0;
-  return length;
 }
 
 // The number at *text, which then stands behind it and the blank that ends it.
@@ -42,7 +22,7 @@ static uint64_t number_take(const char **text) {
 
 bool scheduled_note(stream_t *stream, uint32_t tid, uint64_t *ran_told) {
   char text[128];
-  const long length = read_counters(stream->pid, tid, text, sizeof text);
+  const long length = process_read_task(stream->pid, tid, "schedstat", text, sizeof text);
   if (length <= 0) return false;
   const char *at = text;
   const uint64_t ran = number_take(&at);

@@ -136,10 +136,9 @@ void stream_note_costs(stream_t *stream) {
   stream_fact(stream, TRACE_OVERHEAD, 0, 3, costs);
 }
 
-// FNV-1a (Fowler, Noll, Vo), 64 bits, as "#" and 16 digits: the same text gives the same name.
+// Its hash as "#" and 16 digits: the same text gives the same name.
 static void redact(char name[18], const char *text) {
-  uint64_t hash = UINT64_C(0xcbf29ce484222325);
-  for (; *text; text++) hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+  const uint64_t hash = naming_hash(text, strlen(text));
   name[0] = '#';
   for (int i = 0; i < 16; i++) name[1 + i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
   name[17] = 0;

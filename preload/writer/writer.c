@@ -69,12 +69,6 @@ static writer_t *writer;  // in mapped memory
 // kernel marks it (robust_futexes.rst, get_robust_list(2)).
 static struct { struct robust_list_head head; } writer_robust;
 
-static void *writer_map(size_t size) {
-  const long result = system_call(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return system_failed(result) ? NULL : (void *)result;
-}
-
 static trace_ring_t *writer_ring(uint32_t index) {
   return (trace_ring_t *)((uint8_t *)writer->session + TRACE_SESSION_SIZE +
                           (size_t)index * TRACE_RING_STRIDE);
@@ -132,15 +126,15 @@ static void stand_apart(void) {
 }
 
 static bool writer_make(const session_files_t *files) {
-  writer = writer_map(sizeof *writer);
+  writer = system_map(sizeof *writer);
   if (!writer) return false;
   writer->files = *files;
   writer->session = files->session;
-  writer->memory.scratch = writer_map(trace_block_scratch(TRACE_RING_WORDS));
-  writer->memory.content = writer_map(trace_block_bound(TRACE_RING_WORDS));
-  writer->memory.facts = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
-  writer->memory.events = writer_map(TRACE_RING_WORDS * sizeof(uint64_t));
-  writer->rings = writer_map(files->rings_max * sizeof *writer->rings);
+  writer->memory.scratch = system_map(trace_block_scratch(TRACE_RING_WORDS));
+  writer->memory.content = system_map(trace_block_bound(TRACE_RING_WORDS));
+  writer->memory.facts = system_map(TRACE_RING_WORDS * sizeof(uint64_t));
+  writer->memory.events = system_map(TRACE_RING_WORDS * sizeof(uint64_t));
+  writer->rings = system_map(files->rings_max * sizeof *writer->rings);
   return writer->memory.scratch && writer->memory.content && writer->memory.facts &&
          writer->memory.events && writer->rings &&
          trace_writer_prepare(&writer->memory.compressor, trace_block_bound(TRACE_RING_WORDS),
@@ -158,7 +152,7 @@ static void process_refuse(trace_process_t *process) {
 static void process_register(uint32_t slot) {
   trace_process_t *process = &writer->session->processes[slot];
   const int fd = slot == 0 ? writer->files.trace_fd : -1;
-  stream_t *stream = writer_map(sizeof *stream);
+  stream_t *stream = system_map(sizeof *stream);
   if (!stream) {
     process_refuse(process);
     return;
@@ -506,7 +500,7 @@ _Noreturn void writer_run(session_files_t *files) {
 
 void writer_write_facts_only(session_files_t *files) {
   if (!writer_make(files)) return;
-  stream_t *stream = writer_map(sizeof *stream);
+  stream_t *stream = system_map(sizeof *stream);
   if (!stream || !stream_open(stream, files, 0, files->trace_fd, &writer->memory)) return;
   stream_fact_text(stream, "warning",
                    "the writer could not be started: only the newest events are kept");

@@ -243,8 +243,8 @@ def confined_from_outside(t, what):
     leaks, launcher = t.program("leaks"), t.program("confine_exec")
     inside = fresh(t, what)
     native = inside.run([launcher, what, leaks], recorded=False)
-    run = inside.run([launcher, what, t.command("env"), f"LD_PRELOAD={t.library}",
-                      "INSPECT_OUTPUT=run.zst", leaks], recorded=False)
+    run = inside.run([launcher, what, leaks, f"LD_PRELOAD={t.library}", "INSPECT_OUTPUT=run.zst"],
+                     recorded=False)
     check_equal(run.stdout, native.stdout, f"stdout, {what}")
     return run, inside
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Confines itself as argv[1] says, and becomes the program argv[2]: a filter from before its start.
+// What follows, as NAME=VALUE, is set for that program only.
 #include "program.h"
 
 #include <fcntl.h>
@@ -86,7 +87,8 @@ int main(int argc, char **argv) {
   if (!strcmp(what, "children-refused")) confine_children(refused);
   if (!strcmp(what, "files-refused")) confine_files(refused);
   if (!strcmp(what, "files-deadly")) confine_files(deadly);
+  for (int i = 3; i < argc; i++) REQUIRE(putenv(argv[i]) == 0);
   end();
-  execv(argv[2], argv + 2);
+  execv(argv[2], (char *[]){argv[2], NULL});
   REQUIRE(false);
 }
