@@ -45,7 +45,7 @@ static void put_number(description_t *to, unsigned long number, unsigned base) {
 
 // What may have to be hidden begins at `from`: its hash in its place.
 static void redact(description_t *to, size_t from) {
-  if (!settings.redact || from == to->length) return;
+  if (!settings.redact || from >= to->length) return;
   const uint64_t hash = naming_hash(to->text + from, to->length - from);
   to->length = from;
   put_text(to, "#");
