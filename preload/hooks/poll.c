@@ -35,13 +35,15 @@ static bool set_has(const fd_set *set, int descriptor) {
   return set && words[(unsigned)descriptor / bits] >> (unsigned)descriptor % bits & 1;
 }
 
-// The sets are as long as `count` needs them to be.
-static void sets_found(lane_t *lane, sets_t sets, int count) {
-  for (int i = 0; i < count; i++) {
-    const unsigned events = (set_has(sets.readable, i) ? POLLIN : 0) |
-                            (set_has(sets.writable, i) ? POLLOUT : 0) |
-                            (set_has(sets.exceptional, i) ? POLLPRI : 0);
+// `bits`: how many there are in all. What lies behind the last of them may be no part of the sets:
+// the kernel looks at no more than the process can have descriptors, however large `count` is.
+static void sets_found(lane_t *lane, sets_t sets, int count, int bits) {
+  for (int i = 0; i < count && bits > 0; i++) {
+    const bool in = set_has(sets.readable, i), out = set_has(sets.writable, i);
+    const bool urgent = set_has(sets.exceptional, i);
+    const unsigned events = (in ? POLLIN : 0) | (out ? POLLOUT : 0) | (urgent ? POLLPRI : 0);
     if (events == 0) continue;
+    bits -= in + out + urgent;
     if (!descriptor_is_skipped(i)) descriptor_watch(i);
     ready(lane, i, events);
   }
@@ -116,12 +118,12 @@ POLLER(select,
        (int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
         struct timeval *timeout),
        (count, readable, writable, exceptional, timeout), of_timeval(timeout),
-       sets_found(lane, SETS, count))
+       sets_found(lane, SETS, count, result))
 POLLER(pselect,
        (int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
         const struct timespec *timeout, const sigset_t *mask),
        (count, readable, writable, exceptional, timeout, mask), of_timespec(timeout),
-       sets_found(lane, SETS, count))
+       sets_found(lane, SETS, count, result))
 
 HOOK_ALIAS(__poll, poll)
 HOOK_ALIAS(__select, select)

@@ -8,6 +8,7 @@
 #include "preload/system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -131,11 +132,15 @@ static descriptor_path_t descriptor_path(int descriptor) {
 EXECUTOR(fexecve, (int descriptor, char *const arguments[], char *const environment[]),
          (descriptor, arguments, environment), descriptor_path(descriptor).text)
 
+static bool is_of_descriptor(const char *path, int flags) {
+  return (flags & AT_EMPTY_PATH) && path_length(path) == 0;
+}
+
 EXECUTOR(execveat,
          (int folder, const char *path, char *const arguments[], char *const environment[],
           int flags),
          (folder, path, arguments, environment, flags),
-         path &&*path ? path : descriptor_path(folder).text)
+         is_of_descriptor(path, flags) ? descriptor_path(folder).text : path)
 
 // The forms with a list of arguments: they are gathered on the stack, as libc does it, and passed
 // to the form with an array. `TAKE` takes what follows the closing NULL.

@@ -41,12 +41,12 @@ static bool is_limit(clockid_t clock, const struct timespec *limit) {
          limit->tv_nsec < 1000000000;
 }
 
-// sem_wait and sem_timedwait act on a cancellation whether they have to wait or not; before the
-// lane is entered, as it may not return.
-#define WAITER(name, parameters, arguments, how, checked)                                          \
+// `cancelled`: whether a cancellation is acted on even where there is no need to wait; before the
+// lane is entered, as it may not return. sem_clockwait does so only when it waits.
+#define WAITER(name, parameters, arguments, how, checked, cancelled)                               \
   HOOK(lock, int, name, parameters, arguments) {                                                   \
     const stacks_origin_t origin = HOOK_WAIT_ORIGIN();                                             \
-    pthread_testcancel();                                                                          \
+    if (cancelled) pthread_testcancel();                                                           \
     lane_t *lane = lane_enter(&origin, TRACE_LOCK_ACQUIRE);                                        \
     if (!lane) return real_##name arguments;                                                       \
     const uint32_t bits = semaphore_bits(semaphore) | (how);                                       \
@@ -63,11 +63,11 @@ static bool is_limit(clockid_t clock, const struct timespec *limit) {
     return result;                                                                                 \
   }
 
-WAITER(sem_wait, (sem_t * semaphore), (semaphore), 0, true)
+WAITER(sem_wait, (sem_t * semaphore), (semaphore), 0, true, true)
 WAITER(sem_timedwait, (sem_t * semaphore, const struct timespec *limit), (semaphore, limit),
-       TRACE_LOCK_TIMED, is_limit(CLOCK_REALTIME, limit))
+       TRACE_LOCK_TIMED, is_limit(CLOCK_REALTIME, limit), is_limit(CLOCK_REALTIME, limit))
 WAITER(sem_clockwait, (sem_t * semaphore, clockid_t clock, const struct timespec *limit),
-       (semaphore, clock, limit), TRACE_LOCK_TIMED, is_limit(clock, limit))
+       (semaphore, clock, limit), TRACE_LOCK_TIMED, is_limit(clock, limit), false)
 
 LOCK_TRIER(int, sem_trywait, (sem_t * semaphore), (semaphore), semaphore, semaphore_bits(semaphore),
            result < 0 ? errno : 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What threads do to threads: cancel them, bind them to processors.
 #include "preload/hooks/hooks.h"
+#include "preload/stacks/memory.h"
 
 #include <errno.h>
 
@@ -17,12 +18,20 @@ HOOK(thread, int, pthread_cancel, (pthread_t thread), (thread)) {
   return real_pthread_cancel(thread);
 }
 
+// The kernel reads no more than its own masks are long, whatever `size` says.
+static unsigned count_processors(size_t size, const cpu_set_t *processors) {
+  memory_t memory = {0};
+  if (size > sizeof *processors) size = sizeof *processors;
+  if (!memory_probe_bytes(&memory, (uint64_t)processors, size)) return 0;
+  return (unsigned)CPU_COUNT_S(size, processors);
+}
+
 static void bound(const stacks_origin_t *origin, pthread_t thread, size_t size,
                   const cpu_set_t *processors) {
   lane_t *lane = lane_enter(origin, TRACE_THREAD_AFFINITY);
   if (!lane) return;
   lane_record1(lane, TRACE_THREAD_AFFINITY, lane_stack_take(lane, origin),
-               (unsigned)CPU_COUNT_S(size, processors), thread);
+               count_processors(size, processors), thread);
   lane_leave(lane);
 }
 

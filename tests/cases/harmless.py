@@ -22,6 +22,13 @@ def test_any_child(t):
     as_native(t, "any_child")
 
 
+def test_odd_arguments(t):
+    """What is refused, and what is looked at in part only, has the results it has bare."""
+    run, report, _ = as_native(t, "odd_arguments")
+    check("came back" in run.stdout, run.stdout)
+    check(report.coverage.events > 60, f"events: {report.coverage.events}")
+
+
 def test_closed_standard_descriptors(t):
     """A program started with 0, 1 and 2 closed finds them closed."""
     for recorded in (False, True):
