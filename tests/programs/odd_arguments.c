@@ -127,8 +127,9 @@ static void limits(void) {
 }
 
 static sem_t nine;
+static bool came_back;
+
 static void wait_cancelled(int which) {
-  int value;
   if (which == 0) sem_wait(&nine);
   if (which == 1) sem_timedwait(&nine, &past);
   if (which == 2) sem_timedwait(&nine, &none);
@@ -136,8 +137,7 @@ static void wait_cancelled(int which) {
   if (which == 4) sem_clockwait(&nine, UNTOUCHED, &past);
   if (which == 5) sem_trywait(&nine);
   if (which == 6) sem_post(&nine);
-  sem_getvalue(&nine, &value);
-  printf("cancelled %d: came back with %d\n", which, value);
+  came_back = true;
 }
 
 // With a cancellation that is pending.
@@ -161,8 +161,12 @@ int main(void) {
   limits();
   for (intptr_t which = 0; which <= 6; which++) {
     pthread_t thread;
+    int value;
+    came_back = false;
     REQUIRE_0(pthread_create(&thread, NULL, cancelled_main, (void *)which));
     REQUIRE_0(pthread_join(thread, NULL));
+    REQUIRE(sem_getvalue(&nine, &value) == 0);
+    printf("cancelled %d: came back: %d, value %d\n", (int)which, came_back, value);
   }
   return 0;
 }
