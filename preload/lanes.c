@@ -112,6 +112,21 @@ static int64_t lanes_find_any(uint32_t process) {
   return index >= 0 ? index : lanes_find_free(ready);
 }
 
+// As many as there were when a thread waited for more in vain; 0: none has.
+static _Atomic uint32_t lanes_most;
+
+// Whether threads that go on have all the rings that there can be: then no waiting helps. There are
+// no more than lanes_count, and fewer where the disk is full.
+static bool lanes_all_taken(void) {
+  const uint32_t ready = atomic_load_explicit(&recorder_session->rings_ready, memory_order_acquire);
+  if (ready < lanes_count && ready != atomic_load_explicit(&lanes_most, memory_order_relaxed))
+    return false;
+  for (uint32_t i = 0; i < ready; i++)
+    if (atomic_load_explicit(&lanes_ring(i)->state, memory_order_relaxed) != TRACE_RING_OWNED)
+      return false;
+  return true;
+}
+
 // A ring for the calling thread. Where there is none, the writer is asked for more, and waited for
 // the first time; after that every so many calls look again. What is called meanwhile is counted.
 static int64_t lanes_find(uint32_t process) {
@@ -122,10 +137,13 @@ static int64_t lanes_find(uint32_t process) {
     index = lanes_find_any(process);
     while (index < 0) {
       atomic_fetch_add_explicit(&recorder_session->rings_wanted, 1, memory_order_relaxed);
-      if (tries >= LANES_PATIENCE || !recorder_wait_a_moment(&tries)) break;
+      if (tries >= LANES_PATIENCE || lanes_all_taken() || !recorder_wait_a_moment(&tries)) break;
       index = lanes_find_any(process);
     }
   }
+  if (index < 0 && refusals == 0)
+    atomic_store_explicit(&lanes_most, atomic_load(&recorder_session->rings_ready),
+                          memory_order_relaxed);
   refusals = index < 0 ? refusals + 1 : 0;
   if (index < 0)
     atomic_fetch_add_explicit(&recorder_session->calls_unrecorded, 1, memory_order_relaxed);

@@ -29,6 +29,16 @@ def test_odd_arguments(t):
     check(report.coverage.events > 60, f"events: {report.coverage.events}")
 
 
+def test_more_threads_than_rings(t):
+    """Those beyond run as promptly as the others; what they call is counted as lost."""
+    run = t.run("threads_at_once", env={"INSPECT_OUTPUT": "run.zst"})
+    check(run.truth.last_ns < 5 * run.truth.first_ns + 500_000, f"{run.truth}: the last have waited")
+    t.settle()
+    report = t.report(t.trace("run.zst"))
+    check_equal(len([task for task in report.tasks if task.kind == "thread"]), 1024, "threads recorded")
+    check(report.coverage.events_lost >= 2 * (run.truth.threads - 1024), f"lost: {report.coverage}")
+
+
 def test_closed_standard_descriptors(t):
     """A program started with 0, 1 and 2 closed finds them closed."""
     for recorded in (False, True):
