@@ -143,6 +143,7 @@ int session_create(session_files_t *files, const char **what) {
   const int result = session_make_rings(files);
   if (result) {
     system_call(SYS_close, files->trace_fd);
+    system_call(SYS_unlinkat, AT_FDCWD, files->trace_path, 0);  // made just now
     return result;
   }
   session_fill(files);

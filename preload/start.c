@@ -55,6 +55,12 @@ static bool start_path(session_files_t *files) {
                        clock_realtime());
 }
 
+// Why there is no path: the working directory may have been removed.
+static int start_path_fault(session_files_t *files) {
+  const long result = system_call(SYS_getcwd, files->trace_path, sizeof files->trace_path);
+  return system_failed(result) && result != -ERANGE ? (int)result : -ENAMETOOLONG;
+}
+
 // Whether orphans below this process become its children: it is the first of its pid namespace, or
 // asked for them before its exec.
 static bool start_collects_orphans(void) {
@@ -195,7 +201,7 @@ static void start_recording(char *const arguments[]) {
   session_files_t *files = &beginning.files;
   files->arguments = arguments;
   if (!start_path(files)) {
-    start_failed("INSPECT_OUTPUT", "not to be made an absolute path", -ENAMETOOLONG);
+    start_failed("INSPECT_OUTPUT", "not to be made an absolute path", start_path_fault(files));
     return;
   }
   session_prepare(files);

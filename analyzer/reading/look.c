@@ -134,6 +134,16 @@ static void running_find(reader_t *reader) {
   reader->summary.running = active || reader->summary.end_how < 0;
 }
 
+// What its process said as it ended, where the writer did not live to put it into the trace.
+static void end_find(reader_t *reader) {
+  reader_summary_t *summary = &reader->summary;
+  if (!reader->rings.map || summary->running || summary->end_how >= 0) return;
+  const trace_process_t *process = reading_rings_process(&reader->rings);
+  if (!atomic_load(&process->exit_known) || atomic_load(&process->exec_pending)) return;
+  summary->end_how = TRACE_END_EXIT;
+  summary->exit_status = atomic_load(&process->exit_status);
+}
+
 static void lane_zero_read(reader_t *reader) {
   reading_lane_t *lane = reader->lanes[0];
   if (!lane) return;
@@ -234,6 +244,7 @@ bool reading_look(reader_t *reader, const char *path, char *error, size_t size) 
   if (reader->summary.version > TRACE_VERSION)
     return look_fault(reader, path, trace_error_text(TRACE_ERROR_NEWER), error, size);
   running_find(reader);
+  end_find(reader);
   if (reader->summary.running) {
     if (reader->rings.map) {
       pause_ms(reader->options.settle_ms);

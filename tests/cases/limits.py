@@ -107,6 +107,24 @@ def test_disk_fills_up_under_it(t):
         check_between(kept + lost, 48_000_000 - 8, 48_000_000 + 1000, f"kept {kept}, lost {lost}")
 
 
+def test_no_room_for_the_rings(t):
+    """Of a recording that could not begin there is one line, and no empty trace."""
+    with SmallDisk(t, 300) as disk:
+        run = t.run(ROUNDS, env={"INSPECT_OUTPUT": f"{disk}/t.zst"})
+        check_equal(run.stdout, TRUTH, "stdout")
+        check_one_line(run)
+        check_equal(os.listdir(disk), [], "files")
+
+
+def test_folder_is_gone(t):
+    """The working directory has been removed: the one line says so."""
+    run = t.run(["sh", "-c", f"mkdir d && cd d && INSPECT_ENABLED=0 rmdir ../d && exec {t.program('leaks')}"],
+                env={"INSPECT_OUTPUT": "t.zst"})
+    check_equal(run.stdout, '{"blocks": 14, "bytes": 5240}\n', "stdout")
+    check_one_line(run)
+    check("No such file" in run.stderr, run.stderr)
+
+
 def test_read_only_folder(t):
     """The working directory cannot be written: one line, and the program runs."""
     with SmallDisk(t, 1024) as disk:

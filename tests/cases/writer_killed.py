@@ -24,6 +24,7 @@ def test_program_does_not_notice(t):
     check(time.monotonic() - began < 30, "the program hardly went on")
     report = t.report(t.trace("b.zst"))
     check(not report.trace.complete, "a trace without its writer is not complete")
+    check_equal((report.trace.end, report.trace.exit_status), ("exit", 0), "how the program ended")
     allocated = sites_sum(report, "busy_round", "allocations")
     lost = report.coverage.lost_by_kind.get("allocate", 0)
     check(allocated > 1000, f"{allocated} allocations were kept")
