@@ -77,14 +77,23 @@ typedef struct {
   // has to look up while the process lives. The writer says how far it has come.
   _Alignas(64) _Atomic uint32_t places_wanted;
   _Atomic uint32_t places_found;
-  // Written by the owner: those of lost[] that it dropped below `taking`, after the writer was
-  // killed between file and tail. They are lost only if the file does not cover `taking`.
+  // Written by the owner: those of dropped[] that stood below `taking`, when the writer was killed
+  // between file and tail. They are lost only if the file does not cover `taking`, and dropped only
+  // where dropped_to has come there.
   _Alignas(64) _Atomic uint32_t lost_taken[TRACE_KIND_LIMIT];
   // Written by the writer, once the trace of the process has stopped: what it took from the ring
   // and threw away, by kind. Here, so that the count survives the writer.
   _Alignas(64) _Atomic uint64_t discarded[TRACE_KIND_LIMIT];
   _Atomic uint64_t discarded_total;  // sum of discarded[]
   _Atomic uint64_t routine;          // start routine of the owner; written at claim
+  // Written by the owner now and then, once there is no writer that would: the clock and
+  // CLOCK_MONOTONIC at one moment. alone_ns is 0 where there is none, and while it changes.
+  _Atomic uint64_t alone_ticks, alone_ns;
+  // Written by the owner, where it drops the oldest events for want of a writer: dropped_to / 2 is
+  // the position up to which it has, `tail` follows; dropped[dropped_to % 2] counts them by kind,
+  // the other one is for the next time.
+  _Atomic uint64_t dropped_to;
+  _Atomic uint32_t dropped[2][TRACE_KIND_LIMIT];
 } trace_ring_t;
 _Static_assert(sizeof(trace_ring_t) <= TRACE_RING_HEADER, "a ring header is one page");
 

@@ -2,6 +2,7 @@
 // The slow half of the record path: claiming a ring, nested and abandoned calls, a full ring.
 #include "preload/lane.h"
 
+#include "preload/lane_alone.h"
 #include "preload/lanes.h"
 #include "preload/lock_sample.h"
 #include "preload/loop_sample.h"
@@ -16,8 +17,6 @@
 
 __thread lane_t *lane_current __attribute__((tls_model("initial-exec")));
 
-// Words written before the slow path looks at the writer again: an eighth of the ring.
-enum { LANE_STRIDE = TRACE_RING_WORDS / 8 };
 // The writer comes by itself when the ring is half full, as far as it can foresee that.
 enum { LANE_BELL = TRACE_RING_WORDS * 3 / 8 };
 enum { LANE_WAIT_NS = 200 * 1000, LANE_WAITS_MAX = 1000 };  // 200 ms in all for one record
@@ -112,31 +111,6 @@ static void lane_pad(lane_t *lane) {
   lane_publish(lane);
 }
 
-// Without a writer the newest events are kept: drops the oldest record and counts it.
-// Returns false where the ring is empty or not to be understood.
-static bool lane_drop_oldest(lane_t *lane) {
-  trace_ring_t *ring = lane->ring;
-  const uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-  trace_record_t record;
-  if (tail >= lane->head) return false;
-  const uint64_t *from = lane->data + tail % TRACE_RING_WORDS;
-  const size_t length = trace_record_parse(from, (size_t)(lane->data_end - from), &record);
-  if (length == 0) return false;
-  if (record.kind != 0) lane_count_lost(lane, record.kind);
-  // The block that the writer was at when it was killed may hold it.
-  if (tail < atomic_load_explicit(&ring->taking, memory_order_acquire))
-    atomic_fetch_add_explicit(&ring->lost_taken[record.kind], 1, memory_order_relaxed);
-  if (record.kind == TRACE_STACK) stacks_forget(lane->stacks);
-  atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
-  return true;
-}
-
-static uint64_t lane_free_words(const lane_t *lane) {
-  // Pairs with the writer's release: its frame is in the file before we write over the words.
-  const uint64_t tail = atomic_load_explicit(&lane->ring->tail, memory_order_acquire);
-  return tail + TRACE_RING_WORDS - lane->head;
-}
-
 static bool lane_stopped(void) {
   const int process = recorder_process();
   return process < 0 ||
@@ -159,9 +133,7 @@ static bool lane_wait_for_room(lane_t *lane, size_t words) {
   for (; waits < LANE_WAITS_MAX && !room; waits++) {
     if (lane_stopped()) break;
     if (!recorder_writer_lives()) {
-      // A stretch at once, so that the next events find room without coming here.
-      while (lane_free_words(lane) < words + LANE_STRIDE && lane_drop_oldest(lane)) {
-      }
+      lane_alone_drop(lane, words);
       return lane_free_words(lane) >= words;
     }
     if (!recorder_may_wait) break;
@@ -182,6 +154,7 @@ static bool lane_wait_for_room(lane_t *lane, size_t words) {
 uint64_t *lane_make_room(lane_t *lane, size_t words) {
   size_t left = (size_t)(lane->data_end - lane->next);
   const size_t needed = left < words ? left + words : words;
+  if (!recorder_writer_lives()) lane_alone_begin_section(lane);
   if (lane_free_words(lane) < needed && !lane_wait_for_room(lane, needed)) return NULL;
   if (left < words) {
     lane_pad(lane);
@@ -243,6 +216,7 @@ void lane_record_text(lane_t *lane, unsigned kind, uint32_t stack, uint64_t id, 
 static bool lane_define_stack(void *arg, uint32_t number, const uint64_t *frames, size_t count,
                               bool truncated) {
   lane_t *lane = arg;
+  lane_alone_mark(lane);
   if (count > TRACE_PAYLOAD_MAX - 1) count = TRACE_PAYLOAD_MAX - 1, truncated = true;
   uint64_t *to = lane_payload_begin(lane, TRACE_STACK, count + 1);
   if (!to) return false;
@@ -258,6 +232,7 @@ static bool lane_define_module(void *arg, const trace_module_t *module, const ui
   const size_t words =
       sizeof *module / 8 + (module->build_id_length + 7) / 8 + (module->path_length + 7) / 8;
   if (words > TRACE_PAYLOAD_MAX) return true;
+  lane_alone_mark(lane);
   uint64_t *to = lane_payload_begin(lane, TRACE_MODULE, words);
   if (!to) return false;
   trace_module_pack(to, words, module, build_id, path);

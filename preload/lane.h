@@ -59,6 +59,7 @@ typedef struct lane {
   uint64_t contended[LANE_CONTENDED];  // locks that somebody waited for: their holds are all timed
   uint32_t known_sites[LANE_SITES];    // lock and call site, hashed: their stack was taken already
   uint64_t shared[LANE_SHARED];        // process-shared locks whose place was asked for
+  bool mark_wanted;                    // the next definition begins a section of the ring
 } lane_t;
 
 extern __thread lane_t *lane_current

@@ -152,7 +152,7 @@ static uint64_t ring_lost(const reading_lane_t *lane, unsigned kind) {
 
 // The ring's counters run ahead of the LOST records, or are all there is of them.
 static bool ring_lost_read(reading_lane_t *lane) {
-  while (lane->ring_alone && lane->kind_next < TRACE_KIND_LIMIT) {
+  while (lane->kind_next < TRACE_KIND_LIMIT) {
     unsigned kind = lane->kind_next++;
     uint64_t counted = ring_lost(lane, kind), told = lane->lost[kind];
     if (counted <= told || !trace_event_kinds[kind].name) continue;

@@ -24,7 +24,6 @@ typedef struct {
   size_t block_count, block_capacity;
   uint64_t covered;                 // positions below are in the blocks
   const reading_ring_t *ring;       // NULL: none
-  bool ring_alone;                  // no other process had the ring: its counters speak of this one
   uint64_t lost[TRACE_KIND_LIMIT];  // by the LOST records read
   trace_record_t noted_pending;     // the last PENDING of the blocks; kind 0: none
 

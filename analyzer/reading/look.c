@@ -112,6 +112,18 @@ static void moment_add_now(reader_t *reader) {
   reader->now_ticks = ticks;
 }
 
+// The latest that a thread noted without a writer: without it the clock's rate is not known.
+static void moment_add_alone(reader_t *reader, const trace_session_t *session) {
+  const reading_ring_t *latest = NULL;
+  for (size_t i = 0; i < reader->rings.count; i++) {
+    const reading_ring_t *ring = &reader->rings.rings[i];
+    if (ring->alone_ns && (!latest || ring->alone_ns > latest->alone_ns)) latest = ring;
+  }
+  if (latest && latest->alone_ns > session->monotonic_ns)
+    moment_add(reader, latest->alone_ticks, latest->alone_ns,
+               session->realtime_ns + (latest->alone_ns - session->monotonic_ns));
+}
+
 static void rings_look(reader_t *reader) {
   if (!reader->rings.map) return;
   identity_from_rings(reader);
@@ -119,6 +131,7 @@ static void rings_look(reader_t *reader) {
   reading_rings_copy(&reader->rings, &reader->warnings);
   const trace_session_t *session = reading_rings_session(&reader->rings);
   moment_add(reader, session->ticks, session->monotonic_ns, session->realtime_ns);
+  moment_add_alone(reader, session);
   uint32_t missed = atomic_load(&session->calls_unrecorded);
   if (missed)
     memory_lines_print(&reader->warnings,
@@ -175,7 +188,6 @@ static void lanes_make(reader_t *reader) {
   for (size_t i = 0; i < reader->rings.count; i++) {
     reading_lane_t *lane = lane_get(reader, reader->rings.rings[i].lane);
     lane->ring = &reader->rings.rings[i];
-    lane->ring_alone = reader->rings.alone;
   }
 }
 

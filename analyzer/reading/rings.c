@@ -167,6 +167,27 @@ static void words_copy(const trace_ring_t *ring, reading_ring_t *copy) {
   memmove(copy->words, copy->words + gone, (count - gone) * sizeof *copy->words);
 }
 
+// Both of one moment, or none.
+static void moment_copy(const trace_ring_t *ring, reading_ring_t *copy) {
+  copy->alone_ns = atomic_load_explicit(&ring->alone_ns, memory_order_acquire);
+  copy->alone_ticks = atomic_load_explicit(&ring->alone_ticks, memory_order_acquire);
+  if (atomic_load_explicit(&ring->alone_ns, memory_order_acquire) != copy->alone_ns)
+    copy->alone_ns = 0;
+}
+
+// What the owner has dropped: where it was killed before it moved the tail, the copy has it still.
+static void dropped_leave(const trace_ring_t *ring, reading_ring_t *copy) {
+  const uint64_t word = atomic_load_explicit(&ring->dropped_to, memory_order_acquire);
+  const uint64_t to = word >> 1;
+  for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
+    copy->lost[kind] += atomic_load_explicit(&ring->dropped[word & 1][kind], memory_order_relaxed);
+    if (to < copy->taking) copy->lost_taken[kind] = 0;
+  }
+  if (to <= copy->from || to > copy->to) return;
+  memmove(copy->words, copy->words + (to - copy->from), (copy->to - to) * sizeof *copy->words);
+  copy->from = to;
+}
+
 static bool ring_belongs(const reading_rings_t *rings, const trace_ring_t *ring) {
   uint32_t state = atomic_load_explicit(&ring->state, memory_order_acquire);
   return state != TRACE_RING_FREE && state <= TRACE_RING_RELEASED &&
@@ -190,11 +211,13 @@ static void ring_copy(reading_rings_t *rings, const trace_ring_t *ring, uint32_t
   copy.waits = atomic_load(&ring->waits);
   copy.waited_ticks = atomic_load(&ring->waited_ticks);
   copy.taking = atomic_load(&ring->taking);
+  moment_copy(ring, &copy);
   for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
     copy.lost[kind] = atomic_load_explicit(&ring->lost[kind], memory_order_relaxed) +
                       atomic_load_explicit(&ring->discarded[kind], memory_order_relaxed);
     copy.lost_taken[kind] = atomic_load_explicit(&ring->lost_taken[kind], memory_order_relaxed);
   }
+  dropped_leave(ring, &copy);
   rings->rings =
       memory_grow(rings->rings, &rings->capacity, rings->count + 1, sizeof *rings->rings);
   rings->rings[rings->count++] = copy;
@@ -202,10 +225,6 @@ static void ring_copy(reading_rings_t *rings, const trace_ring_t *ring, uint32_t
 
 void reading_rings_copy(reading_rings_t *rings, memory_lines_t *warnings) {
   rings_drop(rings);
-  const trace_session_t *session = reading_rings_session(rings);
-  rings->alone = true;
-  for (uint32_t slot = 0; slot < TRACE_PROCESSES_MAX; slot++)
-    if (slot != rings->slot && atomic_load(&session->processes[slot].pid)) rings->alone = false;
   for (uint32_t index = 0; index < rings->ring_limit; index++) {
     const trace_ring_t *ring = ring_at(rings, index);
     if (ring_belongs(rings, ring)) ring_copy(rings, ring, index, warnings);

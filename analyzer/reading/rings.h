@@ -28,6 +28,7 @@ typedef struct {
   uint64_t lost[TRACE_KIND_LIMIT];  // by the owner, and by a writer whose trace had stopped
   uint64_t taking;                  // where the file covers this, lost_taken[] of lost[] are in it
   uint32_t lost_taken[TRACE_KIND_LIMIT];
+  uint64_t alone_ticks, alone_ns;  // a moment that its owner noted without a writer; 0: none
 } reading_ring_t;
 
 typedef struct {
@@ -35,7 +36,6 @@ typedef struct {
   size_t size;
   uint32_t ring_limit;    // rings that may be looked at
   uint32_t slot;          // of the process
-  bool alone;             // no other process ever was in the session
   reading_ring_t *rings;  // by lane, rising
   size_t count, capacity;
 } reading_rings_t;

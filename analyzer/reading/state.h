@@ -20,7 +20,8 @@ struct reader {
   reading_files_t files;
   reading_rings_t rings;
   reading_clock_t clock;
-  reading_moment_t own_moments[2];  // of the session, and of now where the process runs
+  // Of the session, of what its threads did without a writer, and of now where the process runs.
+  reading_moment_t own_moments[3];
   size_t own_moment_count;
   reading_stacks_t stacks;
   reading_modules_t modules;

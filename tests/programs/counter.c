@@ -3,7 +3,7 @@
 // until it is killed: for each thread malloc+free pairs of counted_block and rounds of its own
 // lock. A counter is stored after its operation; what is recorded may be ahead of it by one, never
 // behind by more than one. With argv[3] it ends so at SIGUSR1, in whatever it is doing: _exit,
-// quick_exit, abort, crash, or exec.
+// quick_exit, abort, crash, or exec; with "wait" it begins when stdin ends.
 #include "program.h"
 
 #include <fcntl.h>
@@ -65,6 +65,10 @@ int main(int argc, char **argv) {
       mmap(NULL, sizeof(counters_t) * THREADS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   REQUIRE(counters != MAP_FAILED);
   for (int i = 0; i < THREADS_MAX; i++) pthread_mutex_init(&locks[i], NULL);
+  if (how && !strcmp(how, "wait")) {
+    say("waiting");
+    while (getchar() != EOF) continue;
+  }
   pthread_t thread;
   for (int i = 1; i < threads; i++)
     REQUIRE_0(pthread_create(&thread, NULL, count_main, &counters[i]));
