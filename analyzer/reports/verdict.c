@@ -243,17 +243,16 @@ static void hazard_write(FILE *stream, const analysis_t *analysis, const deadloc
     livelock_write(stream, analysis, deadlock);
     return;
   }
-  fprintf(stream, "hazard: %s waits on %s while it holds %s",
+  const bool ended = !deadlock->bystander_count && deadlock->signalled >= leg->count;
+  fprintf(stream, "%shazard: %s waits on %s while it holds %s", ended ? "no deadlock, but a " : "",
           names_thread_label(analysis->names, leg->thread),
           names_address(analysis->names, "a condition", deadlock->condition),
           names_lock_unique(analysis->names, leg->holds));
-  if (!deadlock->bystander_count) {
-    if (leg->count == 1 && deadlock->signalled)
-      fputs(", though that wait ended", stream);
-    else if (deadlock->signalled >= leg->count)
-      fprintf(stream, ", though all %s such waits ended", quantity_count(leg->count, QUANTITY));
-    return;
-  }
+  if (ended && leg->count == 1)
+    fputs(", though that wait ended", stream);
+  else if (ended)
+    fprintf(stream, ", though all %s such waits ended", quantity_count(leg->count, QUANTITY));
+  if (!deadlock->bystander_count) return;
   const deadlock_bystander_t *stuck = &deadlock->bystanders[0];
   uint64_t end = models_end_ns(analysis->models);
   fprintf(stream, ", for which %s", names_thread_label(analysis->names, stuck->thread));

@@ -30,6 +30,10 @@ def read_counters(path):
     return threads
 
 
+def counted(t, name):
+    return sum(thread["allocated"] for thread in read_counters(f"{t.folder}/{name}.counters"))
+
+
 def lost(report, kind):
     return report.coverage.lost_by_kind.get(kind, 0)
 
@@ -85,7 +89,7 @@ def compare(t, name, trace=None, others=0):
         t.settle()  # killed in its first moments: its writer is about to write the first block
     report = t.report(trace)
     check_against(report, threads, others)
-    return sum(thread["allocated"] for thread in threads)
+    return counted(t, name)
 
 
 def test(t):
@@ -168,10 +172,11 @@ def test_no_writer(t):
     process.stdin.close()
     process.stdin = None  # for communicate
     t.wait_for_line(process, "counting")
-    time.sleep(random.uniform(0.1, 0.3))
+    t.wait_until(lambda: counted(t, "alone") > 200000, "the rings to go round", limit=60)
+    time.sleep(random.uniform(0, 0.1))
     t.kill(process)
     # those of the two streams, and of the threads' local storage
-    check(compare(t, "alone", others=2 + THREADS - 1) > 100000, "next to nothing was counted")
+    check(compare(t, "alone", others=2 + THREADS - 1) > 200000, "next to nothing was counted")
     report = t.report(t.trace("alone.zst"))
     check_equal(unnamed(report), 0, "allocations without their stack")
     check(sites_sum(report, "counted_block", "allocations") > THREADS * 1000, "nothing was kept")
