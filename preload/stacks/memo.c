@@ -2,8 +2,8 @@
 // Stacks met before, by origin.
 #include "preload/stacks/memo.h"
 
-static uint64_t origin_tag(uint64_t mixed) {
-  return (mixed >> (64 - MEMO_SET_BITS - MEMO_TAG_BITS) & ((1 << MEMO_TAG_BITS) - 1)) | 1;
+static uint64_t key_tag(uint64_t key) {
+  return (key >> (64 - MEMO_SET_BITS - MEMO_TAG_BITS) & ((1 << MEMO_TAG_BITS) - 1)) | 1;
 }
 
 // ---- finding: what the hot path leaves out --------------------------------------------------
@@ -23,19 +23,52 @@ static void way_prefer(uint64_t *set, int way) {
   set[way] = first;
 }
 
-uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin) {
-  const uint64_t mixed = origin_mix(origin), tag = origin_tag(mixed);
-  uint64_t *set = origin_set(memo, mixed);
+// The entry under that key, NULL where there is none.
+static inline memo_entry_t *key_entry(memo_t *memo, uint64_t key, const stacks_origin_t *origin) {
+  uint64_t *set = key_set(memo, key);
   for (int i = 0; i < MEMO_WAYS; i++) {
-    if ((set[i] & ((1 << MEMO_TAG_BITS) - 1)) != tag) continue;
+    if ((set[i] & ((1 << MEMO_TAG_BITS) - 1)) != key_tag(key)) continue;
     memo_entry_t *entry = memo_entry(memo, set[i], origin);
     if (!entry) continue;
-    if (entry->outside && !still_ends_there(entry)) {
-      set[i] = 0;
+    if (unlikely(i > 0)) way_prefer(set, i);
+    return entry;
+  }
+  return NULL;
+}
+
+// The key of those that have, at that place of the trail, that word instead. The shift lets what
+// was mixed in before reach all bits.
+static inline uint64_t key_fork(uint64_t key, uint64_t place, uint64_t value) {
+  return ((key ^ key >> 32) + value * UINT64_C(0xd6e8feb86659fd93) + place) *
+         UINT64_C(0x9e3779b97f4a7c15);
+}
+
+// The key of the stack that differs from the entry, whose first `same` words are compared.
+static inline __attribute__((no_sanitize("address"))) uint64_t
+key_parted(uint64_t key, memo_entry_t *entry, uint32_t same, uint64_t cfa) {
+  const uint64_t *values = entry_values(entry);
+  const uint32_t *offsets = (const uint32_t *)(values + entry_count(entry));
+  const uint32_t last = entry_count(entry) - 1;
+  while (same < last && memory_peek(cfa + offsets[same], 8) == values[same]) same++;
+  return key_fork(key, same, memory_peek(cfa + offsets[same], 8));
+}
+
+uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin, uint64_t *key) {
+  uint64_t at = *key = memo_key(origin);
+  for (int forks = 0; forks < MEMO_FORKS; forks++, *key = at) {
+    memo_entry_t *entry = key_entry(memo, at, origin);
+    if (!entry) return 0;
+    if (unlikely(!entry_has_rbp(entry, origin))) {
+      at = key_fork(at, MEMO_NEEDS_RBP, origin->rbp);
+      continue;
+    }
+    const uint32_t count = entry_count(entry), same = trail_same(entry, count, origin->cfa);
+    if (likely(same == count)) {
+      if (likely(!entry->outside) || still_ends_there(entry)) return entry->number;
+      entry->ip = 0;  // nobody's: it is not found any more
       return 0;
     }
-    if (i > 0) way_prefer(set, i);
-    return entry->number;
+    at = key_parted(at, entry, same, origin->cfa);
   }
   return 0;
 }
@@ -60,7 +93,8 @@ static uint64_t *way_oldest(uint64_t *set) {
   return oldest;
 }
 
-void memo_keep(memo_t *memo, const stacks_origin_t *origin, const walk_t *walk, uint32_t number) {
+void memo_keep(memo_t *memo, uint64_t key, const stacks_origin_t *origin, const walk_t *walk,
+               uint32_t number) {
   const trail_t *trail = &walk->trail;
   if (trail->broken) return;
   const uint32_t count = (trail->count + MEMO_STRIDE - 1) / MEMO_STRIDE * MEMO_STRIDE;
@@ -80,6 +114,5 @@ void memo_keep(memo_t *memo, const stacks_origin_t *origin, const walk_t *walk, 
     offsets[i] = trail->offsets[from];
   }
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  uint64_t mixed = origin_mix(origin);
-  *way_oldest(origin_set(memo, mixed)) = position << MEMO_TAG_BITS | origin_tag(mixed);
+  *way_oldest(key_set(memo, key)) = position << MEMO_TAG_BITS | key_tag(key);
 }

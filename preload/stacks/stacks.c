@@ -101,13 +101,13 @@ static uint32_t stack_walk(stacks_t *stacks, const stacks_origin_t *origin, uint
   return 0;
 }
 
-static uint32_t number_walked(stacks_t *stacks, const stacks_origin_t *origin,
+static uint32_t number_walked(stacks_t *stacks, const stacks_origin_t *origin, uint64_t key,
                               const stacks_sink_t *sink) {
   uint64_t hash;
   if (!stacks_ready()) return 0;
   uint32_t number = stack_walk(stacks, origin, &hash);
   if (!number) number = stack_define(stacks, hash, sink);
-  if (number) memo_keep(&stacks->memo, origin, &stacks->walk, number);
+  if (number) memo_keep(&stacks->memo, key, origin, &stacks->walk, number);
   return number;
 }
 
@@ -115,9 +115,10 @@ static __attribute__((noinline)) uint32_t
 number_sought(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
   if (!stacks) return 0;
   uint64_t generation = atomic_load_explicit(&rules_generation, memory_order_relaxed);
+  uint64_t key = memo_key(origin);
   uint32_t number = 0;
-  if (stacks->generation == generation) number = memo_find(&stacks->memo, origin);
-  return number ? number : number_walked(stacks, origin, sink);
+  if (stacks->generation == generation) number = memo_find(&stacks->memo, origin, &key);
+  return number ? number : number_walked(stacks, origin, key, sink);
 }
 
 uint32_t stacks_number(stacks_t *stacks, const stacks_origin_t *origin, const stacks_sink_t *sink) {
