@@ -3,6 +3,7 @@
 import os
 import re
 
+from support.beside import as_native
 from support.expect import sites_sum
 from support.inversion import with_inversion
 from support.outcome import check, check_equal
@@ -68,6 +69,18 @@ def test_storm(t):
     check(re.search(r"complete +yes", info), f"the parent's trace is whole: {info}")
     if not t.long:
         check(t.report(t.trace("storm.zst")).trace.complete, "the report says so too")
+
+
+def test_forks_past_the_hooks(t):
+    """forkpty, clone and the system calls: each child goes on as it would, and has a trace of its own."""
+    run, _, inside = as_native(t, ["forks_unseen", "100"])
+    check_equal(run.stdout.count("\n"), 4, run.stdout)
+    children = inside.traces("run.*.zst")
+    check_equal(len(children), 4, "traces of children")
+    for path in children:
+        report = inside.report(path)
+        check(report.trace.complete, f"{path} is not complete")
+        check_equal(sites_sum(report, "child_blocks", "allocations"), 200, f"blocks, {path}")
 
 
 def test_spawn(t):

@@ -172,26 +172,32 @@ def test_17_short_threads(t):
 
 
 def test_18_forks_among_allocations(t):
+    """No child hangs; cases/forks makes 10,000 in the long run."""
     as_native(t, ["fork_storm", "100"])
 
 
 def test_19_children_of_every_kind(t):
-    """vfork with a failing exec, spawn, system, popen; clone(CLONE_VM); an empty environment."""
+    """vfork with a failing exec, spawn, system, popen; clone(CLONE_VM); an empty environment; a setuid
+    program, which is refused. cases/daemon has daemons, cases/forks clone and forkpty."""
     cases.forks.test_spawn(fresh(t, "spawn"))
     _, report, _ = as_native(t, "clone_vm")
     check_equal(sites_sum(report, "after_blocks", "allocations"), 150, "blocks after the children")
     as_native(t, ["sh", "-c", "env -i /bin/echo empty; timeout 5 echo timed; exit 3"], status=3)
+    if os.getuid() == 0:
+        docs.inspect_run.test_refuses_setuid(fresh(t, "setuid"))
 
 
 def test_20_every_end(t):
-    """However it ends, and while others still record, what was recorded before is there."""
+    """However it ends, and while others still record, what was recorded before is there; cases/endings
+    has every other end, killed_busy any moment of one."""
     declared(t, "exit_while_recording")
-    for how in ("_exit", "quick_exit", "abort", "kill"):
+    for how in ("_exit", "quick_exit", "abort", "kill", "crash"):
         cases.endings.check_ending(fresh(t, how), how)
 
 
 def test_21_descriptors_limits_root(t):
-    """Descriptors closed and replaced, limits lowered, root, folder, user and umask changed."""
+    """Descriptors closed and replaced, limits lowered, root, folder, user and umask changed;
+    cases/limits has full disks, read-only folders, and limits from before the start."""
     for what in ("descriptors", "limits") + (("root",) if os.getuid() == 0 else ()):
         _, report, _ = as_native(t, ["confined", what])
         check_equal(sites_sum(report, "confined_main", "allocations"), 2000, f"blocks, {what}")
@@ -314,6 +320,24 @@ def test_30_sampling_is_unbiased(t):
 def test_31_costs_when_off(t):
     """Switched off, a pair of malloc and free is a few instructions more."""
     cases.switched_off.test_instructions_of_malloc(t)
+
+
+def least_ns_a_pair(t, settings):
+    """The least of many short runs: what else the machine does only adds."""
+    env = settings and {"INSPECT_OUTPUT": "pairs.zst", **settings}
+    runs = [t.run(["micro", "malloc", "1000000"], recorded=bool(env), env=env).truth for _ in range(15)]
+    return min(run.ns / run.pairs for run in runs)
+
+
+def test_31_costs_of_recording(t):
+    """A pair of malloc and free, every event kept: within 30 ns without its stack, within 80 with it."""
+    bare = least_ns_a_pair(t, None)
+    without, whole = (least_ns_a_pair(t, {"INSPECT_BACKTRACES": stacks}) for stacks in "01")
+    check(without - bare <= 30, f"{without:.1f} ns without stacks, {bare:.1f} bare")
+    check(whole - bare <= 80, f"{whole:.1f} ns with stacks, {bare:.1f} bare")
+
+
+test_31_costs_of_recording.long = True
 
 
 def recorders_mappings(pid):

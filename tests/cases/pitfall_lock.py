@@ -6,7 +6,7 @@ import cases.other_preloads
 
 import re
 
-from support.expect import one
+from support.expect import one, sites_sum
 from support.beside import as_native, declared
 from support.outcome import check, check_between, check_equal
 
@@ -190,6 +190,13 @@ def test_22_no_unwinder_that_locks(t):
     # dl_iterate_phdr is called once, before main
     for name in ("_Unwind_Backtrace", "_Unwind_Find_FDE", "backtrace", "dladdr"):
         check(not re.search(rf"\b{name}\b", needed), f"{name} is used")
+
+
+def test_22_stacks_under_the_loaders_lock(t):
+    """A constructor waits for a thread whose calls come from a module that is being loaded."""
+    _, report, _ = as_native(t, ["loader_locked", t.built("tests/programs/plugin_waits.so")])
+    check_equal(sites_sum(report, "plugin_main", "allocations"), 1000, "blocks of its threads")
+    check_equal(sum(e.acquisitions for e in report.locks if e.name == "plugin_lock"), 1000, "acquisitions")
 
 
 def test_23_no_delay_is_injected(t):

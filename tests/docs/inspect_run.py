@@ -164,13 +164,13 @@ def refused(t, command, why):
     check(why in run.stderr, f"{why!r} in {run.stderr!r}")
 
 
-def compile(t, *arguments):
-    compiler = t.command("gcc")
+def compile(t, *arguments, compiler="gcc"):
+    compiler = t.command(compiler)
     path = os.path.join(t.folder, "program")
     result = subprocess.run([compiler, "-x", "c", "-", "-o", path, *arguments], text=True,
                             input="int main(void) { return 5; }", capture_output=True)
     if result.returncode != 0:
-        raise Skip(f"gcc {' '.join(arguments)}: {result.stderr.splitlines()[-1]}")
+        raise Skip(f"{compiler} {' '.join(arguments)}: {result.stderr.splitlines()[-1]}")
     return path
 
 
@@ -196,6 +196,11 @@ def test_refuses_foreign_libc(t):
 def test_refuses_sanitizers(t):
     refused(t, [compile(t, "-fsanitize=address")], "sanitizer")
     refused(t, [compile(t, "-fsanitize=thread")], "sanitizer")
+    refused(t, [compile(t, "-fsanitize=leak")], "sanitizer")
+    # clang's are part of the program, gcc's a library
+    refused(t, [compile(t, "-fsanitize=address", compiler="clang")], "sanitizer")
+    # This one intercepts nothing.
+    inspect_run(t, "--no-report", "--", compile(t, "-fsanitize=undefined"), status=5)
 
 
 def test_refuses_setuid(t):
