@@ -1,32 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Live blocks and totals by allocation site, one table look-up an event.
+// Live blocks and totals by allocation site, one look-up an event.
 #include "analyzer/models/heap.h"
 
-#include "analyzer/models/address_map.h"
 #include "analyzer/models/array.h"
+#include "analyzer/models/block_table.h"
 
 #include <stdlib.h>
 
 enum {
-  GRANULE = 16,      // blocks of malloc begin at multiples of it
-  LARGE = 64 << 10,  // from this size on a block is also in the table of large ones
+  LARGE = 64 << 10,   // from this size on a block is also in the table of large ones
+  FEW_REGIONS = 256,  // fewer stay in the cache
   EARLY_BITS = 10,
   EARLY_PLACES = 1 << EARLY_BITS,
   EARLY_NS = 10 * 1000 * 1000,  // twice the time between two anchors of a thread
 };
-
-// A live block. With its address it takes half a cache line.
-typedef struct {
-  uint64_t size, time;
-  uint32_t stack, thread;
-} entry_t;
 
 // What is known of a thread: the block its last heap call gave, and the block it is reallocating.
 typedef struct {
   uint64_t last_block;
   uint64_t moving;    // address, 0: none
   bool moving_ended;  // it was reused before the reallocation was read, and has been ended
-  entry_t moved;
+  block_t moved;
 } heap_thread_t;
 
 // A free of a block that is not there: of one from before the record, or of one that another thread
@@ -46,11 +40,11 @@ typedef struct {
 
 struct heap {
   heap_totals_t totals;
-  address_map_t blocks;  // address -> entry_t
-  address_map_t owed;    // address -> frees of earlier blocks there that are still to be read:
-                         // another thread's reuse of the block was read before them
-  address_map_t large;   // address -> size of blocks >= LARGE
-  heap_site_t *sites;    // by stack
+  block_table_t blocks;
+  address_map_t owed;   // address -> frees of earlier blocks there that are still to be read:
+                        // another thread's reuse of the block was read before them
+  address_map_t large;  // address -> size of blocks >= LARGE
+  heap_site_t *sites;   // by stack
   uint32_t site_limit, site_capacity;
   heap_thread_t *threads;
   uint32_t thread_capacity;
@@ -63,7 +57,7 @@ struct heap {
 heap_t *heap_open(uint64_t distance) {
   heap_t *heap = array_zeroed(1, sizeof *heap);
   heap->totals.distance = distance;
-  heap->blocks = (address_map_t)ADDRESS_MAP(entry_t);
+  block_table_open(&heap->blocks);
   return heap;
 }
 
@@ -72,7 +66,7 @@ void heap_close(heap_t *heap) {
   for (uint32_t stack = 0; stack < heap->site_limit; ++stack)
     histogram_clear(&heap->sites[stack].lifetime_ns);
   histogram_clear(&heap->totals.sizes);
-  address_map_clear(&heap->blocks);
+  block_table_clear(&heap->blocks);
   address_map_clear(&heap->owed);
   address_map_clear(&heap->large);
   free(heap->sites);
@@ -80,8 +74,28 @@ void heap_close(heap_t *heap) {
   free(heap);
 }
 
-void heap_prefetch(const heap_t *heap, const reader_event_t *event) {
-  address_map_prefetch(&heap->blocks, event->words[event->kind == TRACE_REALLOCATE]);
+static inline bool names_block(const reader_event_t *event) {
+  return event->kind >= TRACE_ALLOCATE && event->kind <= TRACE_REALLOCATE;
+}
+
+static inline uint64_t block_of(const reader_event_t *event) {
+  return event->words[event->kind == TRACE_REALLOCATE];
+}
+
+// Tables of many live blocks are in no cache.
+void heap_fetch(const heap_t *heap, const reader_event_t *events, size_t count) {
+  const block_table_t *blocks = &heap->blocks;
+  if (blocks->regions.count < FEW_REGIONS) return;
+  const uint32_t *freed[HEAP_FETCH_MAX];
+  uint32_t freed_count = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (names_block(&events[i])) block_table_fetch_region(blocks, block_of(&events[i]));
+  for (size_t i = 0; i < count; ++i) {
+    if (!names_block(&events[i])) continue;
+    const uint32_t *place = block_table_fetch_place(blocks, block_of(&events[i]));
+    if (place && events[i].kind != TRACE_ALLOCATE) freed[freed_count++] = place;
+  }
+  for (uint32_t i = 0; i < freed_count; ++i) block_table_fetch_block(blocks, freed[i]);
 }
 
 static inline heap_site_t *site_of(heap_t *heap, uint32_t stack) {
@@ -122,8 +136,8 @@ static void count_sampled(heap_t *heap, heap_site_t *site, uint64_t size) {
   histogram_add_many(&totals->sizes, size, weight);
 }
 
-static void count_block(heap_t *heap, heap_site_t *site, uint64_t size) {
-  if (heap->totals.distance) {
+static inline void count_block(heap_t *heap, heap_site_t *site, uint64_t size) {
+  if (__builtin_expect(heap->totals.distance != 0, 0)) {
     count_sampled(heap, site, size);
     return;
   }
@@ -145,13 +159,24 @@ static void round_live(heap_t *heap, heap_site_t *site) {
       totals->allocations > totals->live_blocks ? totals->allocations - totals->live_blocks : 0;
 }
 
-static void begin_live(heap_t *heap, heap_site_t *site, uint64_t size) {
+static void begin_sampled(heap_t *heap, heap_site_t *site, uint64_t size) {
+  double probability = estimate_probability(size, heap->totals.distance);
+  estimate_add(&heap->totals.live, size, probability);
+  estimate_add(&site->live, size, probability);
+  round_live(heap, site);
+}
+
+static void end_sampled(heap_t *heap, heap_site_t *site, uint64_t size) {
+  double probability = estimate_probability(size, heap->totals.distance);
+  estimate_remove(&heap->totals.live, size, probability);
+  estimate_remove(&site->live, size, probability);
+  round_live(heap, site);
+}
+
+static inline void begin_live(heap_t *heap, heap_site_t *site, uint64_t size) {
   heap_totals_t *totals = &heap->totals;
-  if (totals->distance) {
-    double probability = estimate_probability(size, totals->distance);
-    estimate_add(&totals->live, size, probability);
-    estimate_add(&site->live, size, probability);
-    round_live(heap, site);
+  if (__builtin_expect(totals->distance != 0, 0)) {
+    begin_sampled(heap, site, size);
     return;
   }
   ++site->live_blocks;
@@ -160,13 +185,10 @@ static void begin_live(heap_t *heap, heap_site_t *site, uint64_t size) {
   totals->live_bytes += size;
 }
 
-static void end_live(heap_t *heap, heap_site_t *site, uint64_t size) {
+static inline void end_live(heap_t *heap, heap_site_t *site, uint64_t size) {
   heap_totals_t *totals = &heap->totals;
-  if (totals->distance) {
-    double probability = estimate_probability(size, totals->distance);
-    estimate_remove(&totals->live, size, probability);
-    estimate_remove(&site->live, size, probability);
-    round_live(heap, site);
+  if (__builtin_expect(totals->distance != 0, 0)) {
+    end_sampled(heap, site, size);
     return;
   }
   --site->live_blocks;
@@ -176,7 +198,7 @@ static void end_live(heap_t *heap, heap_site_t *site, uint64_t size) {
   ++totals->frees;
 }
 
-static void add_live(heap_t *heap, heap_site_t *site, uint64_t size, uint64_t time) {
+static inline void add_live(heap_t *heap, heap_site_t *site, uint64_t size, uint64_t time) {
   heap_totals_t *totals = &heap->totals;
   note_peak(heap, site);
   begin_live(heap, site, size);
@@ -192,7 +214,7 @@ static void add_live(heap_t *heap, heap_site_t *site, uint64_t size, uint64_t ti
 }
 
 // The end of a block's life in the figures. Its entry has been taken out already.
-static void end_block(heap_t *heap, const entry_t *entry, uint64_t time) {
+static void end_block(heap_t *heap, const block_t *entry, uint64_t time) {
   heap_site_t *site = site_of(heap, entry->stack);
   uint64_t distance = heap->totals.distance;
   uint64_t lifetime = time > entry->time ? time - entry->time : 0;
@@ -207,32 +229,26 @@ static void end_block(heap_t *heap, const entry_t *entry, uint64_t time) {
 
 // ---- blocks ------------------------------------------------------------------------------------
 
-// Takes a live block out of the table: `found` is its place there, NULL for none. False where there
-// is none.
-static bool take_found(heap_t *heap, uint64_t address, entry_t *found, entry_t *entry) {
-  if (!found) return false;
-  *entry = *found;
-  address_map_drop(&heap->blocks, found);
-  if (entry->size >= LARGE) address_map_remove(&heap->large, address, NULL);
+// Takes a live block out of the table. False where there is none.
+static inline bool take_block(heap_t *heap, uint64_t address, block_t *block) {
+  if (!block_table_take(&heap->blocks, address, block)) return false;
+  if (block->size >= LARGE) address_map_remove(&heap->large, address, NULL);
   return true;
 }
 
-static bool take_block(heap_t *heap, uint64_t address, entry_t *entry) {
-  return take_found(heap, address, address_map_get(&heap->blocks, address), entry);
-}
-
-static void put_block(heap_t *heap, uint64_t address, const entry_t *entry) {
-  *(entry_t *)address_map_put(&heap->blocks, address) = *entry;
+static void put_block(heap_t *heap, uint64_t address, const block_t *entry) {
+  bool made;
+  *block_table_put(&heap->blocks, address, &made) = *entry;
   if (entry->size >= LARGE) *(uint64_t *)address_map_put(&heap->large, address) = entry->size;
 }
 
-static inline void describe(heap_block_t *block, uint64_t address, const entry_t *entry) {
+static inline void describe(heap_block_t *block, uint64_t address, const block_t *entry) {
   *block = (heap_block_t){address, entry->size, entry->stack, entry->time};
 }
 
 // The address was given out again, so its last block is gone: the free by another thread stands a
 // little later in the merged order and is owed, unless events were lost and it may never come.
-static void end_reused(heap_t *heap, uint64_t address, const entry_t *old, uint64_t time,
+static void end_reused(heap_t *heap, uint64_t address, const block_t *old, uint64_t time,
                        heap_block_t *gone) {
   if (old->size >= LARGE) address_map_remove(&heap->large, address, NULL);
   end_block(heap, old, time);
@@ -284,9 +300,9 @@ static inline bool was_freed_early(heap_t *heap, const reader_event_t *event, ui
 static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t address,
                       heap_block_t *gone) {
   bool made;
-  entry_t *place = address_map_place(&heap->blocks, address, &made);
+  block_t *place = block_table_put(&heap->blocks, address, &made);
   if (!made) end_reused(heap, address, place, event->time, gone);
-  *place = (entry_t){
+  *place = (block_t){
       .size = event->arg, .time = event->time, .stack = event->stack, .thread = event->thread};
   if (event->arg >= LARGE) *(uint64_t *)address_map_put(&heap->large, address) = event->arg;
   heap_site_t *site = site_of(heap, event->stack);
@@ -295,17 +311,16 @@ static bool add_block(heap_t *heap, const reader_event_t *event, uint64_t addres
   thread_of(heap, event->thread)->last_block = address;
   if (!was_freed_early(heap, event, address)) return !made;
   --heap->totals.unknown_frees;
-  const entry_t entry = *place;
-  address_map_drop(&heap->blocks, place);
-  if (entry.size >= LARGE) address_map_remove(&heap->large, address, NULL);
+  block_t entry;
+  take_block(heap, address, &entry);
   end_block(heap, &entry, event->time);
   describe(gone, address, &entry);
   return true;
 }
 
 // Freed by the heap call that follows its allocation in the same thread.
-static void note_temporary(heap_t *heap, const reader_event_t *event, uint64_t address,
-                           uint32_t stack) {
+static inline void note_temporary(heap_t *heap, const reader_event_t *event, uint64_t address,
+                                  uint32_t stack) {
   heap_thread_t *thread = thread_of(heap, event->thread);
   if (thread->last_block == address && address && !heap->totals.distance) {
     ++site_of(heap, stack)->temporary;
@@ -316,19 +331,25 @@ static void note_temporary(heap_t *heap, const reader_event_t *event, uint64_t a
 
 // A free that was owed: the block it meant has ended when its address was reused. The thread that
 // owns the new block cannot mean the old one, for its own events are in order.
-static bool free_was_owed(heap_t *heap, const reader_event_t *event, const entry_t *live) {
+static bool owed_free_take(heap_t *heap, const reader_event_t *event) {
   uint64_t address = event->words[0], *owed = address_map_get(&heap->owed, address);
-  if (!owed || (live && live->thread == event->thread)) return false;
+  if (!owed) return false;
+  const block_t *live = block_table_get(&heap->blocks, address);
+  if (live && live->thread == event->thread) return false;
   if (!--*owed) address_map_drop(&heap->owed, owed);
   thread_of(heap, event->thread)->last_block = 0;
   return true;
 }
 
-static bool step_free(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
+static inline bool free_was_owed(heap_t *heap, const reader_event_t *event) {
+  return __builtin_expect(heap->owed.count != 0, 0) && owed_free_take(heap, event);
+}
+
+static inline bool step_free(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
   uint64_t address = event->words[0];
-  entry_t entry, *found = address_map_get(&heap->blocks, address);
-  if (free_was_owed(heap, event, found)) return false;
-  if (!take_found(heap, address, found, &entry)) {
+  block_t entry;
+  if (free_was_owed(heap, event)) return false;
+  if (!take_block(heap, address, &entry)) {
     note_early_free(heap, event, address);
     thread_of(heap, event->thread)->last_block = 0;
     return false;
@@ -345,18 +366,16 @@ static void step_reallocate_start(heap_t *heap, const reader_event_t *event) {
   heap_thread_t *thread = thread_of(heap, event->thread);
   uint64_t address = event->words[0];
   uint64_t last_block = thread->last_block;
-  entry_t *found = address_map_get(&heap->blocks, address);
-  thread->moving_ended = free_was_owed(heap, event, found);
+  thread->moving_ended = free_was_owed(heap, event);
   thread->moving = 0;
-  if (thread->moving_ended || take_found(heap, address, found, &thread->moved))
-    thread->moving = address;
+  if (thread->moving_ended || take_block(heap, address, &thread->moved)) thread->moving = address;
   thread->last_block = last_block;
 }
 
 typedef enum { OLD_UNKNOWN, OLD_KNOWN, OLD_ENDED } old_t;
 
 // The old block as the start of the call left it, or found now where the start was not read.
-static old_t take_moving(heap_t *heap, const reader_event_t *event, uint64_t old, entry_t *entry) {
+static old_t take_moving(heap_t *heap, const reader_event_t *event, uint64_t old, block_t *entry) {
   heap_thread_t *thread = thread_of(heap, event->thread);
   bool moving = old && thread->moving == old;
   thread->moving = 0;
@@ -366,7 +385,7 @@ static old_t take_moving(heap_t *heap, const reader_event_t *event, uint64_t old
 }
 
 // What of the old block is no longer there: all, or the end that was cut off.
-static bool describe_moved(const entry_t *entry, uint64_t old, uint64_t block, uint64_t size,
+static bool describe_moved(const block_t *entry, uint64_t old, uint64_t block, uint64_t size,
                            heap_block_t *gone) {
   describe(gone, old, entry);
   if (block != old) return true;
@@ -378,7 +397,7 @@ static bool describe_moved(const entry_t *entry, uint64_t old, uint64_t block, u
 
 static bool step_reallocate(heap_t *heap, const reader_event_t *event, heap_block_t *gone) {
   uint64_t old = event->words[0], block = event->words[1], size = event->arg;
-  entry_t entry;
+  block_t entry;
   old_t known = take_moving(heap, event, old, &entry);
   if (!block && size) {
     ++heap->totals.failed;
@@ -456,20 +475,17 @@ static bool find_large(const heap_t *heap, uint64_t address, uint64_t *start) {
   return false;
 }
 
-// Looks at every place before `address` where a block that is not large could begin: dear for one
-// look-up, but it keeps the table unordered and so every malloc and free cheap.
+// The blocks before `address` where one that is not large could reach it.
 static bool find_small(const heap_t *heap, uint64_t address, uint64_t *start) {
-  *start = address & ~(uint64_t)(GRANULE - 1);
-  for (uint64_t back = 0; back <= LARGE && *start; back += GRANULE, *start -= GRANULE) {
-    const entry_t *entry = address_map_get(&heap->blocks, *start);
-    if (entry) return address - *start < entry->size;
-  }
-  return false;
+  const uint64_t first = address - address % BLOCK_GRANULE;
+  const uint64_t least = first > LARGE ? first - LARGE : BLOCK_GRANULE;
+  const block_t *block = block_table_before(&heap->blocks, address, least, start);
+  return block && address - *start < block->size;
 }
 
 bool heap_find(const heap_t *heap, uint64_t address, heap_block_t *block) {
   uint64_t start;
   if (!find_small(heap, address, &start) && !find_large(heap, address, &start)) return false;
-  describe(block, start, address_map_get(&heap->blocks, start));
+  describe(block, start, block_table_get(&heap->blocks, start));
   return true;
 }

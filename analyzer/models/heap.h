@@ -24,10 +24,10 @@ typedef struct {
   uint64_t peak_bytes;               // its own greatest live_bytes
   uint64_t at_peak_bytes;            // its live_bytes when the whole heap was at its peak
   uint64_t temporary;                // freed by the very next heap call of the same thread
+  uint64_t peak_number;              // private: the heap peak that at_peak_bytes is valid for
   histogram_t lifetime_ns;           // of its freed blocks
   estimate_t ever, live;             // where sampled
   double peak_variance;              // of peak_bytes, where sampled
-  uint64_t peak_number;              // private: the heap peak that at_peak_bytes is valid for
 } heap_site_t;
 
 typedef struct {
@@ -59,8 +59,9 @@ typedef struct heap heap_t;
 // `distance`: mean distance in bytes at which allocations were sampled, 0 where all were kept.
 heap_t *heap_open(uint64_t distance);
 void heap_close(heap_t *heap);
-// Fetches what a step with this event will look up: tables of many live blocks are in no cache.
-void heap_prefetch(const heap_t *heap, const reader_event_t *event);
+// Fetches what steps with these events will look up; at most HEAP_FETCH_MAX.
+enum { HEAP_FETCH_MAX = 64 };
+void heap_fetch(const heap_t *heap, const reader_event_t *events, size_t count);
 // Returns true where the event ends the life of a block: *gone is the block as it was, so that
 // whatever lay in it (locks) can be retired. `gone` may be NULL.
 bool heap_step(heap_t *heap, const reader_event_t *event, heap_block_t *gone);

@@ -312,6 +312,7 @@ void locks_retire(locks_t *locks, uint64_t start, uint64_t size, lock_end_t end,
                   const reader_event_t *event) {
   if (!size || !locks->by_page.count) return;
   uint64_t first = page_of(start), last = page_of(start + size - 1);
+  if (first == last && !filter_has(locks, first)) return;
   if (last - first > locks->by_page.count) {
     retire_everywhere(locks, start, size, end, event);
     return;

@@ -655,10 +655,20 @@ static bool begins_turn(uint8_t kind) {
          kind == TRACE_READY_DESCRIPTOR;
 }
 
+bool loops_thread_goes_on(const loops_t *loops, uint32_t thread) {
+  if (thread >= loops->thread_capacity) return false;
+  const loop_thread_t *state = &loops->threads[thread];
+  return state->turn.active || state->slow;
+}
+
 void loops_go_on(loops_t *loops, const reader_event_t *event) {
-  if (event->thread >= loops->thread_capacity) return;
-  const loop_thread_t *thread = &loops->threads[event->thread];
-  if (thread->turn.active || thread->slow) loops_note_call(loops, event);
+  if (loops_thread_goes_on(loops, event->thread)) loops_note_call(loops, event);
+}
+
+void loops_run_locks(loops_t *loops, const reader_event_t *events, size_t count) {
+  pools_run_locks(loops->pools, events, count);
+  if (!loops_thread_goes_on(loops, events->thread)) return;
+  for (size_t i = 0; i < count; ++i) loops_go_on(loops, &events[i]);
 }
 
 // What is done with memory and locks tells a loop no more than that its turn goes on, or is

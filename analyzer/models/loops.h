@@ -90,6 +90,10 @@ void loops_step(loops_t *loops, const reader_event_t *event);
 // An event that tells no more than that its thread goes on: the same as loops_step, which does for
 // all of them.
 void loops_go_on(loops_t *loops, const reader_event_t *event);
+// The same for `count` (>= 1) LOCK_ACQUIREs and LOCK_RELEASEs of one thread, none of a semaphore.
+void loops_run_locks(loops_t *loops, const reader_event_t *events, size_t count);
+// Whether such events of the thread tell anything; they do not change that from false to true.
+bool loops_thread_goes_on(const loops_t *loops, uint32_t thread);
 // A write with phase READER_BEGINS: what it gives can be taken from here on.
 void loops_begin_write(loops_t *loops, const reader_event_t *event);
 // What is missing of a sampled record. Before loops_finish.

@@ -248,9 +248,7 @@ void models_step(models_t *models, const reader_event_t *event) {
 
 // What is looked up in tables of many live blocks is in no cache: it is fetched ahead.
 static void run_fetch(const models_t *models, const reader_event_t *events, size_t count) {
-  for (size_t i = 0; i < count; ++i)
-    if (trace_event_kinds[events[i].kind].family == TRACE_FAMILY_HEAP)
-      heap_prefetch(models->heap, &events[i]);
+  heap_fetch(models->heap, events, count < HEAP_FETCH_MAX ? count : HEAP_FETCH_MAX);
   locks_fetch(models->locks, events, count);
 }
 
@@ -261,6 +259,61 @@ static size_t run_length(const reader_event_t *events, size_t count) {
          events[length].phase == READER_WHOLE)
     ++length;
   return length;
+}
+
+static bool is_of_heap(const reader_event_t *event) {
+  return trace_event_kinds[event->kind].family == TRACE_FAMILY_HEAP;
+}
+
+// A lock that was taken without a wait, or released, and is not handed over with that: nobody was
+// woken, and nothing else took time.
+static bool is_of_lock(const reader_event_t *event) {
+  return (event->kind == TRACE_LOCK_ACQUIRE || event->kind == TRACE_LOCK_RELEASE) &&
+         (event->arg & TRACE_LOCK_WHAT) != TRACE_LOCK_SEMAPHORE && event->thread;
+}
+
+// All that a run of one thread's calls of the heap tells, of which a program may do little else.
+static void run_heap(models_t *models, const reader_event_t *events, size_t count) {
+  const bool in_turn = !models->joined && loops_thread_goes_on(models->loops, events->thread);
+  models->steps += count;
+  for (size_t i = 0; i < count; ++i) {
+    ++models->kinds[events[i].kind];
+    step_heap(models, &events[i]);
+    if (in_turn && events[i].stack) loops_go_on(models->loops, &events[i]);
+  }
+}
+
+static void run_locks(models_t *models, const reader_event_t *events, size_t count) {
+  models->steps += count;
+  for (size_t i = 0; i < count; ++i) {
+    ++models->kinds[events[i].kind];
+    locks_step(models->locks, &events[i]);
+  }
+  if (!models->joined) loops_run_locks(models->loops, events, count);
+}
+
+// How many at the beginning are of the kinds that `is_one` picks.
+static size_t count_first(const reader_event_t *events, size_t count,
+                          bool (*is_one)(const reader_event_t *)) {
+  size_t first = 0;
+  while (first < count && is_one(&events[first])) ++first;
+  return first;
+}
+
+// All but what threads know of it.
+static void run_others(models_t *models, const reader_event_t *events, size_t count) {
+  for (size_t length; count > 0; events += length, count -= length) {
+    const size_t steps_left = MODULE_CHECK_EVENTS - models->steps % MODULE_CHECK_EVENTS;
+    const size_t limit = count < steps_left ? count : steps_left - 1;
+    if ((length = count_first(events, limit, is_of_heap)) > 0) {
+      run_heap(models, events, length);
+    } else if ((length = count_first(events, limit, is_of_lock)) > 0) {
+      run_locks(models, events, length);
+    } else {
+      step_others(models, events);
+      length = 1;
+    }
+  }
 }
 
 void models_run(models_t *models, const reader_event_t *events, size_t count) {
@@ -274,7 +327,7 @@ void models_run(models_t *models, const reader_event_t *events, size_t count) {
     }
     if (events[length - 1].time > models->end_ns) models->end_ns = events[length - 1].time;
     threads_run(models->threads, events, length);
-    for (size_t i = 0; i < length; ++i) step_others(models, &events[i]);
+    run_others(models, events, length);
   }
 }
 

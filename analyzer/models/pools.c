@@ -448,3 +448,23 @@ void pools_step(pools_t *pools, const reader_event_t *event) {
     break;
   }
 }
+
+// What is left of them in a thread that is in no pool and was not made to be in one.
+static void note_last_mutex(worker_t *worker, const reader_event_t *events, size_t count) {
+  while (count-- > 0) {
+    const reader_event_t *event = &events[count];
+    if (event->kind != TRACE_LOCK_ACQUIRE || event->arg & TRACE_LOCK_BY_CONDITION) continue;
+    worker->last_mutex = event->words[0];
+    worker->last_stack = event->stack;
+    return;
+  }
+}
+
+void pools_run_locks(pools_t *pools, const reader_event_t *events, size_t count) {
+  worker_t *worker = pools_worker(pools, events->thread);
+  if (!worker->routine && !worker->count) {
+    note_last_mutex(worker, events, count);
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) pools_step(pools, &events[i]);
+}

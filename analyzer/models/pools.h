@@ -88,6 +88,9 @@ typedef struct pools pools_t;
 pools_t *pools_open(void);
 void pools_close(pools_t *pools);
 void pools_step(pools_t *pools, const reader_event_t *event);
+// A step with each of `count` (>= 1) LOCK_ACQUIREs and LOCK_RELEASEs of one thread, none of a
+// semaphore.
+void pools_run_locks(pools_t *pools, const reader_event_t *events, size_t count);
 void pools_finish(pools_t *pools, uint64_t end_ns);
 
 // ---- for the loops model, which knows what a descriptor is, and the turns

@@ -14,13 +14,12 @@
 #include <unistd.h>
 #include <zstd.h>
 
-// What a trace says of itself in its first block, and how many records it has.
+// What a trace says of itself in its first block.
 typedef struct {
   char *file;
   char program[256], host[128];
   uint32_t pid, parent;
   uint64_t start_time, start_ticks;
-  uint64_t records;
   bool ours, related;
 } sibling_t;
 
@@ -75,18 +74,28 @@ static void properties_read(sibling_t *sibling, int fd, const trace_block_place_
   free(buffer);
 }
 
-// True where `fd` is a trace. Counts the records of its threads from the block headers alone.
+// True where `fd` is a trace.
 static bool sibling_read(sibling_t *sibling, int fd) {
   uint64_t offset = 0;
-  bool complete = false, first = true;
+  bool complete = false;
   trace_block_place_t place;
-  while (trace_block_find(fd, &offset, &place, &complete) == TRACE_ERROR_NONE) {
-    if (first && (place.block.lane != 0 || place.offset != 0)) return false;
-    if (first) properties_read(sibling, fd, &place);
-    first = false;
-    if (place.block.lane) sibling->records += place.block.records;
-  }
-  return !first && sibling->pid;
+  if (trace_block_find(fd, &offset, &place, &complete) != TRACE_ERROR_NONE) return false;
+  if (place.block.lane != 0 || place.offset != 0) return false;
+  properties_read(sibling, fd, &place);
+  return sibling->pid != 0;
+}
+
+// How many records its threads have, from the block headers alone: there may be many in the folder,
+// so only those that are told of are counted.
+static uint64_t records_count(const char *path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  uint64_t offset = 0, records = 0;
+  bool complete = false;
+  trace_block_place_t place;
+  while (fd >= 0 && trace_block_find(fd, &offset, &place, &complete) == TRACE_ERROR_NONE)
+    if (place.block.lane) records += place.block.records;
+  if (fd >= 0) close(fd);
+  return records;
 }
 
 static void folder_add(siblings_t *siblings, int folder, const char *file,
@@ -154,24 +163,6 @@ static size_t family_mark(siblings_t *siblings) {
   return found;
 }
 
-void siblings_print(const page_t *page, const analysis_t *analysis, size_t top) {
-  siblings_t siblings = folder_read(analysis->path);
-  size_t found = family_mark(&siblings), shown = 0;
-  if (found) page_heading(page, "OTHER TRACES OF THIS RUN", "");
-  for (size_t i = 0; i < siblings.count; i++) {
-    const sibling_t *sibling = &siblings.items[i];
-    char file[300], program[300];
-    if (sibling->related && !sibling->ours && shown++ < top)
-      fprintf(page->stream, "  %s  %s, pid %u, about %s events\n",
-              page_clean(file, sizeof file, sibling->file, 0),
-              page_clean(program, sizeof program, sibling->program, 0), sibling->pid,
-              quantity_count(sibling->records, QUANTITY));
-    free(siblings.items[i].file);
-  }
-  free(siblings.items);
-  if (found > top) fprintf(page->stream, "  ... and %zu more (--top 0 for all)\n", found - top);
-}
-
 static char *path_beside(const char *path, const char *file) {
   const char *slash = strrchr(path, '/');
   size_t folder = slash ? (size_t)(slash - path) + 1 : 0, length = strlen(file);
@@ -179,6 +170,29 @@ static char *path_beside(const char *path, const char *file) {
   memcpy(beside, path, folder);
   memcpy(beside + folder, file, length);
   return beside;
+}
+
+static void sibling_print(const page_t *page, const analysis_t *analysis,
+                          const sibling_t *sibling) {
+  char file[300], program[300], *path = path_beside(analysis->path, sibling->file);
+  fprintf(page->stream, "  %s  %s, pid %u, about %s events\n",
+          page_clean(file, sizeof file, sibling->file, 0),
+          page_clean(program, sizeof program, sibling->program, 0), sibling->pid,
+          quantity_count(records_count(path), QUANTITY));
+  free(path);
+}
+
+void siblings_print(const page_t *page, const analysis_t *analysis, size_t top) {
+  siblings_t siblings = folder_read(analysis->path);
+  size_t found = family_mark(&siblings), shown = 0;
+  if (found) page_heading(page, "OTHER TRACES OF THIS RUN", "");
+  for (size_t i = 0; i < siblings.count; i++) {
+    const sibling_t *sibling = &siblings.items[i];
+    if (sibling->related && !sibling->ours && shown++ < top) sibling_print(page, analysis, sibling);
+    free(siblings.items[i].file);
+  }
+  free(siblings.items);
+  if (found > top) fprintf(page->stream, "  ... and %zu more (--top 0 for all)\n", found - top);
 }
 
 char **siblings_paths(const char *path, size_t *count) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The containers that the models stand on, each against a plain one.
 #include "analyzer/models/address_map.h"
+#include "analyzer/models/block_table.h"
 #include "analyzer/models/histogram.h"
 #include "analyzer/models/site_table.h"
 #include "analyzer/models/vector_clock.h"
@@ -161,6 +162,85 @@ START_TEST(empty_map_has_nothing) {
 }
 END_TEST
 
+// ---- table of blocks ---------------------------------------------------------------------------
+
+enum { BLOCKS = 400, BLOCK_STEP = 40 };
+
+// Every place in a region, places in between, and several regions.
+static uint64_t block_address(unsigned number) {
+  return 0x7f0000000000 + (uint64_t)number * BLOCK_STEP;
+}
+
+static void expect_blocks(const block_table_t *table, const uint64_t *truth) {
+  for (unsigned at = 0; at < BLOCKS; ++at) {
+    const block_t *block = block_table_get(table, block_address(at));
+    ck_assert_uint_eq(block ? block->size : 0, truth[at]);
+  }
+}
+
+START_TEST(blocks_agree_with_an_array) {
+  block_table_t table;
+  static uint64_t truth[BLOCKS];
+  block_table_open(&table);
+  srand(11);
+  for (unsigned round = 1; round <= ROUNDS; ++round) {
+    unsigned at = (unsigned)rand() % BLOCKS;
+    block_t taken;
+    bool made;
+    if (rand() % 2) {
+      block_t *block = block_table_put(&table, block_address(at), &made);
+      ck_assert_int_eq(made, !truth[at]);
+      if (!made) ck_assert_uint_eq(block->size, truth[at]);
+      block->size = truth[at] = round;
+    } else {
+      made = block_table_take(&table, block_address(at), &taken);
+      ck_assert_int_eq(made, truth[at] != 0);
+      if (made) ck_assert_uint_eq(taken.size, truth[at]);
+      truth[at] = 0;
+    }
+  }
+  expect_blocks(&table, truth);
+  ck_assert_ptr_null(block_table_get(&table, 0));
+  block_table_clear(&table);
+}
+END_TEST
+
+START_TEST(block_before_an_address) {
+  block_table_t table;
+  uint64_t start;
+  bool made;
+  block_table_open(&table);
+  ck_assert_ptr_null(block_table_before(&table, 0x5000, 0x10, &start));
+  block_table_put(&table, 0x1010, &made)->size = 1;
+  block_table_put(&table, 0x4000, &made)->size = 2;
+  block_table_put(&table, 0x4018, &made)->size = 3;  // no multiple: not looked for
+  ck_assert_uint_eq(block_table_before(&table, 0x4fff, 0x10, &start)->size, 2);
+  ck_assert_uint_eq(start, 0x4000);
+  ck_assert_uint_eq(block_table_before(&table, 0x400f, 0x4000, &start)->size, 2);
+  ck_assert_ptr_null(block_table_before(&table, 0x4fff, 0x4010, &start));
+  ck_assert_uint_eq(block_table_before(&table, 0x3fff, 0x1010, &start)->size, 1);
+  ck_assert_uint_eq(start, 0x1010);
+  ck_assert_ptr_null(block_table_before(&table, 0x100f, 0, &start));
+  block_table_clear(&table);
+}
+END_TEST
+
+START_TEST(regions_without_blocks_are_given_back) {
+  enum { MANY = 100 * BLOCK_REGIONS_KEPT };
+  block_table_t table;
+  block_table_open(&table);
+  for (uint64_t at = 1; at <= MANY; ++at) {
+    block_t taken;
+    bool made;
+    block_table_put(&table, at << BLOCK_REGION_BITS, &made);
+    ck_assert(block_table_take(&table, at << BLOCK_REGION_BITS, &taken));
+  }
+  ck_assert_uint_le(table.pool_used, BLOCK_REGIONS_KEPT);
+  ck_assert_uint_le(table.block_used, 2);
+  block_table_clear(&table);
+}
+END_TEST
+
 // ---- site table --------------------------------------------------------------------------------
 
 START_TEST(site_totals_by_kind_and_stack) {
@@ -235,6 +315,9 @@ Suite *models_basics_suite(void) {
   tests = tcase_create("tables");
   tcase_add_test(tests, map_agrees_with_an_array);
   tcase_add_test(tests, empty_map_has_nothing);
+  tcase_add_test(tests, blocks_agree_with_an_array);
+  tcase_add_test(tests, block_before_an_address);
+  tcase_add_test(tests, regions_without_blocks_are_given_back);
   tcase_add_test(tests, site_totals_by_kind_and_stack);
   tcase_add_test(tests, clocks_agree_with_arrays);
   suite_add_tcase(suite, tests);
