@@ -2,7 +2,7 @@
 """What recording may cost at most, and what was measured of it."""
 from figures import bytes_text, number_text, ratio_text, spread_text
 
-HEAD = ["what", "others, in this run", "ours, at most", "ours, in this run", ""]
+HEAD = ["what", "others, in this run", "bare again", "ours, at most", "ours, in this run", ""]
 LINE = "depth 12, 1 thread"
 
 
@@ -57,7 +57,18 @@ class Budget:
             kept.append(spread.median >= measure[4] if self.least else spread.median <= measure[4])
         verdict = "not measured" if not kept else "within" if all(kept) else \
             "over" if not any(kept) else "over in part"
-        return [self.what, self.rivals(results), self.limit, "; ".join(own) or "-", verdict]
+        return [self.what, self.rivals(results), self.noise(results), self.limit,
+                "; ".join(own) or "-", verdict]
+
+    def noise(self, results):
+        """What bare has against itself there: differences of that size say nothing."""
+        found = []
+        for name, workload, variant, metric, _ in self.measures:
+            metric = "cpu_ratio" if metric == "total_ratio" else metric
+            spread = self.spread(results, (name, workload, variant, metric, None), "again")
+            if spread:
+                found.append(f"{name} {self.show(spread.median)}".strip())
+        return "; ".join(found) or "-"
 
     def rivals(self, results):
         found = []

@@ -10,6 +10,7 @@ class Journal:
         self.path = os.path.join(options.output, "bench.json")
         self.options = {"quick": options.quick, "rounds": options.rounds, "only": options.only,
                         "tools": options.tools}
+        self.pace = None  # what is full speed: pacing.Reference
         self.runs = self.read() if options.resume else {}
 
     def read(self):
@@ -20,6 +21,7 @@ class Journal:
             sys.exit(f"tools/bench: nothing to go on with: {reason}")
         if kept["options"] != self.options:
             sys.exit(f"tools/bench: {self.path} is of other options: {kept['options']}")
+        self.pace = kept.get("pace")
         return kept["runs"]
 
     @staticmethod
@@ -33,5 +35,5 @@ class Journal:
     def keep(self, workload, recorder, number, measures):
         self.runs[self.key(workload, recorder, number)] = measures
         with open(self.path + ".new", "w") as file:
-            json.dump({"options": self.options, "runs": self.runs}, file)
+            json.dump({"options": self.options, "pace": self.pace, "runs": self.runs}, file)
         os.replace(self.path + ".new", self.path)

@@ -2,23 +2,43 @@
 // The micro loops: pairs of malloc+free of 64 bytes, or of lock+unlock of a mutex that nobody else
 // takes, at a given depth of stack in a given number of threads. Prints what a pair took.
 //
-//     micro malloc|mutex DEPTH THREADS MILLISECONDS
+//     micro malloc|mutex DEPTH THREADS MILLISECONDS [PACE ROUND_TRIP BOARD]
 //
-// It ends when each thread has had so much CPU, or waited for it 20 times as long.
-// DEPTH frames lie between a thread's first function and the call. With one thread the loop runs in
-// main, so that the program stays single-threaded for libc.
+// The processor is timed (pace.h) between slices of some 50 us. What counts are slices before and
+// after which it took no more than PACE for a round of that loop, and a line between two
+// processors, as pace.c shows it in the file BOARD, no more than ROUND_TRIP (both in ns). It ends
+// when each thread has had so much CPU in those, or waited for it 5 times as long and 0.3 s. DEPTH
+// frames lie between a thread's first function and the call. With one thread the loop runs in main,
+// so that the program stays single-threaded for libc.
+#include "pace.h"
+
+#include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
-#include <stdint.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define NOINLINE __attribute__((noinline))
 // Warm are the caches of all kinds, and whoever reads a recorder's pipe has come up, when more than
 // a pipe holds was written.
 enum { PAIRS_IN_BATCH = 500, BATCHES_WARM = 16, BATCHES_KEPT = 1 << 14, THREADS_MOST = 16 };
-enum { PATIENCE = 20 };
+enum { SLICE_NS = 50000, PATIENCE = 5, PATIENCE_LEAST_NS = 300000000 };
+// So many slow slices in a row, and a lone thread tries the next processor.
+enum { SLICES_SLOW = 20, PROCESSORS_MOST = 1024 };
+
+// Sums over slices.
+typedef struct {
+  uint64_t batches, wall_ns, cpu_ns, slices;
+  double pace;   // the slower one of the two of each slice
+  uint64_t far;  // slices while the processors were far from each other
+} sums_t;
 
 // What one thread does and measured; a cache line apart from the next, lock included.
 typedef struct loop {
@@ -26,18 +46,18 @@ typedef struct loop {
   pthread_mutex_t lock;
   unsigned depth;
   uint64_t limit_ns;
-  uint64_t batches, wall_ns, cpu_ns;
-  float batch_ns[BATCHES_KEPT];  // of the newest batches: ns a pair
+  sums_t all, counted;
+  uint64_t kept;                 // batches in batch_ns, and what has gone from it
+  float batch_ns[BATCHES_KEPT];  // of the newest batches that count: ns a pair
 } __attribute__((aligned(128))) loop_t;
 
 static loop_t loops[THREADS_MOST];
 static pthread_barrier_t start_line;
-
-static uint64_t clock_ns(clockid_t clock) {
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
+static unsigned thread_count;
+static float pace_limit = INFINITY, round_trip_limit = INFINITY;
+static pace_board_t board_unknown, *board = &board_unknown;
+static atomic_uint
+    threads_ready;  // those with enough; they go on, so that the others do not speed up
 
 static void batch_of_malloc(loop_t *loop) {
   (void)loop;
@@ -54,20 +74,84 @@ static void batch_of_mutex(loop_t *loop) {
   }
 }
 
-// Batches until the time is over. The first ones do not count.
-static NOINLINE void loop_measure(loop_t *loop) {
-  for (int i = 0; i < BATCHES_WARM; i++) loop->batch(loop);
-  uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID), start = clock_ns(CLOCK_MONOTONIC), last = start;
-  uint64_t used;
+// Moves the calling thread to the next processor that it may use, and keeps it there. By the system
+// call, as a recorder may know the function.
+static void processor_change(void) {
+  static cpu_set_t all;
+  static unsigned at;
+  if (CPU_COUNT(&all) == 0 && sched_getaffinity(0, sizeof all, &all) != 0) return;
+  if (CPU_COUNT(&all) < 2) return;
+  do at = (at + 1) % PROCESSORS_MOST;
+  while (!CPU_ISSET(at, &all));
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(at, &only);
+  syscall(SYS_sched_setaffinity, 0, sizeof only, &only);
+}
+
+static void sums_add(sums_t *sums, const sums_t *slice) {
+  sums->batches += slice->batches;
+  sums->wall_ns += slice->wall_ns;
+  sums->cpu_ns += slice->cpu_ns;
+  sums->slices++;
+  sums->far += slice->far;
+  sums->pace += slice->pace;
+}
+
+// Batches for some 50 us. Those of a slice that does not count are forgotten. False where another
+// processor might be faster.
+static bool slice_run(loop_t *loop, float *pace) {
+  sums_t slice = {0};
+  uint64_t kept = loop->kept, cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+  uint64_t start = clock_ns(CLOCK_MONOTONIC), last = start;
   do {
     loop->batch(loop);
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    loop->batch_ns[loop->batches++ % BATCHES_KEPT] = (float)(now - last) / PAIRS_IN_BATCH;
-    used = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
-    last = clock_ns(CLOCK_MONOTONIC);
-  } while (used < loop->limit_ns && last - start < PATIENCE * loop->limit_ns);
-  loop->wall_ns = last - start;
-  loop->cpu_ns = used;
+    loop->batch_ns[kept++ % BATCHES_KEPT] = (float)(now - last) / PAIRS_IN_BATCH;
+    slice.batches++;
+    last = now;
+  } while (last - start < SLICE_NS);
+  slice.wall_ns = last - start;
+  slice.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+  float before = *pace;
+  *pace = pace_take();
+  slice.pace = fmaxf(before, *pace);
+  slice.far = atomic_load(&board->round_trip_ns) > round_trip_limit;
+  if (!isfinite(slice.pace)) return false;
+  sums_add(&loop->all, &slice);
+  if (slice.pace > pace_limit) return false;
+  if (slice.far) return true;
+  sums_add(&loop->counted, &slice);
+  loop->kept = kept;
+  return true;
+}
+
+static bool loop_is_over(const loop_t *loop, uint64_t start) {
+  uint64_t patience = PATIENCE * loop->limit_ns;
+  if (patience < PATIENCE_LEAST_NS) patience = PATIENCE_LEAST_NS;
+  return atomic_load_explicit(&threads_ready, memory_order_relaxed) >= thread_count ||
+         clock_ns(CLOCK_MONOTONIC) - start > patience;
+}
+
+// Slices until the time is over. The first batches do not count.
+static NOINLINE void loop_measure(loop_t *loop) {
+  for (int i = 0; i < BATCHES_WARM; i++) loop->batch(loop);
+  uint64_t start = clock_ns(CLOCK_MONOTONIC);
+  float pace = pace_take();
+  bool ready = false;
+  unsigned slow = 0;
+  do {
+    slow = slice_run(loop, &pace) ? 0 : slow + 1;
+    if (slow == SLICES_SLOW && thread_count == 1) {
+      processor_change();
+      slow = 0;
+      pace = INFINITY;  // the next slice warms its caches, and does not count
+    }
+    if (!ready && loop->counted.cpu_ns >= loop->limit_ns) {
+      ready = true;
+      atomic_fetch_add(&threads_ready, 1);
+    }
+  } while (!loop_is_over(loop, start));
 }
 
 // Three functions that call each other in turn: return addresses differ from frame to frame.
@@ -114,33 +198,60 @@ static int float_compare(const void *left, const void *right) {
 }
 
 static double batch_median(loop_t *loop) {
-  size_t count = loop->batches < BATCHES_KEPT ? loop->batches : BATCHES_KEPT;
+  size_t count = loop->kept < BATCHES_KEPT ? loop->kept : BATCHES_KEPT;
   qsort(loop->batch_ns, count, sizeof *loop->batch_ns, float_compare);
   return loop->batch_ns[count / 2];
 }
 
-// typical: the median batch, averaged over threads. wall and cpu: everything, waits for a full
-// buffer included.
+// What counts of a thread: its counted slices, or all where those are too few.
+static const sums_t *loop_sums(const loop_t *loop) {
+  return loop->counted.cpu_ns * 4 >= loop->limit_ns ? &loop->counted : &loop->all;
+}
+
+// typical: the median batch, averaged over threads. wall and cpu: everything in the slices that
+// count, waits for a full buffer included; raw: in all slices. pace, and the share
+// of slices with processors far from each other: of those that count.
 static void result_print(unsigned threads) {
-  double typical = 0, wall = 0, cpu = 0, pairs = 0;
+  double typical = 0, wall = 0, cpu = 0, wall_raw = 0, cpu_raw = 0;
+  double pace = 0, far = 0, pairs = 0;
   for (unsigned i = 0; i < threads; i++) {
-    double own = (double)loops[i].batches * PAIRS_IN_BATCH;
+    const sums_t *sums = loop_sums(&loops[i]), *all = &loops[i].all;
+    double own = (double)sums->batches * PAIRS_IN_BATCH * threads;
+    double made = (double)all->batches * PAIRS_IN_BATCH;
     typical += batch_median(&loops[i]) / threads;
-    wall += (double)loops[i].wall_ns / own / threads;
-    cpu += (double)loops[i].cpu_ns / own / threads;
-    pairs += own;
+    wall += (double)sums->wall_ns / own;
+    cpu += (double)sums->cpu_ns / own;
+    wall_raw += (double)all->wall_ns / made / threads;
+    cpu_raw += (double)all->cpu_ns / made / threads;
+    pace += sums->pace / (double)sums->slices / threads;
+    far += (double)sums->far / (double)sums->slices / threads;
+    pairs += made;
   }
-  printf("{\"pairs\": %.0f, \"typical_ns\": %.3f, \"wall_ns\": %.3f, \"cpu_ns\": %.3f}\n", pairs,
-         typical, wall, cpu);
+  printf("{\"pairs\": %.0f, \"typical_ns\": %.3f, \"wall_ns\": %.3f, \"cpu_ns\": %.3f, "
+         "\"wall_raw_ns\": %.3f, \"cpu_raw_ns\": %.3f, \"pace_ns\": %.4f, \"far\": %.3f}\n",
+         pairs, typical, wall, cpu, wall_raw, cpu_raw, pace, far);
+}
+
+static bool limits_read(char **arguments) {
+  pace_limit = strtof(arguments[0], NULL);
+  round_trip_limit = strtof(arguments[1], NULL);
+  int file = open(arguments[2], O_RDONLY | O_CLOEXEC);
+  void *shown = mmap(NULL, sizeof *board, PROT_READ, MAP_SHARED, file, 0);
+  if (file >= 0) close(file);
+  if (shown != MAP_FAILED) board = shown;
+  return shown != MAP_FAILED;
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) {
-    fprintf(stderr, "usage: micro malloc|mutex DEPTH THREADS MILLISECONDS\n");
+  if (argc != 5 && argc != 8) {
+    fprintf(stderr,
+            "usage: micro malloc|mutex DEPTH THREADS MILLISECONDS [PACE ROUND_TRIP BOARD]\n");
     return 2;
   }
   unsigned depth = (unsigned)atoi(argv[2]), threads = (unsigned)atoi(argv[3]);
-  if (!depth || !threads || threads > THREADS_MOST) return 2;
+  if (!depth || !threads || threads > THREADS_MOST || (argc == 8 && !limits_read(argv + 5)))
+    return 2;
+  thread_count = threads;
   for (unsigned i = 0; i < threads; i++) {
     pthread_mutex_init(&loops[i].lock, NULL);
     loops[i].batch = strcmp(argv[1], "malloc") == 0 ? batch_of_malloc : batch_of_mutex;

@@ -20,12 +20,15 @@ from running import Failed, Missing, cpu_ns, descendants, find, wait_until
 def analysis_of(measured, events):
     """Metrics of an analyzer's run, by its CPU: other work on the machine does not count."""
     return {"analyzed": events, "analyze_ns": measured["user_ns"] + measured["system_ns"],
+            "analyze_slowness": measured["slowness"],
             "analyze_peak_kib": measured["peak_kib"]}
 
 
 class Session:
     """One run. `prefix` and `values` start the command; `flags` build the micro loops; `slow`: a
-    start takes hundreds of milliseconds."""
+    start takes hundreds of milliseconds; `paced`: the micro loops can tell the processor's speed;
+    `near`: what they measure depends on how far the processors are from each other."""
+    paced = near = True
 
     def __init__(self, folder, prefix=(), values=None, flags=(), slow=False):
         self.folder, self.prefix, self.values = folder, list(prefix), values or {}
@@ -39,6 +42,7 @@ class Recorder:
     once = False         # far too slow for its spread to matter: the first round only
     loops = ("malloc", "mutex")
     flags = ()
+    passes_on = True     # what it records is read on another processor
 
     def __init__(self, sandbox, build):
         self.sandbox, self.build = sandbox, build
@@ -67,7 +71,12 @@ class Recorder:
 
 
 class Bare(Recorder):
-    name, title = "bare", "bare"
+    name, title, passes_on = "bare", "bare", False
+
+
+class Again(Bare):
+    """What it has against bare is how far any figure may be off."""
+    name, title = "again", "bare, measured again"
 
 
 class Ours(Recorder):
@@ -116,6 +125,7 @@ class Ours(Recorder):
 
     def analyse(self, session, trace, events):
         """The whole report, as a person would ask for it."""
+        self.sandbox.calm()
         measured, _ = self.sandbox.measure([self.analyzer, trace])
         session.metrics.update(analysis_of(measured, events))
 
@@ -133,6 +143,7 @@ class Production(Ours):
 
 
 class Off(Ours):
+    passes_on = False
     name, title, settings = "off", "inspect, switched off", {"INSPECT_ENABLED": "0"}
 
     def worth_reading(self, workload):
@@ -199,6 +210,7 @@ class Heaptrack(Recorder):
         counted = subprocess.run([find("grep"), "-c", "^[+-]"], stdin=lines.stdout,
                                  stdout=subprocess.PIPE, text=True)
         lines.wait()
+        self.sandbox.calm()
         measured, _ = self.sandbox.measure([self.printer, "-f", output])
         session.metrics.update(events=int(counted.stdout),
                                **analysis_of(measured, int(counted.stdout)))
@@ -288,6 +300,7 @@ class Lttng(Recorder):
 
     def analyse(self, session, trace):
         """Reads every event and does nothing with it."""
+        self.sandbox.calm()
         measured, text = self.sandbox.measure(
             [self.reader, trace, "--component=sink.utils.counter", "--params=step=+0"])
         events = int(re.search(r"(\d+) Event messages", text).group(1))
@@ -296,6 +309,7 @@ class Lttng(Recorder):
 
 class Valgrind(Recorder):
     micro_only = once = True
+    passes_on = False
     tool = ""
 
     def check(self):
@@ -306,7 +320,9 @@ class Valgrind(Recorder):
     def session(self, workload, analyse):
         folder = self.sandbox.new_folder()
         options = [f"--dhat-out-file={folder}/dhat.out"] if self.tool == "dhat" else []
-        yield Session(folder, prefix=[self.valgrind, "-q", f"--tool={self.tool}", *options])
+        session = Session(folder, prefix=[self.valgrind, "-q", f"--tool={self.tool}", *options])
+        session.paced = False
+        yield session
 
 
 class Helgrind(Valgrind):
@@ -320,6 +336,7 @@ class Dhat(Valgrind):
 class Tsan(Recorder):
     """The micro loops built with ThreadSanitizer, at fixed addresses: it maps fixed ones itself."""
     name, title, micro_only, flags = "tsan", "TSan (rebuilt)", True, ("-fsanitize=thread",)
+    passes_on = False
 
     def check(self):
         self.setarch = find("setarch")
@@ -331,4 +348,4 @@ class Tsan(Recorder):
         yield Session(self.sandbox.new_folder(), prefix=[self.setarch, "-R"], flags=self.flags)
 
 
-ALL = (Bare, Development, Analysis, Production, Off, Heaptrack, Lttng, Helgrind, Dhat, Tsan)
+ALL = (Bare, Again, Development, Analysis, Production, Off, Heaptrack, Lttng, Helgrind, Dhat, Tsan)

@@ -7,7 +7,7 @@ from collections import namedtuple
 import budgets
 from figures import bytes_text, number_text, ratio_text, spread_text, time_text
 
-Facts = namedtuple("Facts", "machine versions others options units")
+Facts = namedtuple("Facts", "machine versions others options units speeds")
 LOOPS = ("malloc", "mutex")
 
 
@@ -20,6 +20,37 @@ def cell(spread, show):
     return spread_text(spread, show) if spread else "-"
 
 
+def speed_rows(speeds):
+    slow, slower, far, trip = speeds
+    return [("slow processors", f"{slow * 100:.0f} % of the time, a small loop then takes "
+                                f"{slower * 100:.0f} % longer" if slow else "never"),
+            ("processors far from each other", f"{far * 100:.0f} % of the time, a line then takes "
+                                               f"{trip:.0f} ns there and back" if far else "never")]
+
+
+def noise_rows(results):
+    """What bare had against itself: how far the figures of this run can be trusted."""
+    rows = []
+    for what, metric in (("CPU", "cpu_ratio"), ("the same, as the first attempts had it",
+                                                "cpu_raw_ratio"), ("wall", "wall_ratio")):
+        noise = results.noise(metric)
+        if noise:
+            low, high, least, most, count = noise
+            rows.append([what, str(count), f"{ratio_text(low)} to {ratio_text(high)}",
+                         f"{ratio_text(least)} to {ratio_text(most)}"])
+    return rows
+
+
+def noise_section(results):
+    rows = noise_rows(results)
+    if not rows:
+        return []
+    return ["## Bare, measured again", "",
+            "Bare is run twice in each round, with other recorders between. What it has against",
+            "itself is what a ratio below may be off; its own row in each table says it there.",
+            "", *table(["", "workloads", "medians", "single rounds"], rows)]
+
+
 def conditions(facts, used):
     options = facts.options
     versions = [f"{recorder.title.split(',')[0]} {recorder.version}" for recorder in used
@@ -30,14 +61,16 @@ def conditions(facts, used):
     rows = [*facts.machine, ("versions", ", ".join(versions)),
             ("rounds", f"{options.rounds}" + (", --quick: for function, not for figures"
                                              if options.quick else "")),
-            ("other work on the machine", f"{facts.others * 100:.0f} % of its processors' time")]
+            ("other work on the machine", f"{facts.others * 100:.0f} % of its processors' time"),
+            *speed_rows(facts.speeds)]
     return table(["", ""], [[what, str(value)] for what, value in rows])
 
 
 READING = """A figure is the median over the rounds, the least and the greatest in brackets. What a recorder
 adds is taken against the bare run of the same round. CPU is that of the program alone; "with the
 writer" adds what another process used for it: our writer, heaptrack's interpreter and zstd, LTTng's
-consumer daemon.
+consumer daemon. Times are those at the processors' full speed (see How it is measured); what was
+measured as it came is in the CSV, as `raw`. Throughput and p99 are the client's, as they came.
 """.splitlines()
 
 
@@ -154,8 +187,9 @@ def cost(results, name, place):
 
 
 def modes_section(results):
-    rows = [[name, kept, *(cost(results, name, place) for place in COSTS)]
-            for name, kept in KEPT.items()]
+    rows = [[title, kept, *(cost(results, name, place) for place in COSTS)]
+            for name, title, kept in (("again", "bare again", "-"),
+                                      *((mode, mode, kept) for mode, kept in KEPT.items()))]
     return ["## Modes", "", "CPU, with the writer's for programs.", "",
             *table(["mode", "kept", *(place[0] for place in COSTS)], rows)]
 
@@ -170,7 +204,7 @@ def write(path, results, used, facts):
     """Writes the page and gives its text."""
     lines = ["# What recording costs", "", *conditions(facts, used), *READING, "",
              "![What recording adds](bench.svg)", "",
-             "## Budgets", "", *table(budgets.HEAD, budgets.rows(results)),
+             *noise_section(results), "## Budgets", "", *table(budgets.HEAD, budgets.rows(results)),
              *modes_section(results), *micro_section(results, used),
              *program_section(results, used, facts.units), *trace_section(results, used),
              *list_section("Not measured", results.skipped),

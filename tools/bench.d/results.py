@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was measured: one value for each workload, recorder, metric and round; medians, spread, and
-what a recorder adds to the bare run of the same round."""
+"""What was measured: one value for each workload, recorder, metric and round, at the machine's full
+speed; medians, spread, and what a recorder adds to the bare run of the same round."""
 import csv
 import operator
 import statistics
 from collections import namedtuple
+
+import pacing
 
 # Times are ns for each unit of work, except where the name says otherwise.
 UNITS = {"cpu_ns": "ns", "wall_ns": "ns", "typical_ns": "ns", "throughput": "1/s", "p99_us": "us",
@@ -12,8 +14,13 @@ UNITS = {"cpu_ns": "ns", "wall_ns": "ns", "typical_ns": "ns", "throughput": "1/s
          "trace_bytes": "B", "analyze_ns": "ns", "analyze_peak_kib": "KiB", "units": "1",
          "cpu_ratio": "x bare", "total_ratio": "x bare", "wall_ratio": "x bare",
          "cpu_added": "ns", "wall_added": "ns", "typical_added": "ns", "memory_added": "KiB",
-         "event_bytes": "B", "writer_event_ns": "ns", "analyze_rate": "1/s"}
+         "event_bytes": "B", "writer_event_ns": "ns", "analyze_rate": "1/s",
+         "cpu_raw_ns": "ns", "wall_raw_ns": "ns", "cpu_raw_ratio": "x bare",
+         "wall_raw_ratio": "x bare", "slowness": "1", "far": "1", "analyze_slowness": "1",
+         "sensitivity": "1", "attempts": "1"}
 PER_UNIT = ("writer_ns", "waited_ns")
+# Times of the program and of what runs beside it; each has been as slow as the program itself.
+TIMES = ("cpu_ns", "wall_ns", "typical_ns", "writer_ns")
 # A trace of fewer says nothing of what one event costs.
 EVENTS_ENOUGH = 10000
 
@@ -22,14 +29,44 @@ Spread = namedtuple("Spread", "median low high count")
 
 class Results:
     def __init__(self):
+        self.runs = {}      # (workload, variant) -> recorder -> {round: metrics as measured}
         self.samples = {}   # (workload, variant) -> recorder -> metric -> {round: value}
         self.skipped = []   # (what, why)
         self.failed = []    # (what, why)
 
     def add(self, workload, recorder, number, metrics):
-        """Metrics of one run; what comes for a whole run is divided by its units of work."""
-        metrics = dict(metrics)
-        units = metrics["units"]
+        """Metrics of one run. `tried`: [CPU, slowness, far] of each attempt at it."""
+        self.runs.setdefault((workload.name, workload.variant), {}) \
+                 .setdefault(recorder.name, {})[number] = metrics
+
+    def compare(self):
+        """Works out what the runs took at full speed, and what each cost against the bare run of
+        its round."""
+        for place, recorders in self.runs.items():
+            k = self.sensitivity(recorders)
+            for name, rounds in recorders.items():
+                for number, metrics in rounds.items():
+                    self.sample(place, name, number, self.derived(metrics, k))
+        for recorders in self.samples.values():
+            self.compare_with(recorders.get("bare", {}), recorders.values())
+
+    @staticmethod
+    def sensitivity(recorders):
+        """One for a workload: all its runs, under a recorder each, near enough to each other."""
+        groups = [[(taken, slowness) for metrics in rounds.values()
+                   for taken, slowness, far in metrics.get("tried", ()) if far <= pacing.CALM_FAR]
+                  for rounds in recorders.values()]
+        return pacing.sensitivity(groups)
+
+    @staticmethod
+    def derived(metrics, k):
+        """The metrics of a run at full speed, each for a unit of work."""
+        metrics = {name: value for name, value in metrics.items() if name != "tried"}
+        units, slowness = metrics["units"], metrics.get("slowness", 0.0)
+        for name in TIMES:
+            if name in metrics:
+                metrics[name] = pacing.at_full_speed(metrics[name], slowness, k)
+        metrics["sensitivity"] = k
         for name in PER_UNIT:
             if name in metrics:
                 metrics[name] /= units
@@ -39,28 +76,42 @@ class Results:
             if not metrics.get("lost"):  # of those the writer may have had its work too
                 metrics["writer_event_ns"] = metrics.get("writer_ns", 0) * units / events
         analyzed = metrics.pop("analyzed", 0)
+        if analyzed:
+            metrics["analyze_ns"] = pacing.at_full_speed(metrics["analyze_ns"],
+                                                         metrics.get("analyze_slowness", 0.0), k)
         if analyzed >= EVENTS_ENOUGH:
             metrics["analyze_rate"] = analyzed / metrics["analyze_ns"] * 1e9
-        place = self.samples.setdefault((workload.name, workload.variant), {}) \
-                            .setdefault(recorder.name, {})
-        for name, value in metrics.items():
-            place.setdefault(name, {})[number] = value
+        return metrics
 
-    def compare(self):
-        """Adds what each run cost against the bare run of its round."""
-        for recorders in self.samples.values():
-            bare = recorders.get("bare", {})
-            for found in recorders.values():
-                for name in ("cpu", "wall", "typical"):
-                    self.pair(found, bare, f"{name}_ns", f"{name}_ratio", operator.truediv)
-                    self.pair(found, bare, f"{name}_ns", f"{name}_added", operator.sub)
-                self.pair(found, bare, "peak_kib", "memory_added", operator.sub)
-                found["all_ns"] = {number: value + found["writer_ns"][number]
-                                   for number, value in found.get("cpu_ns", {}).items()
-                                   if number in found.get("writer_ns", {})}
-                self.pair(found, {"all_ns": bare.get("cpu_ns", {})}, "all_ns", "total_ratio",
-                          operator.truediv)
-                del found["all_ns"]
+    def sample(self, place, recorder, number, metrics):
+        found = self.samples.setdefault(place, {}).setdefault(recorder, {})
+        for name, value in metrics.items():
+            found.setdefault(name, {})[number] = value
+
+    def compare_with(self, bare, recorders):
+        for found in recorders:
+            for name in ("cpu", "wall", "typical"):
+                self.pair(found, bare, f"{name}_ns", f"{name}_ratio", operator.truediv)
+                self.pair(found, bare, f"{name}_ns", f"{name}_added", operator.sub)
+                self.pair(found, bare, f"{name}_raw_ns", f"{name}_raw_ratio", operator.truediv)
+            self.pair(found, bare, "peak_kib", "memory_added", operator.sub)
+            found["all_ns"] = {number: value + found["writer_ns"][number]
+                               for number, value in found.get("cpu_ns", {}).items()
+                               if number in found.get("writer_ns", {})}
+            self.pair(found, {"all_ns": bare.get("cpu_ns", {})}, "all_ns", "total_ratio",
+                      operator.truediv)
+            del found["all_ns"]
+
+    def noise(self, metric):
+        """What bare had against itself: (least, greatest) of the medians, the same of single
+        rounds, how many workloads; or None."""
+        found = [recorders["again"][metric].values() for recorders in self.samples.values()
+                 if recorders.get("again", {}).get(metric)]
+        if not found:
+            return None
+        medians = [statistics.median(values) for values in found]
+        every = [value for values in found for value in values]
+        return min(medians), max(medians), min(every), max(every), len(found)
 
     @staticmethod
     def pair(found, bare, source, name, combine):

@@ -14,7 +14,7 @@ PR_SET_CHILD_SUBREAPER = 36
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 HERE = os.path.dirname(os.path.abspath(__file__))
 # A library must see the calls that the source makes, from the frames that the source has.
-CFLAGS = ["-O2", "-g", "-Wall", "-D_GNU_SOURCE", "-fno-builtin-malloc", "-fno-builtin-free",
+CFLAGS = ["-O2", "-g", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-fno-builtin-malloc", "-fno-builtin-free",
           "-fno-optimize-sibling-calls", "-pthread"]
 
 
@@ -105,6 +105,7 @@ class Sandbox:
         self.programs, self.scratch = {}, []
         self.count = 0
         self.lasting = set()  # processes that stay from run to run, with what they started
+        self.pace = None      # of pacing.py; what it watches is what is measured
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def environment(self, values=None):
@@ -127,7 +128,7 @@ class Sandbox:
         if key not in self.programs:
             path = os.path.join(self.folder, key)
             built = subprocess.run([find("cc"), *CFLAGS, *flags, os.path.join(HERE, name + ".c"),
-                                    "-o", path], capture_output=True, text=True)
+                                    "-o", path, "-lm"], capture_output=True, text=True)
             if built.returncode:
                 raise Missing(f"a compiler that builds {key}: {built.stderr.strip()[:200]}")
             self.programs[key] = path
@@ -141,10 +142,12 @@ class Sandbox:
         options.setdefault("cwd", self.folder)
         return subprocess.Popen(command, env=self.environment(values), **options)
 
-    def run(self, command, values=None, limit=300, **options):
+    def run(self, command, values=None, limit=300, watched=False, **options):
         """Runs to the end; gives what it printed."""
         process = self.start(command, values, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              text=True, errors="replace", **options)
+        if watched and self.pace:
+            self.pace.begin(process.pid)
         try:
             out, err = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
@@ -162,10 +165,19 @@ class Sandbox:
         result = os.path.join(self.folder, f"launch.{self.count}")
         assignments = [f"{name}={value}" for name, value in (values or {}).items()]
         text = self.run([self.program("launch"), result, str(times), *assignments, *command],
-                        limit=limit, **options)
-        measured = json.loads(read_text(result))
+                        limit=limit, watched=True, **options)
+        measured = {**json.loads(read_text(result)), **self.state()}
         os.unlink(result)
         return measured, text
+
+    def calm(self):
+        """Waits for a processor at full speed, as long as patience lasts."""
+        if self.pace:
+            self.pace.wait()
+
+    def state(self):
+        """How the machine was since pace.begin()."""
+        return self.pace.end()._asdict() if self.pace else {"slowness": 0.0, "far": 0.0}
 
     def running(self):
         """What was started for the last run, or was left by it, and has not ended."""

@@ -70,11 +70,14 @@ class Server(Workload):
 
     def run(self, session):
         with self.serving(session) as (server, address):
+            if self.sandbox.pace:
+                self.sandbox.pace.begin(server.pid)
             before = running.cpu_ns(server.pid)
             requests, wall_ns, throughput, p99_us = self.load(address)
             used = running.cpu_ns(server.pid) - before
+            state = self.sandbox.state()
             peak = running.peak_kib(server.pid)
-        return {"units": requests, "cpu_ns": used / requests, "wall_ns": wall_ns / requests,
+        return {**state, "units": requests, "cpu_ns": used / requests, "wall_ns": wall_ns / requests,
                 "throughput": throughput, "p99_us": p99_us, "peak_kib": peak}
 
 

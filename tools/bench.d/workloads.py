@@ -8,6 +8,7 @@ import os
 import random
 import re
 
+import pacing
 import running
 
 
@@ -15,6 +16,7 @@ class Workload:
     name = unit = ""
     is_micro = is_short = False
     variant = ""
+    threads = 0  # 1: it passes nothing on to another thread or process; else several, or unknown
 
     def __init__(self, sandbox, size):
         """`size`: 1 for figures, less for a quick look."""
@@ -38,13 +40,17 @@ class Micro(Workload):
         self.milliseconds = max(20, int(60 * size)) // threads
 
     def run(self, session):
-        program = self.sandbox.program("micro", *session.flags)
+        program, pace = self.sandbox.program("micro", *session.flags), self.sandbox.pace
         used, text = self.sandbox.measure(
             [*session.prefix, program, self.name, str(self.depth), str(self.threads),
-             str(self.milliseconds)], session.values)
+             str(self.milliseconds), *(pace.limits(session.near) if pace and session.paced else ())],
+            session.values)
         found = running.last_object(text)
-        return {"units": found["pairs"], "cpu_ns": found["cpu_ns"], "wall_ns": found["wall_ns"],
-                "typical_ns": found["typical_ns"], "peak_kib": used["peak_kib"]}
+        if session.paced and pace:  # it has chosen what counts; where it found none, all counts
+            used["far"] = found["far"]
+            used["slowness"] = pacing.slowness(found["pace_ns"], pace.reference)
+        return {"units": found.pop("pairs"), **found, "peak_kib": used["peak_kib"],
+                "slowness": used["slowness"], "far": used["far"]}
 
 
 class Command(Workload):
@@ -64,7 +70,8 @@ class Command(Workload):
                                           {**session.values, **self.values()}, times)
         return {"units": times, "wall_ns": used["median_ns"],
                 "cpu_ns": (used["user_ns"] + used["system_ns"]) / times,
-                "peak_kib": used["peak_kib"], **self.client(text)}
+                "peak_kib": used["peak_kib"], "slowness": used["slowness"], "far": used["far"],
+                **self.client(text)}
 
     def client(self, text):
         """What the program says of its own speed."""
@@ -73,7 +80,7 @@ class Command(Workload):
 
 class ShortProcess(Command):
     """A process that does next to nothing: what starting and ending costs."""
-    is_short, name = True, "short"
+    is_short, name, threads = True, "short", 1
 
     def check(self):
         self.times = max(5, int(40 * self.size))
@@ -104,7 +111,7 @@ class GitStatus(ShortProcess):
 
 class PythonJson(Command):
     """json.dumps and json.loads, each object a malloc."""
-    name = "python"
+    name, threads = "python", 1
     script = """
 import json
 data = {str(i): [i, str(i) * 3, {"x": i / 7, "y": [None, True, "text" * 4]}] for i in range(4000)}
