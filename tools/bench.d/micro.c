@@ -47,6 +47,7 @@ typedef struct loop {
   unsigned depth;
   uint64_t limit_ns;
   sums_t all, counted;
+  uint64_t made;                 // batches in all, those of a first slice on a processor included
   uint64_t kept;                 // batches in batch_ns, and what has gone from it
   float batch_ns[BATCHES_KEPT];  // of the newest batches that count: ns a pair
 } __attribute__((aligned(128))) loop_t;
@@ -117,6 +118,7 @@ static bool slice_run(loop_t *loop, float *pace) {
   *pace = pace_take();
   slice.pace = fmaxf(before, *pace);
   slice.far = atomic_load(&board->round_trip_ns) > round_trip_limit;
+  loop->made += slice.batches;
   if (!isfinite(slice.pace)) return false;
   sums_add(&loop->all, &slice);
   if (slice.pace > pace_limit) return false;
@@ -225,7 +227,7 @@ static void result_print(unsigned threads) {
     cpu_raw += (double)all->cpu_ns / made / threads;
     pace += sums->pace / (double)sums->slices / threads;
     far += (double)sums->far / (double)sums->slices / threads;
-    pairs += made;
+    pairs += (double)loops[i].made * PAIRS_IN_BATCH;
   }
   printf("{\"pairs\": %.0f, \"typical_ns\": %.3f, \"wall_ns\": %.3f, \"cpu_ns\": %.3f, "
          "\"wall_raw_ns\": %.3f, \"cpu_raw_ns\": %.3f, \"pace_ns\": %.4f, \"far\": %.3f}\n",
