@@ -107,6 +107,25 @@ def test_nothing_to_learn(t):
     check_equal(report.noise_section(results), [], "nor is there a section about it")
 
 
+def test_distant(t):
+    """What distance costs is not divided out: such a round is left out, unless there is no other."""
+    results, workload = Results(), SimpleNamespace(name="program", variant="")
+    for number, taken, far in ((0, 130, 0.0), (1, 190, 1.0), (2, 132, 0.2), (3, 195, 0.9)):
+        for name, cpu in (("bare", 100), ("development", taken)):
+            results.add(workload, SimpleNamespace(name=name), number,
+                        {"units": 1, "cpu_ns": cpu, "wall_ns": cpu, "cpu_raw_ns": cpu,
+                         "slowness": 0.0, "far": far if name != "bare" else 0.0})
+    for name, runs in results.runs["program", ""].items():
+        results.runs["program", "far"] = {**results.runs.get(("program", "far"), {}),
+                                          name: {1: runs[1], 3: runs[3]}}
+    results.compare()
+    spread = results.spread("program", "", "development", "cpu_ratio")
+    check_equal(tuple(spread), (1.31, 1.3, 1.32, 2), "near rounds")
+    check_equal(results.spread("program", "", "development", "cpu_raw_ratio").count, 4, "raw: all")
+    check_equal(results.spread("program", "far", "development", "cpu_ratio").count, 2, "no other")
+    check_equal(results.restless(), (5, 12), "runs that found no calm machine")
+
+
 def test_page_says_its_noise(t):
     results = made_up(1.5, 1.3, 0.01, seed=5)
     text = "\n".join(report.noise_section(results))

@@ -48,6 +48,8 @@ def noise_section(results):
     return ["## Bare, measured again", "",
             "Bare is run twice in each round, with other recorders between. What it has against",
             "itself is what a ratio below may be off; its own row in each table says it there.",
+            "{} of {} runs met slow or distant processors in each attempt; rounds with distant ones"
+            .format(*results.restless()), "count only where a workload has no others.",
             "", *table(["", "workloads", "medians", "single rounds"], rows)]
 
 

@@ -21,6 +21,8 @@ UNITS = {"cpu_ns": "ns", "wall_ns": "ns", "typical_ns": "ns", "throughput": "1/s
 PER_UNIT = ("writer_ns", "waited_ns")
 # Times of the program and of what runs beside it; each has been as slow as the program itself.
 TIMES = ("cpu_ns", "wall_ns", "typical_ns", "writer_ns")
+# So large a part of a run with distant processors is more than an accident of its ends.
+FAR_MOST = 0.5
 # A trace of fewer says nothing of what one event costs.
 EVENTS_ENOUGH = 10000
 
@@ -91,8 +93,9 @@ class Results:
     def compare_with(self, bare, recorders):
         for found in recorders:
             for name in ("cpu", "wall", "typical"):
-                self.pair(found, bare, f"{name}_ns", f"{name}_ratio", operator.truediv)
-                self.pair(found, bare, f"{name}_ns", f"{name}_added", operator.sub)
+                for what, combine in (("ratio", operator.truediv), ("added", operator.sub)):
+                    self.pair(found, bare, f"{name}_ns", f"{name}_{what}", combine)
+                    self.leave_out_distant(found, bare, f"{name}_{what}")
                 self.pair(found, bare, f"{name}_raw_ns", f"{name}_raw_ratio", operator.truediv)
             self.pair(found, bare, "peak_kib", "memory_added", operator.sub)
             found["all_ns"] = {number: value + found["writer_ns"][number]
@@ -100,7 +103,25 @@ class Results:
                                if number in found.get("writer_ns", {})}
             self.pair(found, {"all_ns": bare.get("cpu_ns", {})}, "all_ns", "total_ratio",
                       operator.truediv)
+            self.leave_out_distant(found, bare, "total_ratio")
             del found["all_ns"]
+
+    @staticmethod
+    def leave_out_distant(found, bare, name):
+        """Rounds in which the processors stayed far from each other, where there are others: what
+        that cost cannot be divided out."""
+        values = found.get(name, {})
+        near = {number: value for number, value in values.items()
+                if all(runs.get("far", {}).get(number, 0) <= FAR_MOST for runs in (found, bare))}
+        if near:
+            found[name] = near
+
+    def restless(self):
+        """(runs that met a slow or distant processor in each attempt, runs in all)."""
+        states = [pacing.State(metrics.get("slowness", 0.0), metrics.get("far", 0.0))
+                  for recorders in self.runs.values() for rounds in recorders.values()
+                  for metrics in rounds.values()]
+        return sum(not pacing.is_calm(state) for state in states), len(states)
 
     def noise(self, metric):
         """What bare had against itself: (least, greatest) of the medians, the same of single
