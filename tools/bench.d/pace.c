@@ -24,7 +24,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { SLEEP_TIMES = 200, SLEEP_LEAST_NS = 5000000, SLEEP_MOST_NS = 100000000 };
+enum { SLEEP_TIMES = 220, SLEEP_LEAST_NS = 5000000, SLEEP_MOST_NS = 100000000 };
 enum {
   PROCESSORS_MOST = 256,
   CHILDREN_MOST = 32,
@@ -49,7 +49,7 @@ static struct {
   _Alignas(128) atomic_uint ball;
   _Alignas(128) _Atomic uint64_t here[2];  // the meeting that each of them has come to
 } court;
-enum { MEET_NS = 60000000, MEET_WAIT_NS = 60000, PASSES = 40, SERIES = 4 };
+enum { MEET_NS = 120000000, MEET_WAIT_NS = 60000, PASSES = 40, SERIES = 4 };
 
 static size_t file_read(const char *path, char *text, size_t size) {
   int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -149,18 +149,19 @@ typedef struct {
 
 static void *processor_watch(void *argument) {
   place_t *place = argument;
-  uint64_t meeting = 0;
+  uint64_t meeting = 0, used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   for (;;) {
     record_t record = {.when_ns = clock_ns(CLOCK_MONOTONIC), .processor = place->processor};
-    uint64_t used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     if (meeting) record.round_trip_ns = round_trip_take(place->side, meeting);
     if (record.round_trip_ns != 0) atomic_store(&board->round_trip_ns, record.round_trip_ns);
     record.pace_ns = pace_take();
     record.running = target_running(place->processor);
     if (write(records, &record, sizeof record) != sizeof record) exit(1);
-    used = (clock_ns(CLOCK_THREAD_CPUTIME_ID) - used) * SLEEP_TIMES;
-    if (used < SLEEP_LEAST_NS) used = SLEEP_LEAST_NS;
-    meeting = rest(used > SLEEP_MOST_NS ? SLEEP_MOST_NS : used, place->side < 2);
+    // All of it since this place was passed last: going to sleep and waking up are half of it.
+    uint64_t now = clock_ns(CLOCK_THREAD_CPUTIME_ID), length = (now - used) * SLEEP_TIMES;
+    used = now;
+    if (length < SLEEP_LEAST_NS) length = SLEEP_LEAST_NS;
+    meeting = rest(length > SLEEP_MOST_NS ? SLEEP_MOST_NS : length, place->side < 2);
   }
   return NULL;
 }
