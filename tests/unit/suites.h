@@ -5,6 +5,7 @@
 SUITE(formats_events)
 SUITE(formats_block)
 SUITE(formats_container)
+SUITE(writer_drain)
 SUITE(stacks_shapes)
 SUITE(stacks_signals)
 SUITE(stacks_lane)
