@@ -107,6 +107,22 @@ def test_nothing_to_learn(t):
     check_equal(report.noise_section(results), [], "nor is there a section about it")
 
 
+def test_faster_later(t):
+    """A machine that shows its full speed only later: what was measured before is judged again."""
+    early, full = pacing.Reference(0.7, 400.0), pacing.Reference(0.5, 60.0)
+    shown = [record(0.5, trip=60)] * 30 + [record(0.7, trip=400)] * 70
+    check_equal(pacing.improved(early, shown), full, "it improves")
+    check_equal(pacing.improved(full, [record(0.7, trip=400)] * 100), full, "it gets no worse")
+    check_equal(pacing.improved(full, []), full, "nothing seen")
+    before = {"slowness": 0.0, "far": 0.0, "reference": [0.7, 400.0], "tried": [[9.0, 0.0, 0.0]]}
+    after = pacing.judged_again(before, full)
+    check_between(after["slowness"], 0.399, 0.401, "it was slow")
+    check_equal((after["far"], after["tried"][0][2]), (1.0, 1.0), "and distant")
+    check_equal(pacing.judged_again(after, full), after, "once")
+    alone = pacing.judged_again({**before, "reference": [0.5, 0.0]}, full)
+    check_equal((alone["slowness"], alone["far"]), (0.0, 0.0), "distance does not matter to it")
+
+
 def test_distant(t):
     """What distance costs is not divided out: such a round is left out, unless there is no other."""
     results, workload = Results(), SimpleNamespace(name="program", variant="")

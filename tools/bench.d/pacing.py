@@ -23,6 +23,7 @@ FASTEST = 0.1
 CALM_SLOWNESS, CALM_FAR = 0.05, 0.1
 LATELY_NS, LATEST = 80_000_000, 400  # at least one record of each processor; some seconds
 WAIT_MOST = 3.0
+MUCH, WINDOW = 1.2, 2000             # records, of the last 10 s with two processors
 
 State = namedtuple("State", "slowness far")
 Reference = namedtuple("Reference", "pace_ns round_trip_ns")
@@ -63,6 +64,29 @@ def trips_of(records):
     return [record.round_trip_ns for record in records if record.round_trip_ns]
 
 
+def improved(reference, records):
+    """The reference, or what is full speed where these records show a much higher one: a machine may
+    have been slow, or its processors far from each other, as long as it was looked at before."""
+    found = reference_of(records)
+    return Reference(*(new if new and (not old or new * MUCH < old) else old
+                       for old, new in zip(reference, found)))
+
+
+def judged_again(measures, reference):
+    """The measures of a run, of which another reference was taken for full speed."""
+    before = Reference(*measures.get("reference", reference))
+    slower = before.pace_ns / reference.pace_ns if reference.pace_ns else 1
+    distant = before.round_trip_ns > reference.round_trip_ns * FARTHER
+    if slower <= SLOWER and not distant:
+        return measures
+
+    def state(slowness, far):
+        return ((1 + slowness) * slower - 1 if slower > SLOWER else slowness, 1.0 if distant else far)
+    slowness, far = state(measures["slowness"], measures["far"])
+    return {**measures, "slowness": slowness, "far": far, "reference": list(reference),
+            "tried": [[taken, *state(*rest)] for taken, *rest in measures["tried"]]}
+
+
 def is_calm(state):
     return state.slowness <= CALM_SLOWNESS and state.far <= CALM_FAR
 
@@ -82,6 +106,7 @@ class Pace:
         sandbox.lasting.add(self.process.pid)
         self.reference = reference or Reference(0.0, 0.0)
         self.start = 0
+        self.looked = time.monotonic()
         self.patience = 0.0  # seconds that may still be spent on waiting and repeating
 
     def calibrate(self, least, most):
@@ -120,6 +145,9 @@ class Pace:
 
     def begin(self, pid):
         """From here on the threads of a process and of its children are looked for."""
+        if time.monotonic() - self.looked > 5:
+            self.looked = time.monotonic()
+            self.reference = improved(self.reference, self.latest(WINDOW))
         self.start = self.size()
         self.board[:4] = struct.pack("<i", pid)
 
@@ -129,8 +157,8 @@ class Pace:
         records = self.read(self.start)
         return state_of(records, trips_of(records) or self.latest_trip(), self.reference)
 
-    def latest(self):
-        return self.read(max(0, self.size() - LATEST * RECORD.size))
+    def latest(self, count=LATEST):
+        return self.read(max(0, self.size() - count * RECORD.size))
 
     def latest_trip(self):
         return trips_of(self.latest())[-1:]

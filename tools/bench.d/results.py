@@ -41,6 +41,11 @@ class Results:
         self.runs.setdefault((workload.name, workload.variant), {}) \
                  .setdefault(recorder.name, {})[number] = metrics
 
+    def find(self, workload, recorder, number):
+        """The metrics of a run that was added, or None."""
+        place = workload.name, workload.variant
+        return self.runs.get(place, {}).get(recorder.name, {}).get(number)
+
     def compare(self):
         """Works out what the runs took at full speed, and what each cost against the bare run of
         its round."""
@@ -63,7 +68,7 @@ class Results:
     @staticmethod
     def derived(metrics, k):
         """The metrics of a run at full speed, each for a unit of work."""
-        metrics = {name: value for name, value in metrics.items() if name != "tried"}
+        metrics = {name: value for name, value in metrics.items() if not isinstance(value, list)}
         units, slowness = metrics["units"], metrics.get("slowness", 0.0)
         for name in TIMES:
             if name in metrics:
