@@ -10,7 +10,8 @@ packages_test=(g++ clang libclang-rt-14-dev clang-tidy clang-format valgrind str
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 libeatmydata1 ripgrep fd-find)
 # For `tools/check --long` only: large, and no test of the short check has use for them.
 packages_long=(libpython3.11-testsuite openssl xz-utils bzip2 lighttpd mosquitto mosquitto-clients
-  unbound dnsmasq-base varnish erlang-base ruby php-cli gawk lua5.4 guile-3.0 stunnel4 h2o)
+  unbound dnsmasq-base varnish erlang-base ruby php-cli gawk lua5.4 guile-3.0 stunnel4 h2o
+  openjdk-17-jre-headless sbcl apache2-bin tmux)
 command -v npm >/dev/null || packages_long+=(npm)
 packages_bench=(gcc libc6-dev git heaptrack lttng-tools liblttng-ust1 babeltrace2 valgrind
   redis-server redis-tools rocksdb-tools nginx-light wrk memcached pigz python3 util-linux zstd)
