@@ -193,7 +193,8 @@ static void closed_range(const stacks_origin_t *origin, unsigned first, unsigned
 HOOK(descriptor, int, close_range, (unsigned first, unsigned last, int flags),
      (first, last, flags)) {
   const stacks_origin_t origin = STACKS_ORIGIN();
-  const bool closes = !(flags & CLOSE_RANGE_CLOEXEC) && first <= last;
+  // With other flags it refuses, or closes nothing yet.
+  const bool closes = !(flags & ~(int)CLOSE_RANGE_UNSHARE) && first <= last;
   if (closes && process_is_recorded()) closed_range(&origin, first, last);
   return real_close_range(first, last, flags);
 }

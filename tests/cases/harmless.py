@@ -5,6 +5,7 @@ import stat
 import time
 
 from support.beside import as_native
+from support.expect import one
 from support.outcome import check, check_equal
 
 
@@ -24,9 +25,23 @@ def test_any_child(t):
 
 def test_odd_arguments(t):
     """What is refused, and what is looked at in part only, has the results it has bare."""
-    run, report, _ = as_native(t, "odd_arguments")
+    run, report, inside = as_native(t, "odd_arguments")
     check_equal(run.stdout.count("came back: 1"), 5, "calls that a pending cancellation leaves alone")
     check(report.coverage.events > 60, f"events: {report.coverage.events}")
+    events = inside.events(inside.trace("run.zst"))
+    closed = [event for event in events if event.event == "close" and event.descriptor < 1 << 20]
+    check_equal(closed, [], "descriptors that were closed")
+
+
+def test_jumps_out_of_calls(t):
+    """A handler jumps out of every call that waits: none counts as going on, and nothing is missing."""
+    run, report, inside = as_native(t, "jumps_out", lost=None)
+    check_equal(set(report.coverage.lost_by_kind) - {"allocate", "free"}, set(), "lost, but in the handler")
+    steady = one(report.locks, name="steady")
+    check_equal((steady.acquisitions, steady.held_at_end), (run.truth.jumps, False), "steady")
+    check_equal([d.kind for d in report.deadlocks if d.verdict == "actual"], [], "deadlocks")
+    events = inside.events(inside.trace("run.zst"))
+    check_equal([event for event in events if event.event == "pending"], [], "calls that go on")
 
 
 def test_more_threads_than_rings(t):
