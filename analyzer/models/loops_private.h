@@ -60,6 +60,26 @@ uint64_t loops_take_weight(const loops_t *loops, loop_t *loop, loop_thread_t *th
 loop_t *loops_of(loops_t *loops, int32_t descriptor, const reader_event_t *event);
 void loops_note_thread(loop_t *loop, uint32_t thread);
 
+// The open instance with that descriptor, NULL without; and its end.
+loop_t *loops_find(const loops_t *loops, int32_t descriptor);
+void loops_end(loops_t *loops, int32_t descriptor, uint64_t time);
+
+// What is in the sets: an EPOLL_HELD, an EPOLL_CTL, a CLOSE; and who is registered with a token.
+void loops_hold(loops_t *loops, const reader_event_t *event);
+void loops_control(loops_t *loops, const reader_event_t *event);
+void loops_close_descriptor(loops_t *loops, const reader_event_t *event);
+task_t *loops_task_of_token(loops_t *loops, uint32_t loop, uint64_t token);
+
+// What calls tell: a TRANSFER_SLOW; a PENDING; a READ, WRITE or ACCEPT that began at `from`.
+void loops_slow(loops_t *loops, const reader_event_t *event);
+void loops_pending(loops_t *loops, const reader_event_t *event);
+void loops_call(loops_t *loops, const reader_event_t *event, uint64_t from);
+// The first call on a descriptor in a turn whose batch it is in begins its handling.
+void loops_note_handling(loops_t *loops, const reader_event_t *event, int32_t descriptor,
+                         uint64_t from);
+// The wait that the event tells of returned the task.
+void loops_note_ready(loops_t *loops, task_t *task, const reader_event_t *event);
+
 // A POLL and a READY_DESCRIPTOR event.
 void loops_poll(loops_t *loops, const reader_event_t *event);
 void loops_poll_ready(loops_t *loops, const reader_event_t *event);
