@@ -238,14 +238,31 @@ static dependency_occurrence_t *occurrence_place(dependency_t *entry) {
   return &entry->occurrences[DEPENDENCY_OCCURRENCES - 1];
 }
 
+static inline bool is_of_epoch(const dependency_occurrence_t *occurrence, uint32_t thread,
+                               uint32_t epoch) {
+  return occurrence->thread == thread && occurrence->moment.epoch == epoch;
+}
+
+static dependency_occurrence_t *occurrence_find(dependency_t *entry, uint32_t thread,
+                                                uint32_t epoch) {
+  uint8_t *recent = &entry->recent[thread % DEPENDENCY_RECENT];
+  if (*recent < entry->occurrence_count && is_of_epoch(&entry->occurrences[*recent], thread, epoch))
+    return &entry->occurrences[*recent];
+  for (uint32_t at = entry->occurrence_count; at-- > 0;)
+    if (is_of_epoch(&entry->occurrences[at], thread, epoch)) {
+      *recent = (uint8_t)at;
+      return &entry->occurrences[at];
+    }
+  return NULL;
+}
+
 // Within one epoch the earliest moment stands for all: it knows least of the other threads, so if
 // any moment of the epoch is concurrent with something, it is.
 static void note_occurrence(dependencies_t *dependencies, dependency_t *entry, uint32_t thread,
                             uint64_t time) {
   uint32_t epoch = thread_order_epoch(dependencies->order, thread);
-  for (uint32_t at = entry->occurrence_count; at-- > 0;) {
-    dependency_occurrence_t *known = &entry->occurrences[at];
-    if (known->thread != thread || known->moment.epoch != epoch) continue;
+  dependency_occurrence_t *known = occurrence_find(entry, thread, epoch);
+  if (known) {
     known->last_ns = time;
     return;
   }
@@ -257,22 +274,32 @@ static void note_occurrence(dependencies_t *dependencies, dependency_t *entry, u
   count_threads(entry);
 }
 
-static inline void fetch_lines(const void *start, size_t size) {
-  for (size_t at = 0; at < size; at += FETCH_LINE) __builtin_prefetch((const char *)start + at);
+uint64_t dependencies_fetch_key(const dependencies_t *dependencies, const dependency_lock_t *wanted,
+                                const dependency_lock_t *held, uint32_t count) {
+  const uint64_t key = key_of(family_of(wanted, held, count), wanted, held, count);
+  address_map_prefetch(&dependencies->keys, key);
+  return key;
+}
+
+const dependency_t *dependencies_fetch_entry(const dependencies_t *dependencies, uint64_t key) {
+  dependency_t *const *entry = address_map_get(&dependencies->keys, key);
+  if (!entry) return NULL;
+  for (size_t at = 0; at < sizeof **entry; at += FETCH_LINE)
+    __builtin_prefetch((const char *)*entry + at);
+  return *entry;
 }
 
 // gcc takes a function that only prefetches for one without effect where it can see it: this one is
 // called from elsewhere.
-void dependency_places_fetch(const dependency_places_t *places) {
-  if (!places->entry) return;
-  __builtin_prefetch(places->key);
-  fetch_lines(places->entry, sizeof(dependency_t));
-  fetch_lines(places->occurrences, DEPENDENCY_OCCURRENCES * sizeof(dependency_occurrence_t));
+void dependency_fetch_occurrences(const dependency_t *entry) {
+  const char *start = (const char *)entry->occurrences;
+  for (size_t at = 0; at < entry->occurrence_count * sizeof *entry->occurrences; at += FETCH_LINE)
+    __builtin_prefetch(start + at);
 }
 
-dependency_places_t dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
-                                     const dependency_lock_t *wanted, bool timed, bool pending,
-                                     const dependency_lock_t *held, uint32_t count) {
+void dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
+                      const dependency_lock_t *wanted, bool timed, bool pending,
+                      const dependency_lock_t *held, uint32_t count) {
   if (count > DEPENDENCY_HELD_MAX) {
     dependencies->dropped += count - DEPENDENCY_HELD_MAX;
     held += count - DEPENDENCY_HELD_MAX;
@@ -281,15 +308,13 @@ dependency_places_t dependencies_add(dependencies_t *dependencies, uint32_t thre
   dependency_t *entry = entry_of(dependencies, wanted, held, count);
   if (!entry) {
     ++dependencies->dropped;
-    return (dependency_places_t){0};
+    return;
   }
   if (!entry->count++) entry->first_ns = time;
   if (time > entry->last_ns) entry->last_ns = time;
   entry->timed &= timed;
   entry->pending |= pending;
   note_occurrence(dependencies, entry, thread, time);
-  return (dependency_places_t){address_map_get(&dependencies->keys, entry->key), entry,
-                               entry->occurrences};
 }
 
 // ---- retirement --------------------------------------------------------------------------------

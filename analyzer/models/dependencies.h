@@ -19,7 +19,8 @@ enum {
   DEPENDENCY_OCCURRENCES = 8,        // kept of each entry: the first four and the newest four
   DEPENDENCY_VARIANTS = 16,          // entries that differ in stacks alone; more count in the first
   DEPENDENCY_RETIRED_MAX = 1 << 16,  // entries kept that name a retired lock
-  DEPENDENCIES_MAX = 1 << 21,        // entries; tuples that are new after that are counted only
+  DEPENDENCY_RECENT = 8,
+  DEPENDENCIES_MAX = 1 << 21,  // entries; tuples that are new after that are counted only
 };
 
 typedef struct {
@@ -53,6 +54,7 @@ typedef struct dependency {
   uint64_t key, family, serial;
   uint32_t place, occurrence_capacity;
   uint32_t *places;
+  uint8_t recent[DEPENDENCY_RECENT];  // by thread: its occurrence, probably
 } dependency_t;
 
 typedef struct dependencies dependencies_t;
@@ -62,16 +64,17 @@ dependencies_t *dependencies_open(thread_order_t *order);
 thread_order_t *dependencies_order(const dependencies_t *dependencies);
 void dependencies_close(dependencies_t *dependencies);
 
-// Where an entry was found and what it has, to be fetched before it is needed again. These may be
-// gone by then: nothing is ever read through them.
-typedef struct {
-  const void *key, *entry, *occurrences;
-} dependency_places_t;
-void dependency_places_fetch(const dependency_places_t *places);
 // Notes that `thread` asked for `wanted` while it held the `count` locks of `held` (count >= 1).
-dependency_places_t dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
-                                     const dependency_lock_t *wanted, bool timed, bool pending,
-                                     const dependency_lock_t *held, uint32_t count);
+void dependencies_add(dependencies_t *dependencies, uint32_t thread, uint64_t time,
+                      const dependency_lock_t *wanted, bool timed, bool pending,
+                      const dependency_lock_t *held, uint32_t count);
+// What that will look up, to be fetched before, in stages: `key`, which stands for the arguments
+// (1 <= count <= DEPENDENCY_HELD_MAX), then the entry, NULL where there is none yet, then its
+// occurrences.
+uint64_t dependencies_fetch_key(const dependencies_t *dependencies, const dependency_lock_t *wanted,
+                                const dependency_lock_t *held, uint32_t count);
+const dependency_t *dependencies_fetch_entry(const dependencies_t *dependencies, uint64_t key);
+void dependency_fetch_occurrences(const dependency_t *entry);
 // The lock is gone: entries that can be part of no cycle any more are dropped.
 void dependencies_retire(dependencies_t *dependencies, uint32_t lock);
 // True while an entry names the lock.

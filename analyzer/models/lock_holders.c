@@ -205,7 +205,7 @@ void lock_released(locks_t *locks, lock_t *lock, const reader_event_t *event) {
     release_foreign(locks, lock, event);
 }
 
-static dependency_lock_t describe(const lock_t *lock, uint32_t stack, lock_mode_t mode) {
+dependency_lock_t lock_dependency(const lock_t *lock, uint32_t stack, lock_mode_t mode) {
   return (dependency_lock_t){.lock = lock->id,
                              .stack = stack,
                              .mode = mode,
@@ -221,15 +221,14 @@ void lock_requested(locks_t *locks, const lock_t *lock, uint32_t thread, uint32_
   uint32_t first = held->count > DEPENDENCY_HELD_MAX ? held->count - DEPENDENCY_HELD_MAX : 0;
   for (uint32_t at = first; at < held->count; ++at) {
     const held_lock_t *item = &held->items[at];
-    others[at - first] = describe(item->lock, item->stack, item->mode);
+    others[at - first] = lock_dependency(item->lock, item->stack, item->mode);
     others[at - first].fresh = is_fresh(locks, item->lock, thread, held->alone_ns);
   }
   lock_mode_t mode = bits & TRACE_LOCK_SHARED ? LOCK_MODE_SHARED : LOCK_MODE_EXCLUSIVE;
-  dependency_lock_t wanted = describe(lock, stack, mode);
+  dependency_lock_t wanted = lock_dependency(lock, stack, mode);
   wanted.fresh = is_fresh(locks, lock, thread, held->alone_ns);
-  held->items[held->count - 1].lock->places[thread % LOCK_PLACES] =
-      dependencies_add(locks->dependencies, thread, time, &wanted, bits & TRACE_LOCK_TIMED, pending,
-                       others, held->count - first);
+  dependencies_add(locks->dependencies, thread, time, &wanted, bits & TRACE_LOCK_TIMED, pending,
+                   others, held->count - first);
 }
 
 void lock_drop_holders(locks_t *locks, lock_t *lock) {

@@ -49,7 +49,6 @@ typedef struct {
   uint64_t longest, longest_from, longest_until;  // hand-overs of the longest one, and when
 } lock_convoys_t;
 
-enum { LOCK_PLACES = 4 };
 // What every acquisition and release looks at stands first, and together (locks_fetch).
 typedef struct lock {
   uint32_t id;           // for locks_get and reports; 1, 2, ... in order of appearance
@@ -67,15 +66,13 @@ typedef struct lock {
   lock_sites_t sites;      // by acquire site: how often, waits and holds
   lock_holder_t owner;     // exclusive holder; thread 0: none
   // Private: recent holds and waits, once more than one thread came; exclusive holders whose
-  // release was not read before the next acquire; the last hold that ended; by thread what the
-  // newest request made with it held was noted in, which is only ever fetched.
+  // release was not read before the next acquire; the last hold that ended.
   struct lock_history *history;
   lock_holder_t *displaced;
   uint32_t displaced_count, displaced_capacity;
   lock_holder_t last_holder;
   uint64_t last_hold_until;
   lock_blocked_t last_blocked;
-  dependency_places_t places[LOCK_PLACES];
   // Else.
   lock_holder_t *readers;  // shared holders
   uint32_t reader_count, reader_capacity;

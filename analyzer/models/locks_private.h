@@ -187,6 +187,8 @@ held_lock_t *lock_find_held(const locks_t *locks, const lock_t *lock, uint32_t t
 bool lock_is_held_by(locks_t *locks, const lock_t *lock, uint32_t thread);
 void lock_acquired(locks_t *locks, lock_t *lock, const reader_event_t *event, uint32_t weight);
 void lock_released(locks_t *locks, lock_t *lock, const reader_event_t *event);
+// How a lock that is wanted or held stands in a dependency, but for whether it is fresh.
+dependency_lock_t lock_dependency(const lock_t *lock, uint32_t stack, lock_mode_t mode);
 // A request that may wait: its lock order, if the thread holds others. At the end of the trace
 // also for requests that were not granted (pending).
 void lock_requested(locks_t *locks, const lock_t *lock, uint32_t thread, uint32_t stack,

@@ -62,12 +62,14 @@ static inline uint32_t stack_find(reader_t *reader, const reading_lane_t *lane, 
   return stack;
 }
 
-static inline void event_complete(reader_t *reader, const reading_lane_t *lane, bool timed,
-                                  reader_event_t *event) {
+// What a run has in common stands in `alike`, which has the time of the lane, too.
+static inline void event_complete(reader_t *reader, const reading_lane_t *lane,
+                                  const reader_event_t *alike, bool timed, reader_event_t *event) {
   event->phase = READER_WHOLE;
   event->timed = timed;
-  event->lane = lane->number;
-  event->thread = lane->thread;
+  event->lane = alike->lane;
+  event->thread = alike->thread;
+  event->time = alike->time;
   event->stack = stack_find(reader, lane, event->stack);
   event->payload = NULL;
   words_scale(reader, event);
@@ -79,38 +81,63 @@ static void block_refuse(trace_block_cursor_t *cursor) {
   cursor->content = NULL;
 }
 
-// Reads the next record, of that kind. False: it comes later, or the block is malformed.
-static inline bool event_take(reader_t *reader, reading_lane_t *lane, uint8_t coded,
-                              reader_event_t *event) {
-  trace_block_cursor_t *cursor = lane->cursor;
-  const bool timed = coded >> 7, was_timed = lane->timed;
+static inline bool fields_take(reading_lane_t *lane, unsigned kind, reader_event_t *event) {
+  event->kind = (uint8_t)kind;
+  return trace_block_fields(lane->cursor, kind, &event->stack, &event->arg, event->words);
+}
+
+// The same with a stamp, which gives the lane its time. False as well where the record comes later.
+static bool stamped_take(reader_t *reader, reading_lane_t *lane, unsigned kind,
+                         reader_event_t *event, bool *refused) {
   const uint64_t before = lane->time;
-  event->kind = coded & 0x7f;
-  if (timed && !stamp_take(reader, lane)) return false;
-  if (!trace_block_fields(cursor, event->kind, &event->stack, &event->arg, event->words)) {
-    block_refuse(cursor);
-    lane->time = before;
-    lane->timed = was_timed;
-    return false;
-  }
-  cursor->kinds++;
-  cursor->records_left--;
+  const bool was_timed = lane->timed;
+  if (!stamp_take(reader, lane)) return false;
+  if (fields_take(lane, kind, event)) return true;
+  lane->time = before;
+  lane->timed = was_timed;
+  *refused = true;
+  return false;
+}
+
+static inline uint64_t time_raise(reader_t *reader, const reading_lane_t *lane) {
   if (lane->time > reader->last_time) reader->last_time = lane->time;
-  event->time = reader->last_time;
-  event_complete(reader, lane, timed, event);
-  return true;
+  return reader->last_time;
+}
+
+// Takes up to `limit` of the records that the block still has. `refused`: it is malformed.
+static size_t events_take(reader_t *reader, reading_lane_t *lane, reader_event_t *events,
+                          size_t limit, bool *refused) {
+  const uint8_t *kinds = lane->cursor->kinds;
+  reader_event_t alike = {
+      .lane = lane->number, .thread = lane->thread, .time = time_raise(reader, lane)};
+  for (size_t count = 0; count < limit; count++) {
+    const bool timed = kinds[count] >> 7;
+    const unsigned kind = kinds[count] & 0x7f;
+    if (!reader->plain[kind]) return count;
+    if (timed) {
+      if (!stamped_take(reader, lane, kind, &events[count], refused)) return count;
+      alike.time = time_raise(reader, lane);
+    } else if (!fields_take(lane, kind, &events[count])) {
+      *refused = true;
+      return count;
+    }
+    event_complete(reader, lane, &alike, timed, &events[count]);
+  }
+  return limit;
 }
 
 size_t reading_runs_take(reader_t *reader, reader_event_t *events, size_t limit) {
   reading_lane_t *lane = reader->current;
   if (!may_run(reader, lane)) return 0;
-  size_t count = 0;
-  if (limit > lane->cursor->records_left) limit = (size_t)lane->cursor->records_left;
-  while (count < limit) {
-    const uint8_t coded = *lane->cursor->kinds;
-    if (!reader->plain[coded & 0x7f] || !event_take(reader, lane, coded, &events[count])) break;
-    count++;
-  }
+  trace_block_cursor_t *cursor = lane->cursor;
+  bool refused = false;
+  if (limit > cursor->records_left) limit = (size_t)cursor->records_left;
+  const uint64_t last_time = reader->last_time;
+  const size_t count = events_take(reader, lane, events, limit, &refused);
+  if (!count) reader->last_time = last_time;
+  cursor->kinds += count;
+  cursor->records_left -= count;
+  if (refused) block_refuse(cursor);
   lane->block_left -= (uint32_t)count;
   reader->summary.events += count;
   reader->threads.threads[lane->thread].events += count;
