@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { LANES = 4, IN_RING = 0x80, RAW_HEADER = 0x40, WORDS_MAX = 256 };
+enum { LANES = 4, IN_RING = 0x80, RAW_HEADER = 0x40, WORDS_MAX = 256, EVENTS_MAX = 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -139,15 +139,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   reader_t *reader =
       trace_make(data, size) ? reader_open(path, &options, error, sizeof error) : NULL;
   if (!reader) return 0;
-  reader_event_t event;
+  reader_event_t events[EVENTS_MAX];
   uint64_t last = 0;
-  while (reader_next(reader, &event)) {
-    require(event.thread < reader_thread_count(reader));
-    require(event.stack < reader_stack_count(reader));
-    require(options.facts || event.time >= last);
-    last = event.time;
+  const size_t limit = 1 + size / 2 % EVENTS_MAX;
+  for (size_t count; (count = reader_read(reader, events, limit)) > 0;) {
+    require(count <= limit);
+    for (size_t i = 0; i < count; i++) {
+      require(events[i].thread < reader_thread_count(reader));
+      require(events[i].stack < reader_stack_count(reader));
+      require(options.facts || events[i].time >= last);
+      last = events[i].time;
+    }
   }
-  require(reader_next(reader, &event) == 0);
+  require(reader_next(reader, events) == 0);
   symbols_ask(reader);
   reader_close(reader);
   return 0;
