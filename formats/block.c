@@ -77,6 +77,15 @@ static const uint64_t *records_put(encoder_t *encoder, const uint64_t *words, co
         continue;
       }
     }
+    if (kind == TRACE_ALLOCATE || kind == TRACE_FREE) {
+      encoder->kinds = kinds;
+      const uint64_t *next = encoder_put_heap(encoder, words, until);
+      kinds = encoder->kinds;
+      if (next != words) {
+        words = next;
+        continue;
+      }
+    }
     encoder->room[kind]--;
     *kinds++ = (uint8_t)header;
     words = encoder_put(encoder, &encoder->states[kind], words);

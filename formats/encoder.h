@@ -86,6 +86,11 @@ void encoder_make_payload_room(encoder_t *encoder, kind_state_t *state);
 // the place behind them. FIXED_MAX words behind `until` can be read, where no record begins.
 const uint64_t *encoder_put_runs(encoder_t *encoder, const uint64_t *words, const uint64_t *until);
 
+// Puts records from `words` on, as long as they are ALLOCATE or FREE of a kind that has room,
+// without a stamp or a long arg; it may be none. Returns the place behind them. A word behind
+// `until` can be read.
+const uint64_t *encoder_put_heap(encoder_t *encoder, const uint64_t *words, const uint64_t *until);
+
 static inline void stamp_put(encoder_t *encoder, uint64_t stamp) {
   if (!encoder->timed) {
     encoder->timed = true;
