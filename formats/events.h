@@ -237,7 +237,22 @@ typedef enum {
   EVENT(109, TURN_STEP, "turn-step", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"), NO_WORDS,    \
         "the turn came to this descriptor, which is not recorded itself")                          \
   EVENT(110, TURN_END, "turn-end", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "epoll"), NO_WORDS,           \
-        "a turn that was recorded ends here: the next wait may not be recorded")
+        "a turn that was recorded ends here: the next wait may not be recorded")                   \
+  EVENT(                                                                                           \
+      111, TURN_OUT, "turn-out", DESCRIPTOR, BARE, ARG(NONE, ""), NO_WORDS,                        \
+      "the turn came to descriptors that are not recorded; which, is told if it becomes a stall "  \
+      "or blocks there")                                                                           \
+  EVENT(112, TURN_STEP_LATE, "turn-step-late", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "descriptor"),    \
+        WORDS(WORD(TICKS, "ago"), WORD(TICKS, "stayed")),                                          \
+        "of the descriptors of a turn-out one to which the turn came so long ago, and for how "    \
+        "long; 0: until the next that is told, or it is still there")                              \
+  EVENT(113, LISTENER_PASSED, "listener-passed", DESCRIPTOR, BARE, ARG(DESCRIPTOR, "listener"),    \
+        WORDS(WORD(PAIR, "accepts_and_polls"), WORD(TICKS, "running"), WORD(TICKS, "scheduled")),  \
+        "so many connections out of the sample were accepted here, in so many turns of which its " \
+        "part is not recorded; how long it took of them, and had to wait in them before")          \
+  EVENT(114, CONNECTION_OUT, "connection-out", DESCRIPTOR, BARE, ARG(NONE, ""), NO_WORDS,          \
+        "a connection out of the sample; is never recorded, but counted: a lost of this kind, "    \
+        "which is no loss")
 
 typedef enum {
 #define EVENT(number, NAME, name, family, stack, arg, words, text) TRACE_##NAME = (number),
@@ -349,6 +364,10 @@ enum {
   TRACE_SAMPLED_OUT = 0,      // it is not recorded
   TRACE_SAMPLED_DRAWN = 1,    // it is, and stands for 1 / rate of them
   TRACE_SAMPLED_CERTAIN = 2,  // it is in any case, and stands for itself
+  // It is not, and was counted as it began (CONNECTION_OUT); said only as it gets a name, because
+  // its turn became a stall, or blocked: one that was accepted, one that the program opened.
+  TRACE_SAMPLED_ACCEPTED = 3,
+  TRACE_SAMPLED_OPENED = 4,
 };
 enum {
   TRACE_EXIT_NORMAL = 0,
@@ -369,7 +388,8 @@ enum {
   TRACE_LOST_LIMIT = 1,
   TRACE_LOST_DISK = 2,
   TRACE_LOST_NO_RING = 3,
-  TRACE_LOST_NESTED = 4
+  TRACE_LOST_NESTED = 4,
+  TRACE_LOST_OUT = 5,  // of CONNECTION_OUT: not lost, but out of the sample
 };
 enum { TRACE_STACK_TRUNCATED = 1 };  // flags word of a FRAMES payload
 

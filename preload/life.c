@@ -3,6 +3,7 @@
 #include "preload/life.h"
 
 #include "preload/lane.h"
+#include "preload/loop_sample.h"
 #include "preload/message.h"
 #include "preload/process.h"
 #include "preload/system.h"
@@ -241,6 +242,7 @@ void recorder_finish(int status, unsigned how) {
   lane_t *lane = lane_enter(&origin, TRACE_EXIT);
   recorder_may_wait = true;  // of the last words nothing is dropped, in no mode
   if (lane) {
+    loop_sample_flush(lane);
     lane_record1(lane, TRACE_EXIT, 0, trace_zigzag(status), how);
     lane_leave(lane);
   }

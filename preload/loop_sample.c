@@ -86,20 +86,39 @@ void loop_sample_tell(lane_t *lane, int descriptor, unsigned how) {
   lane_record_cheap(lane, TRACE_DESCRIPTOR_SAMPLED, 0, (unsigned)descriptor, 1, how, 0);
 }
 
-bool loop_sample_draws(lane_t *lane, int descriptor, bool certain) {
-  if (!certain && !is_drawn(&lane->loops->connections)) return false;
-  loop_sample_tell(lane, descriptor, certain ? TRACE_SAMPLED_CERTAIN : TRACE_SAMPLED_DRAWN);
-  return true;
+unsigned loop_sample_draw(lane_t *lane, bool certain) {
+  if (certain) return TRACE_SAMPLED_CERTAIN;
+  return is_drawn(&lane->loops->connections) ? TRACE_SAMPLED_DRAWN : TRACE_SAMPLED_OUT;
 }
 
-bool loop_sample_keeps(lane_t *lane, int descriptor, bool certain) {
-  if (loop_sample_draws(lane, descriptor, certain)) return true;
-  loop_sample_tell(lane, descriptor, TRACE_SAMPLED_OUT);
-  return false;
+void loop_sample_count_out(lane_t *lane) {
+  // Only the owner writes it; the writer, or who reads the ring, tells how many there were.
+  _Atomic uint32_t *count = &lane->ring->lost[TRACE_CONNECTION_OUT];
+  atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
+                        memory_order_relaxed);
+}
+
+// Its end will be recorded, too: the number is another's afterwards.
+void loop_sample_name(lane_t *lane, int descriptor) {
+  if (!descriptor_is_skipped(descriptor) || descriptor_add(&descriptor_named, descriptor)) return;
+  descriptor_add(&descriptor_known, descriptor);
+  loop_sample_tell(lane, descriptor,
+                   descriptor_in(&descriptor_opened_out, descriptor) ? TRACE_SAMPLED_OPENED
+                                                                     : TRACE_SAMPLED_ACCEPTED);
+  description_record(lane, descriptor, NULL, 0);
 }
 
 // ---- what is counted
 // -----------------------------------------------------------------------------
+
+static void tell_listener(lane_t *lane, loop_sample_t *loops, uint64_t now) {
+  if ((loops->passed_polls | loops->passed_accepts) == 0) return;
+  lane_record(lane, TRACE_LISTENER_PASSED, 0, (unsigned)loops->passed_listener, now, 3,
+              trace_pair(loops->passed_accepts, loops->passed_polls), loops->passed_ran,
+              loops->passed_wait);
+  loops->passed_accepts = loops->passed_polls = 0;
+  loops->passed_ran = loops->passed_wait = 0;
+}
 
 static void tell(lane_t *lane, loop_sample_t *loops, uint64_t now) {
   const unsigned epoll = (unsigned)loops->passed_epoll;
@@ -111,73 +130,173 @@ static void tell(lane_t *lane, loop_sample_t *loops, uint64_t now) {
                trace_pair(loops->empty, loops->spins), loops->saturated, 0);
   loops->waits = loops->events = loops->empty = loops->spins = loops->saturated = 0;
   loops->busy = loops->idle = 0;
-  loops->told = now;
-}
-
-void loop_sample_flush(lane_t *lane) {
-  if (lane->loops) tell(lane, lane->loops, clock_ticks());
+  tell_listener(lane, loops, now);
+  loops->told_at = now;
 }
 
 // ---- the present descriptor
 // ----------------------------------------------------------------------
 
+// What was handled until now, if it took longer than all before.
 static void settle(loop_sample_t *loops, uint64_t now) {
   const uint64_t ticks = now - loops->present_from;
   if (ticks <= loops->longest_ticks) return;
   loops->longest_ticks = ticks;
+  loops->longest_from = loops->present_from;
   loops->longest = loops->present;
   loops->longest_ip = loops->present_ip;
+  loops->longest_told = loops->told;
 }
 
-static void change_present(loop_sample_t *loops, int descriptor, uintptr_t ip, uint64_t now) {
+// The listener's time is counted where no record tells of it.
+static void leave_listener(loop_sample_t *loops, uint64_t now) {
+  if (loops->listener >= 0 && loops->present == loops->listener && !loops->listener_told)
+    loops->listener_ran += now - loops->listener_from;
+  loops->listener_told = false;
+}
+
+static void change_present(loop_sample_t *loops, int descriptor, uintptr_t ip, uint64_t now,
+                           bool told) {
   // What comes before the first call belongs to that.
   if (loops->present >= 0) {
     settle(loops, now);
+    leave_listener(loops, now);
     loops->present_from = now;
   }
   loops->present = descriptor;
   loops->present_ip = ip;
+  loops->told = told;
 }
 
 void loop_sample_met(loop_sample_t *loops, int descriptor, uintptr_t ip, uint64_t now) {
   if (loops->turn == LOOP_TURN_NONE || loops->present == descriptor) return;
-  change_present(loops, descriptor, ip, now);
+  change_present(loops, descriptor, ip, now, true);
+  loops->out_told = false;
+}
+
+// To one that is not recorded, or that is told in sums.
+static void step_out(lane_t *lane, loop_sample_t *loops, int descriptor, uintptr_t ip,
+                     uint64_t now) {
+  change_present(loops, descriptor, ip, now, loops->drawn);
+  if (loops->turn != LOOP_TURN_RECORDED) return;
+  if (loops->drawn)
+    lane_record(lane, TRACE_TURN_STEP, 0, (unsigned)descriptor, now, 0, 0, 0, 0);
+  else if (!loops->out_told)
+    lane_record(lane, TRACE_TURN_OUT, 0, 0, now, 0, 0, 0, 0);
+  loops->out_told = true;
 }
 
 void loop_sample_step(const stacks_origin_t *origin, loop_sample_t *loops, int descriptor) {
-  const bool tells = loops->turn == LOOP_TURN_RECORDED;
   const uint64_t now = clock_ticks();
-  change_present(loops, descriptor, origin->ip, now);
-  if (!tells) return;
+  if (loops->turn != LOOP_TURN_RECORDED || (!loops->drawn && loops->out_told)) {
+    change_present(loops, descriptor, origin->ip, now, false);
+    return;
+  }
   lane_t *lane = lane_enter(origin, TRACE_TURN_STEP);
   if (!lane) return;
-  lane_record(lane, TRACE_TURN_STEP, 0, (unsigned)descriptor, now, 0, 0, 0, 0);
+  step_out(lane, loops, descriptor, origin->ip, now);
   lane_leave(lane);
+}
+
+// ---- listeners
+// ----------------------------------------------------------------------------------
+
+bool loop_sample_sums(const lane_t *lane, int listener) {
+  const loop_sample_t *loops = lane->loops;
+  return loops && loops->turn != LOOP_TURN_NONE && loops->epoll >= 0 && !loops->drawn &&
+         descriptor_in(&descriptor_parent, listener) && descriptor_is_watched(listener);
+}
+
+// What the turn had of a listener is counted with what other turns had.
+static void pass_listener(lane_t *lane, loop_sample_t *loops, uint64_t now) {
+  if (loops->listener < 0) return;
+  leave_listener(loops, now);
+  loops->listener_from = now;
+  if (loops->passed_listener != loops->listener) tell_listener(lane, loops, now);
+  loops->passed_listener = loops->listener;
+  loops->passed_accepts += loops->accepts;
+  if (!loops->listener_whole) {
+    loops->passed_polls++;
+    loops->passed_ran += loops->listener_ran;
+    loops->passed_wait += loops->listener_wait;
+  }
+  loops->listener = -1;
+}
+
+void loop_sample_asked(lane_t *lane, const stacks_origin_t *origin, int listener, unsigned accepts,
+                       uint64_t since, bool whole) {
+  loop_sample_t *loops = lane->loops;
+  if (whole)
+    loop_sample_met(loops, listener, origin->ip, since);
+  else if (loops->present != listener)
+    step_out(lane, loops, listener, origin->ip, since);
+  if (loops->listener != listener) {
+    pass_listener(lane, loops, since);
+    loops->listener = listener;
+    loops->listener_whole = whole;
+    loops->listener_wait = since - loops->from;
+    loops->accepts = 0;
+    loops->listener_ran = 0;
+    loops->listener_from = since;
+  } else if (loops->listener_from < loops->present_from) {
+    loops->listener_from = loops->present_from;
+  }
+  loops->accepts += accepts;
 }
 
 // ---- turns
 // ---------------------------------------------------------------------------------------
 
-// Who it is, if that is not in the record: a stall names its task in every mode.
-static void name_descriptor(lane_t *lane, int descriptor) {
-  if (descriptor_is_skipped(descriptor) && !descriptor_add(&descriptor_named, descriptor))
-    description_record(lane, descriptor, NULL, 0);
-}
-
 static void record_late(lane_t *lane, loop_sample_t *loops, uint64_t now, int descriptor,
                         uintptr_t ip) {
   tell(lane, loops, now);
-  name_descriptor(lane, descriptor);
+  loop_sample_name(lane, descriptor);
   lane_record(
       lane, TRACE_TURN_LATE, ip ? lane_stack_frame(lane, ip) : 0, trace_zigzag(loops->ready), now,
       3, trace_pair((unsigned)loops->epoll, (unsigned)descriptor), now - loops->from, loops->wait);
   loops->turn = LOOP_TURN_RECORDED;
+  loops->told = descriptor == loops->present;
+  loops->out_told = false;
+  if (descriptor < 0 || descriptor != loops->listener) return;
+  loops->listener_told = loops->told;
+  loops->listener_ran = loops->listener_wait = 0;  // it has the turn until now
+}
+
+// That the turn came to that descriptor, and when.
+static void tell_step(lane_t *lane, int descriptor, uint64_t now, uint64_t from, uint64_t stayed) {
+  loop_sample_name(lane, descriptor);
+  lane_record(lane, TRACE_TURN_STEP_LATE, 0, (unsigned)descriptor, now, 2, now - from, stayed, 0);
+}
+
+static void tell_longest(lane_t *lane, loop_sample_t *loops, uint64_t now) {
+  if (loops->longest < 0) return;
+  loop_sample_name(lane, loops->longest);
+  if (loops->longest_told) return;
+  tell_step(lane, loops->longest, now, loops->longest_from, loops->longest_ticks);
+  loops->longest_told = true;
+}
+
+static void tell_present(lane_t *lane, loop_sample_t *loops, uint64_t now) {
+  if (loops->present < 0 || loops->told) return;
+  tell_step(lane, loops->present, now, loops->present_from, 0);
+  loops->told = true;
+  loops->out_told = false;
 }
 
 void loop_sample_unfold(lane_t *lane) {
   loop_sample_t *loops = lane->loops;
-  if (!loops || loops->turn != LOOP_TURN_PASSED) return;
-  record_late(lane, loops, clock_ticks(), loops->present, loops->present_ip);
+  if (!loops || loops->turn == LOOP_TURN_NONE) return;
+  if (loops->turn == LOOP_TURN_RECORDED && (loops->told || loops->present < 0)) return;
+  const uint64_t now = clock_ticks();
+  if (loops->turn == LOOP_TURN_PASSED && loops->longest < 0) {
+    record_late(lane, loops, now, loops->present, loops->present_ip);
+    return;
+  }
+  if (loops->turn == LOOP_TURN_PASSED) {
+    record_late(lane, loops, now, -1, loops->longest_ip);
+    tell_longest(lane, loops, now);
+  }
+  tell_present(lane, loops, now);
 }
 
 // The turn was short, and nothing of it is in the record.
@@ -192,25 +311,42 @@ static void pass(lane_t *lane, loop_sample_t *loops, uint64_t now) {
 
 static void end_recorded(lane_t *lane, loop_sample_t *loops, uint64_t now) {
   settle(loops, now);
-  if (unlikely(now - loops->from > recorder_stall_ticks)) name_descriptor(lane, loops->longest);
+  if (unlikely(now - loops->from > recorder_stall_ticks)) tell_longest(lane, loops, now);
   lane_record(lane, TRACE_TURN_END, 0, (unsigned)loops->epoll, now, 0, 0, 0, 0);
 }
 
-void loop_sample_wait_begins(lane_t *lane, uint64_t now) {
-  loop_sample_t *loops = lane->loops;
-  if (!loops || loops->turn == LOOP_TURN_NONE) return;
+static void end_turn(lane_t *lane, loop_sample_t *loops, uint64_t now) {
   if (loops->turn == LOOP_TURN_PASSED && now - loops->from > recorder_stall_ticks) {
     settle(loops, now);
     record_late(lane, loops, now, loops->longest, loops->longest_ip);
+    loops->longest_told = true;
   }
   if (loops->turn == LOOP_TURN_PASSED)
     pass(lane, loops, now);
   else
     end_recorded(lane, loops, now);
+  pass_listener(lane, loops, now);
   loops->turn = LOOP_TURN_NONE;
+}
+
+void loop_sample_wait_begins(lane_t *lane, uint64_t now) {
+  loop_sample_t *loops = lane->loops;
+  if (!loops || loops->turn == LOOP_TURN_NONE) return;
+  end_turn(lane, loops, now);
   if (loops->waits >= LOOP_PASSED_MOST ||
-      (loops->waits > 0 && now - loops->told > recorder_told_ticks))
+      (loops->waits + loops->passed_polls > 0 && now - loops->told_at > recorder_told_ticks))
     tell(lane, loops, now);
+}
+
+void loop_sample_flush(lane_t *lane) {
+  loop_sample_t *loops = lane->loops;
+  if (!loops) return;
+  const uint64_t now = clock_ticks();
+  if (loops->turn == LOOP_TURN_PASSED)
+    end_turn(lane, loops, now);
+  else if (loops->turn == LOOP_TURN_RECORDED)
+    pass_listener(lane, loops, now);
+  tell(lane, loops, now);
 }
 
 static void count_wait(loop_sample_t *loops, const loop_wait_t *wait) {
@@ -241,11 +377,15 @@ void loop_sample_wait_ended(lane_t *lane, const stacks_origin_t *origin, const l
   const bool drawn = is_drawn(&loops->turns);
   const bool recorded = drawn || wait->ticks >= recorder_wait_ticks || has_recorded(wait);
   loops->turn = recorded ? LOOP_TURN_RECORDED : LOOP_TURN_PASSED;
+  loops->drawn = drawn;
+  loops->told = loops->out_told = loops->listener_told = false;
+  loops->listener = -1;
   loops->epoll = wait->epoll;
   loops->ready = wait->result;
   loops->from = loops->present_from = wait->now;
   loops->wait = wait->ticks;
   loops->present = loops->longest = -1;
+  loops->longest_told = false;
   loops->present_ip = loops->longest_ip = 0;
   loops->longest_ticks = 0;
   if (likely(!recorded)) {
@@ -260,6 +400,7 @@ void loop_sample_polled(lane_t *lane) {
   loop_sample_t *loops = lane->loops;
   if (!loops || loops->turn != LOOP_TURN_NONE) return;
   loops->turn = LOOP_TURN_RECORDED;
-  loops->present = -1;
+  loops->drawn = loops->told = loops->longest_told = true;  // each step is recorded
+  loops->present = loops->longest = loops->listener = -1;
   loops->epoll = -1;
 }

@@ -62,6 +62,8 @@ static const struct {
     {TRACE_LOCK_TRY, "try"},
     {TRACE_LOCK_TIMED, "timed"},
     {TRACE_LOCK_BY_CONDITION, "by-condition"},
+    {TRACE_LOCK_DRAWN, "drawn"},
+    {TRACE_LOCK_FOR_ORDER, "for-order"},
     {TRACE_LOCK_RECURSIVE, "recursive"},
     {TRACE_LOCK_ERRORCHECK, "errorcheck"},
     {TRACE_LOCK_ADAPTIVE, "adaptive"},

@@ -169,8 +169,11 @@ bool descriptors_step(descriptors_t *descriptors, const reader_event_t *event, i
     return named(descriptors, event, changed);
   case TRACE_DESCRIPTOR_SAMPLED: {
     descriptor_t *one = known(descriptors, *changed);
-    one->skipped = event->words[0] == TRACE_SAMPLED_OUT;
-    one->drawn = event->words[0] == TRACE_SAMPLED_DRAWN;
+    const uint64_t how = event->words[0];
+    one->skipped = how != TRACE_SAMPLED_DRAWN && how != TRACE_SAMPLED_CERTAIN;
+    one->drawn = how == TRACE_SAMPLED_DRAWN;
+    if (how == TRACE_SAMPLED_ACCEPTED) one->kind = DESCRIPTOR_CONNECTION;
+    if (how == TRACE_SAMPLED_OPENED) one->kind = DESCRIPTOR_CLIENT;
     return true;
   }
   case TRACE_LISTEN:

@@ -24,8 +24,8 @@ void loops_sample(loops_t *loops, double rate) {
   tasks_sample(loops->tasks, rate);
 }
 
-void loops_note_lost(loops_t *loops, uint64_t connections) {
-  tasks_note_lost(loops->tasks, connections);
+void loops_note_lost(loops_t *loops, uint64_t connections, uint64_t out) {
+  tasks_note_lost(loops->tasks, connections, out);
 }
 
 double loops_rate(const loops_t *loops) { return loops->rate; }
@@ -163,7 +163,7 @@ static void note_stall(const loops_t *loops, loop_t *loop, const turn_t *turn, u
     stall.task = turn->shares[at].task;
     out = stall.task ? 0 : turn->shares[at].out;
   }
-  if (out) stall.who = name_of_out(loops, (int32_t)(out - 1));
+  if (out && out != TURN_OUT_UNKNOWN) stall.who = name_of_out(loops, (int32_t)(out - 1));
   keep_stall(loop, &stall);
 }
 

@@ -96,8 +96,9 @@ void loops_run_locks(loops_t *loops, const reader_event_t *events, size_t count)
 bool loops_thread_goes_on(const loops_t *loops, uint32_t thread);
 // A write with phase READER_BEGINS: what it gives can be taken from here on.
 void loops_begin_write(loops_t *loops, const reader_event_t *event);
-// What is missing of a sampled record. Before loops_finish.
-void loops_note_lost(loops_t *loops, uint64_t connections);
+// What is missing of a sampled record, and what was left out of it without a record that says so.
+// Before loops_finish.
+void loops_note_lost(loops_t *loops, uint64_t connections, uint64_t out);
 // Cuts the turns that run at `end_ns`: a thread that has no PENDING in an epoll wait is in one.
 void loops_finish(loops_t *loops, uint64_t end_ns);
 

@@ -68,6 +68,21 @@ static void step_next(loops_t *loops, const reader_event_t *event) {
   turn_step(&thread->turn, (int32_t)event->arg, event->time);
 }
 
+static void step_out(loops_t *loops, const reader_event_t *event) {
+  loop_thread_t *thread = loops_thread(loops, event->thread);
+  if (!thread->turn.active) return;
+  loops_note_call(loops, event);
+  turn_step(&thread->turn, -1, event->time);
+}
+
+static void step_known(loops_t *loops, const reader_event_t *event) {
+  loop_thread_t *thread = loops_thread(loops, event->thread);
+  uint64_t from = event->words[0] < event->time ? event->time - event->words[0] : 0;
+  if (!thread->turn.active) return;
+  turn_step_late(&thread->turn, (int32_t)event->arg, from,
+                 event->words[1] ? from + event->words[1] : 0);
+}
+
 bool loops_sampled_step(loops_t *loops, const reader_event_t *event) {
   switch (event->kind) {
   case TRACE_TURNS_PASSED:
@@ -84,6 +99,15 @@ bool loops_sampled_step(loops_t *loops, const reader_event_t *event) {
     return true;
   case TRACE_TURN_STEP:
     step_next(loops, event);
+    return true;
+  case TRACE_TURN_OUT:
+    step_out(loops, event);
+    return true;
+  case TRACE_TURN_STEP_LATE:
+    step_known(loops, event);
+    return true;
+  case TRACE_LISTENER_PASSED:
+    tasks_listened(loops->tasks, event);
     return true;
   case TRACE_TURN_END:
     step_end(loops, event);

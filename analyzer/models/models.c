@@ -342,7 +342,8 @@ void models_finish(models_t *models) {
   dependencies_finish(models->dependencies);
   if (models->reader)
     loops_note_lost(models->loops,
-                    reader_summary(models->reader)->lost_by_kind[TRACE_DESCRIPTOR_SAMPLED]);
+                    reader_summary(models->reader)->lost_by_kind[TRACE_DESCRIPTOR_SAMPLED],
+                    reader_summary(models->reader)->connections_out);
   loops_finish(models->loops, models->end_ns);
 }
 

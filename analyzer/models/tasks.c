@@ -46,7 +46,10 @@ tasks_t *tasks_open(void) {
 
 void tasks_sample(tasks_t *tasks, double rate) { tasks->rate = rate; }
 
-void tasks_note_lost(tasks_t *tasks, uint64_t connections) { tasks->lost = connections; }
+void tasks_note_lost(tasks_t *tasks, uint64_t connections, uint64_t out) {
+  tasks->lost = connections;
+  tasks->out += out;
+}
 
 uint64_t tasks_weight(const tasks_t *tasks, const task_t *task) {
   return task->drawn && tasks->rate > 0 ? estimate_round(1 / tasks->rate) : 1;
@@ -259,6 +262,24 @@ static void note_accept(tasks_t *tasks, task_t *listener, int64_t result) {
     listener->kind = DESCRIPTOR_LISTENER;
   }
   descriptors_accepted(tasks->descriptors, (int32_t)result, listener ? listener->id : 0);
+}
+
+// What several threads had of it at the same time is no more than the time there was.
+void tasks_listened(tasks_t *tasks, const reader_event_t *event) {
+  task_t *listener = tasks_live(tasks, (int32_t)event->arg);
+  if (!listener || event->time < listener->created_ns) return;
+  uint64_t left = event->time - listener->created_ns, *const parts[] = {&listener->running_ns,
+                                                                        &listener->scheduled_ns,
+                                                                        &listener->blocked_ns};
+  for (unsigned at = 0; at < sizeof parts / sizeof *parts; ++at)
+    left -= *parts[at] < left ? *parts[at] : left;
+  for (unsigned at = 0; at < 2; ++at) {
+    uint64_t added = event->words[1 + at] < left ? event->words[1 + at] : left;
+    *parts[at] += added;
+    left -= added;
+  }
+  listener->accepts += (uint32_t)event->words[0];
+  listener->polls += event->words[0] >> 32;
 }
 
 // A request begins with the first bytes in after an answer, and ends with the first bytes out.

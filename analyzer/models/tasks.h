@@ -103,8 +103,10 @@ tasks_t *tasks_open(void);
 void tasks_close(tasks_t *tasks);
 // Connections were drawn at that rate. Before the first event.
 void tasks_sample(tasks_t *tasks, double rate);
-// Of so many connections it is not even known whether they were drawn.
-void tasks_note_lost(tasks_t *tasks, uint64_t connections);
+// Of so many connections it is not even known whether they were drawn; so many more were not.
+void tasks_note_lost(tasks_t *tasks, uint64_t connections, uint64_t out);
+// A LISTENER_PASSED event.
+void tasks_listened(tasks_t *tasks, const reader_event_t *event);
 // How many of its kind the task stands for.
 uint64_t tasks_weight(const tasks_t *tasks, const task_t *task);
 // The live task of a descriptor, NULL: none.

@@ -309,7 +309,7 @@ void threads_step(threads_t *threads, const reader_event_t *event) {
   thread_account_t *account = account_of(threads, event);
   switch (event->kind) {
   case TRACE_LOST:
-    account->lost += event->words[0];
+    if (event->arg != TRACE_CONNECTION_OUT) account->lost += event->words[0];
     return;
   case TRACE_PENDING:
     note_pending(account, event);

@@ -20,6 +20,8 @@ void turn_begin(turn_t *turn, uint32_t loop, uint64_t from, uint32_t wait_stack)
   *turn = next;
 }
 
+#define TURN_ROUNDING_NS 50
+
 // One of its batch without a task, or where those out of the sample are not in it, one more.
 void turn_step(turn_t *turn, int32_t descriptor, uint64_t from) {
   uint32_t at = 0;
@@ -31,7 +33,26 @@ void turn_step(turn_t *turn, int32_t descriptor, uint64_t from) {
   turn_share_t *share = &turn->shares[at];
   share->known = true;
   share->start = from > turn->from ? from : turn->from;
-  share->out = (uint32_t)descriptor + 1;
+  share->out = descriptor < 0 ? TURN_OUT_UNKNOWN : (uint32_t)descriptor + 1;
+}
+
+// The share that is known to begin then, but for what rounding takes.
+static turn_share_t *find_start(const turn_t *turn, uint64_t from) {
+  for (uint32_t at = 0; at < turn->share_count; ++at) {
+    turn_share_t *share = &turn->shares[at];
+    uint64_t apart = share->start > from ? share->start - from : from - share->start;
+    if (share->known && apart <= TURN_ROUNDING_NS) return share;
+  }
+  return NULL;
+}
+
+void turn_step_late(turn_t *turn, int32_t descriptor, uint64_t from, uint64_t until) {
+  turn_share_t *share = find_start(turn, from);
+  if (share && share->out == TURN_OUT_UNKNOWN)
+    share->out = (uint32_t)descriptor + 1;
+  else
+    turn_step(turn, descriptor, from);
+  if (until && !find_start(turn, until)) turn_step(turn, -1, until);
 }
 
 void turn_free(turn_t *turn) {

@@ -9,13 +9,15 @@
 #define TURN_START_UNKNOWN UINT64_MAX
 // Blocked spans kept of a turn; what is beyond counts as running of its task.
 enum { TURN_SPANS_MAX = 65536, TURN_NAME_MAX = 96 };
+// Of some out of the sample it is not known which they are.
+#define TURN_OUT_UNKNOWN UINT32_MAX
 
 // One event of the batch: its task (0: token not known) and when its handling began.
 typedef struct {
   uint32_t task;
   bool known;    // `start` is a call that was seen, not interpolated
   bool unasked;  // no event of the batch: the loop served it nevertheless
-  uint32_t out;  // number of a descriptor out of the sample, and one; 0: none
+  uint32_t out;  // number of a descriptor out of the sample, and one; 0: none; TURN_OUT_UNKNOWN
   uint64_t start, until;
 } turn_share_t;
 
@@ -41,8 +43,10 @@ typedef struct {
 } turn_t;
 
 void turn_begin(turn_t *turn, uint32_t loop, uint64_t from, uint32_t wait_stack);
-// It came to a descriptor out of the sample.
+// It came to a descriptor out of the sample; -1: to some, of which it is not known which.
 void turn_step(turn_t *turn, int32_t descriptor, uint64_t from);
+// Of these one is known now: it came there at `from`, and left it at `until` (0: not known).
+void turn_step_late(turn_t *turn, int32_t descriptor, uint64_t from, uint64_t until);
 // A call that lasted [from, until], at `stack` (0: not known).
 void turn_call(turn_t *turn, uint64_t from, uint64_t until, uint32_t stack);
 // That call blocked.

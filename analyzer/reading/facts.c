@@ -150,6 +150,10 @@ static void lane_note(reader_t *reader, reading_lane_t *lane, uint64_t time) {
 static void lost_note(reader_t *reader, reading_lane_t *lane) {
   trace_record_t *record = &lane->record;
   if (record->arg >= TRACE_KIND_LIMIT) record->arg = 0;
+  if (record->arg == TRACE_CONNECTION_OUT) {
+    reader->summary.connections_out += record->words[0];
+    return;
+  }
   reader->summary.lost += record->words[0];
   reader->summary.lost_by_kind[record->arg] += record->words[0];
   thread_of(reader, lane)->lost += record->words[0];

@@ -182,6 +182,7 @@ const reader_summary_t *reading_join_summary(reading_join_t *join) {
     whole->damaged |= part->damaged;
     if (!at) continue;
     whole->lost += part->lost;
+    whole->connections_out += part->connections_out;
     whole->events += part->events;
   }
   return whole;

@@ -156,7 +156,8 @@ static bool ring_lost_read(reading_lane_t *lane) {
     unsigned kind = lane->kind_next++;
     uint64_t counted = ring_lost(lane, kind), told = lane->lost[kind];
     if (counted <= told || !trace_event_kinds[kind].name) continue;
-    lost_make(lane, kind, counted - told, TRACE_LOST_RING_FULL);
+    lost_make(lane, kind, counted - told,
+              kind == TRACE_CONNECTION_OUT ? TRACE_LOST_OUT : TRACE_LOST_RING_FULL);
     return true;
   }
   return false;

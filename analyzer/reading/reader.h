@@ -94,6 +94,7 @@ typedef struct {
   uint64_t events_from_rings;  // of these, found in the rings
   uint64_t lost;               // all kinds and reasons
   uint64_t lost_by_kind[TRACE_KIND_LIMIT];
+  uint64_t connections_out;   // out of the sample, of which no record says so: not lost
   uint64_t unwind_truncated;  // stacks marked truncated
   uint64_t writer_cpu_ns, waits, waited_ns;
   uint64_t file_bytes, blocks;

@@ -27,6 +27,17 @@ static void skip(int descriptor, bool blocks) {
   descriptor_skip(descriptor, blocks);
   if (blocks) descriptor_look_whether_it_blocks(descriptor);
   descriptor_add(&descriptor_untold, descriptor);
+  descriptor_add(&descriptor_opened_out, descriptor);
+  descriptor_remove(&descriptor_unopened, descriptor);
+}
+
+// Whether it is recorded, which is said then.
+static bool draws(lane_t *lane, int descriptor, bool certain) {
+  const unsigned how = loop_sample_draw(lane, certain);
+  if (how == TRACE_SAMPLED_OUT) return false;
+  descriptor_open_late(lane, descriptor);
+  loop_sample_tell(lane, descriptor, how);
+  return true;
 }
 
 bool client_keeps(lane_t *lane, int descriptor, const struct sockaddr *address, socklen_t length,
@@ -34,7 +45,7 @@ bool client_keeps(lane_t *lane, int descriptor, const struct sockaddr *address, 
   if (descriptor_is_skipped(descriptor)) return false;
   if (!lane->loops || !descriptor_in(&descriptor_fresh, descriptor)) return true;
   descriptor_remove(&descriptor_fresh, descriptor);
-  if (loop_sample_draws(lane, descriptor, is_first(address_key(address, length)))) return true;
+  if (draws(lane, descriptor, is_first(address_key(address, length)))) return true;
   skip(descriptor, !waits);
   return false;
 }
@@ -56,14 +67,14 @@ static bool is_to_be_connected(const lane_t *lane, int descriptor) {
 void client_registers(const stacks_origin_t *origin, int descriptor) {
   lane_t *lane = lane_enter(origin, TRACE_DESCRIPTOR_SAMPLED);
   if (!lane) return;
-  if (is_to_be_connected(lane, descriptor) &&
-      !loop_sample_draws(lane, descriptor, is_first(origin->ip)))
+  if (is_to_be_connected(lane, descriptor) && !draws(lane, descriptor, is_first(origin->ip)))
     skip(descriptor, true);
+  descriptor_open_late(lane, descriptor);
   descriptor_remove(&descriptor_fresh, descriptor);
   lane_leave(lane);
 }
 
-void client_tell(lane_t *lane, int descriptor) {
+void client_count(lane_t *lane, int descriptor) {
   descriptor_remove(&descriptor_untold, descriptor);
-  loop_sample_tell(lane, descriptor, TRACE_SAMPLED_OUT);
+  loop_sample_count_out(lane);
 }

@@ -4,9 +4,10 @@
 // close. One that is registered with an epoll instance before it is connected is decided about
 // then, by who registers it, as its address is not known yet.
 //
-// Of one outside its beginning, its connect and its close are recorded, as of any descriptor, and
-// nothing of what is between. It counts among those that are outside (DESCRIPTOR_SAMPLED) as a loop
-// meets it: only then it would have been a task.
+// Of one outside nothing is recorded but a connect that fails, or takes INSPECT_WAIT_MS: a socket
+// that is opened in a turn is recorded as it turns out to be in the sample, or to be no connection.
+// It counts among those that are outside (CONNECTION_OUT) as a loop meets it: only then it would
+// have been a task.
 #ifndef PRELOAD_HOOKS_CLIENT_H
 #define PRELOAD_HOOKS_CLIENT_H
 
@@ -21,10 +22,10 @@ bool client_keeps(lane_t *lane, int descriptor, const struct sockaddr *address, 
 // A socket is about to be registered with an epoll instance. Enters and leaves the lane.
 void client_registers(const stacks_origin_t *origin, int descriptor);
 
-void client_tell(lane_t *lane, int descriptor);
+void client_count(lane_t *lane, int descriptor);
 // A loop has registered a connection out of the sample, or found it ready. With the lane entered.
 static inline void client_met(lane_t *lane, int descriptor) {
-  if (unlikely(descriptor_in(&descriptor_untold, descriptor))) client_tell(lane, descriptor);
+  if (unlikely(descriptor_in(&descriptor_untold, descriptor))) client_count(lane, descriptor);
 }
 
 #endif

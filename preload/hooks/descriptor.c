@@ -13,7 +13,8 @@
 
 descriptor_set_t descriptor_watched, descriptor_known, descriptor_tasks;
 descriptor_set_t descriptor_skipped, descriptor_timed, descriptor_parent;
-descriptor_set_t descriptor_untold, descriptor_fresh;
+descriptor_set_t descriptor_untold, descriptor_fresh, descriptor_unopened;
+descriptor_set_t descriptor_opened_out;
 
 // ---- tasks -----------------------------------------------------------------------------------
 
@@ -57,7 +58,22 @@ void descriptor_unskip(int descriptor) {
   descriptor_remove(&descriptor_skipped, descriptor);
   descriptor_remove(&descriptor_timed, descriptor);
   descriptor_remove(&descriptor_untold, descriptor);
+  descriptor_remove(&descriptor_opened_out, descriptor);
   descriptor_remove(&descriptor_named, descriptor);
+}
+
+void descriptor_open_late(lane_t *lane, int descriptor) {
+  if (!descriptor_in(&descriptor_unopened, descriptor)) return;
+  descriptor_remove(&descriptor_unopened, descriptor);
+  descriptor_add(&descriptor_known, descriptor);
+  lane_record2(lane, TRACE_DESCRIPTOR_OPEN, 0, (unsigned)descriptor, TRACE_DESCRIPTOR_SOCKET,
+               trace_zigzag(-1));
+}
+
+void descriptor_discard(int descriptor) {
+  if (!descriptor_in(&descriptor_unopened, descriptor)) return;
+  descriptor_remove(&descriptor_unopened, descriptor);
+  descriptor_remove(&descriptor_fresh, descriptor);
 }
 
 void descriptor_note_flags(int descriptor, long flags) {
@@ -74,11 +90,13 @@ void descriptor_look_whether_it_blocks(int descriptor) {
 
 // In pages of their own.
 __attribute__((aligned(4096))) descriptor_set_t descriptor_named, descriptor_listed;
+__attribute__((aligned(4096))) descriptor_set_t descriptor_refused;
 _Static_assert(sizeof descriptor_named % 4096 == 0, "nothing else is wiped with it");
 
 void descriptor_start(void) {
   system_call(SYS_madvise, &descriptor_named, sizeof descriptor_named, MADV_WIPEONFORK);
   system_call(SYS_madvise, &descriptor_listed, sizeof descriptor_listed, MADV_WIPEONFORK);
+  system_call(SYS_madvise, &descriptor_refused, sizeof descriptor_refused, MADV_WIPEONFORK);
 }
 
 // ---- beginnings ----------------------------------------------------------------------------
@@ -92,8 +110,14 @@ static bool is_queue(unsigned what) {
 void descriptor_opened(const stacks_origin_t *origin, int descriptor, unsigned what, int other) {
   if (descriptor < 0 || !process_is_recorded()) return;
   if (is_queue(what)) descriptor_watch(descriptor);
-  if (recorder_is_sampled && what == TRACE_DESCRIPTOR_SOCKET)
+  if (recorder_is_sampled && what == TRACE_DESCRIPTOR_SOCKET) {
     descriptor_add(&descriptor_fresh, descriptor);
+    // Most of those that a loop opens are connections out of the sample.
+    if (loop_sample_in_turn()) {
+      descriptor_add(&descriptor_unopened, descriptor);
+      return;
+    }
+  }
   descriptor_add(&descriptor_known, descriptor);
   lane_t *lane = lane_enter(origin, TRACE_DESCRIPTOR_OPEN);
   if (!lane) return;
@@ -156,6 +180,7 @@ static void closed(const stacks_origin_t *origin, int descriptor) {
   descriptor_remove(&descriptor_named, descriptor);
   descriptor_remove(&descriptor_listed, descriptor);
   descriptor_remove(&descriptor_parent, descriptor);
+  descriptor_remove(&descriptor_refused, descriptor);
   descriptor_remove(&descriptor_fresh, descriptor);
   descriptor_unskip(descriptor);
   loop_sample_unregister(descriptor);
@@ -167,8 +192,15 @@ static void closed(const stacks_origin_t *origin, int descriptor) {
 // The mark goes before the call: after it the number may already be another's. close(2) frees the
 // number whatever it returns, unless there was nothing to free.
 HOOK(descriptor, int, close, (int descriptor), (descriptor)) {
-  if (descriptor_is_skipped(descriptor) && process_is_recorded()) descriptor_unskip(descriptor);
-  if (!has_record(descriptor) || !process_is_recorded()) return real_close(descriptor);
+  const bool recorded = has_record(descriptor);
+  const bool noted = recorded || descriptor_is_skipped(descriptor) ||
+                     (recorder_is_sampled && descriptor_in(&descriptor_unopened, descriptor));
+  if (!noted || !process_is_recorded()) return real_close(descriptor);
+  descriptor_discard(descriptor);
+  if (!recorded) {
+    descriptor_unskip(descriptor);
+    return real_close(descriptor);
+  }
   const stacks_origin_t origin = STACKS_ORIGIN();
   closed(&origin, descriptor);
   return real_close(descriptor);
@@ -181,9 +213,13 @@ static void closed_range(const stacks_origin_t *origin, unsigned first, unsigned
     if (at % 64 == 0 &&
         !(atomic_load_explicit(&descriptor_watched.words[word], memory_order_relaxed) |
           atomic_load_explicit(&descriptor_skipped.words[word], memory_order_relaxed) |
-          atomic_load_explicit(&descriptor_known.words[word], memory_order_relaxed)))
+          atomic_load_explicit(&descriptor_unopened.words[word], memory_order_relaxed) |
+          atomic_load_explicit(&descriptor_known.words[word], memory_order_relaxed))) {
       at |= 63;  // none of these
-    else if (has_record((int)at))
+      continue;
+    }
+    descriptor_discard((int)at);
+    if (has_record((int)at))
       closed(origin, (int)at);
     else
       descriptor_unskip((int)at);
@@ -207,12 +243,23 @@ HOOK(descriptor, void, closefrom, (int first), (first)) {
 
 // ---- copies --------------------------------------------------------------------------------
 
+// One that has a copy: both are recorded whole.
+static void keep_whole(const stacks_origin_t *origin, int descriptor) {
+  descriptor_remove(&descriptor_fresh, descriptor);
+  if (!descriptor_in(&descriptor_unopened, descriptor)) return;
+  lane_t *lane = lane_enter(origin, TRACE_DESCRIPTOR_OPEN);
+  if (!lane) return;
+  descriptor_open_late(lane, descriptor);
+  lane_leave(lane);
+}
+
 // What took the place of another descriptor has closed that one.
 static void copied(const stacks_origin_t *origin, int descriptor, int copy) {
   if (copy < 0 || copy == descriptor || !process_is_recorded()) return;
   if (has_record(copy)) closed(origin, copy);
+  descriptor_discard(copy);
   descriptor_unskip(copy);
-  descriptor_remove(&descriptor_fresh, descriptor);  // both are recorded whole
+  keep_whole(origin, descriptor);
   if (descriptor_is_skipped(descriptor)) {
     descriptor_skip(copy, descriptor_in(&descriptor_timed, descriptor));
     return;

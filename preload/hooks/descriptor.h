@@ -9,7 +9,10 @@
 //   timed    of these one whose calls may block, which is recorded where they do
 //   untold   of these one that the program opened and no loop has met: it is not counted
 //   fresh    a socket of which it is not decided whether it is in the sample
+//   unopened of these one whose beginning is not recorded, unless it is in the sample
+//   opened_out a connection out of the sample that the program opened itself
 //   parent   a listener that has given a connection: the first is in the sample
+//   refused  a listener of which it is recorded that an accept found nothing
 //   tasks    is registered with an epoll instance, where INSPECT_MAX_TASKS limits how many are kept
 #ifndef PRELOAD_HOOKS_DESCRIPTOR_H
 #define PRELOAD_HOOKS_DESCRIPTOR_H
@@ -24,7 +27,8 @@ typedef struct {
 extern descriptor_set_t descriptor_watched, descriptor_known, descriptor_named, descriptor_listed;
 extern descriptor_set_t descriptor_tasks;
 extern descriptor_set_t descriptor_skipped, descriptor_timed, descriptor_parent;
-extern descriptor_set_t descriptor_untold, descriptor_fresh;
+extern descriptor_set_t descriptor_untold, descriptor_fresh, descriptor_unopened;
+extern descriptor_set_t descriptor_opened_out, descriptor_refused;
 
 static inline uint64_t descriptor_bit(int descriptor) { return UINT64_C(1) << (descriptor % 64); }
 
@@ -68,6 +72,11 @@ static inline bool descriptor_is_skipped(int descriptor) {
 void descriptor_skip(int descriptor, bool blocks);
 // Its number means another from now on. Nothing where it was in the sample.
 void descriptor_unskip(int descriptor);
+// A fresh socket is recorded after all, or is no fresh one any more: its beginning is in the record
+// from here on. With the lane entered.
+void descriptor_open_late(lane_t *lane, int descriptor);
+// A fresh socket whose beginning is not recorded is gone.
+void descriptor_discard(int descriptor);
 // Whether calls on one that is skipped may block, by what the kernel says of it; by `flags`
 // (F_SETFL).
 void descriptor_look_whether_it_blocks(int descriptor);

@@ -57,7 +57,7 @@ static int control_skipped(const stacks_origin_t *origin, int epoll, int operati
   if (likely(!descriptor_in(&descriptor_untold, descriptor))) return result;
   lane_t *lane = lane_enter(origin, TRACE_DESCRIPTOR_SAMPLED);
   if (!lane) return result;
-  client_tell(lane, descriptor);
+  client_count(lane, descriptor);
   lane_leave(lane);
   return result;
 }
@@ -85,7 +85,7 @@ HOOK(descriptor, int, epoll_ctl,
   lane_t *lane = lane_enter(&origin, TRACE_EPOLL_CTL);
   if (!lane) return result;
   const struct epoll_event asked = event_asked(operation, event, error);
-  if (error == 0 && operation != EPOLL_CTL_DEL)
+  if (error == 0 && operation != EPOLL_CTL_DEL && !descriptor_in(&descriptor_parent, descriptor))
     loop_sample_register(epoll, descriptor, asked.data.u64);
   else if (error == 0)
     loop_sample_unregister(descriptor);

@@ -14,6 +14,7 @@ static void ready(lane_t *lane, int descriptor, unsigned events) {
     client_met(lane, descriptor);
     return;
   }
+  if (recorder_is_sampled) descriptor_open_late(lane, descriptor);
   lane_write(lane, TRACE_READY_DESCRIPTOR, 0, events, false, 0, 1, (unsigned)descriptor, 0, 0);
 }
 

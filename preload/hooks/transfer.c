@@ -45,6 +45,7 @@ static void transfer_end(transfer_t *transfer, const stacks_origin_t *origin, in
   const bool is_long = transfer->wait.ticks >= recorder_wait_ticks;
   if (is_long) {
     loop_sample_unfold(lane);
+    loop_sample_name(lane, transfer->descriptor);
     transfer_slow(lane, origin, transfer->descriptor);
   } else if (descriptor_is_skipped(transfer->descriptor)) {
     lane_leave(lane);

@@ -210,11 +210,21 @@ static uint64_t mixed_take(stream_t *stream, trace_ring_t *ring, uint64_t from, 
   return block.to;
 }
 
+// That a connection is out of the sample is no loss: told in the same way, as other things are, and
+// at the end.
+static unsigned reason_of(unsigned kind, uint64_t discarded) {
+  if (kind == TRACE_CONNECTION_OUT) return TRACE_LOST_OUT;
+  return discarded ? TRACE_LOST_DISK : TRACE_LOST_RING_FULL;
+}
+
 void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, drain_state_t *state,
-                  const stream_memory_t *memory) {
+                  bool last, const stream_memory_t *memory) {
+  const uint64_t out =
+      last ? atomic_load_explicit(&ring->lost[TRACE_CONNECTION_OUT], memory_order_relaxed)
+           : state->reported[TRACE_CONNECTION_OUT];
   const uint64_t total = atomic_load_explicit(&ring->lost_total, memory_order_relaxed) +
                          atomic_load_explicit(&ring->discarded_total, memory_order_relaxed);
-  if (total == state->reported_total) return;
+  if (total == state->reported_total && out == state->reported[TRACE_CONNECTION_OUT]) return;
   uint64_t words[TRACE_KIND_LIMIT * 3];
   size_t used = 0;
   for (unsigned kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
@@ -223,7 +233,7 @@ void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, dra
     if (lost == state->reported[kind]) continue;
     words[used++] = trace_header(TRACE_LOST, false, 0, kind);
     words[used++] = lost;
-    words[used++] = discarded ? TRACE_LOST_DISK : TRACE_LOST_RING_FULL;
+    words[used++] = reason_of(kind, discarded);
     state->reported[kind] = lost;
   }
   state->reported_total = total;
@@ -261,7 +271,7 @@ uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_s
     }
   }
   // What space is held for the last words of a stopped stream is not for these.
-  if (!stream->stopped) drain_losses(stream, ring, lane, state, memory);
+  if (!stream->stopped) drain_losses(stream, ring, lane, state, false, memory);
   note_waits(stream, ring, state);
   return head - begin;
 }

@@ -22,8 +22,10 @@ uint64_t drain_ring(stream_t *stream, trace_ring_t *ring, uint32_t lane, drain_s
                     const stream_memory_t *memory);
 // Adds what the ring's owner has dropped so far, and what was thrown away of it, by kind, where
 // that has grown. drain_ring does it too, but for a stopped stream, which is told once, at its end.
+// How many connections are out of the sample grows all the time: alone it is told only where this
+// may be the `last` time.
 void drain_losses(stream_t *stream, const trace_ring_t *ring, uint32_t lane, drain_state_t *state,
-                  const stream_memory_t *memory);
+                  bool last, const stream_memory_t *memory);
 // Adds the call that the ring's owner was in when it ended, if any, as a PENDING fact.
 void drain_pending(stream_t *stream, const trace_ring_t *ring, uint32_t lane,
                    const stream_memory_t *memory);

@@ -268,7 +268,7 @@ static void process_note_losses(uint32_t slot) {
     const uint32_t state = atomic_load(&ring->state);
     if ((state == TRACE_RING_OWNED || state == TRACE_RING_RELEASED) &&
         atomic_load(&ring->process) == slot)
-      drain_losses(writer->streams[slot], ring, i + 1, &writer->rings[i], &writer->memory);
+      drain_losses(writer->streams[slot], ring, i + 1, &writer->rings[i], true, &writer->memory);
   }
 }
 

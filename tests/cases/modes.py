@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modes and sampling: what is thinned out, and what never is."""
+import json
 import os
 import signal
 
@@ -161,10 +162,11 @@ def check_states(task):
     check_equal(states, (task.ended_ns or states + task.created_ns) - task.created_ns, f"states of {task.name}")
 
 
-def check_stalls(loop):
+def check_stalls(loop, truth):
     """Whoever it was, in the sample or out of it: with its name, and what blocked."""
     check_equal([stall.blocked_in for stall in loop.stalls], [None, "sleep"], "stalls")
-    for stall in loop.stalls:
+    for stall, who in zip(loop.stalls, (truth.spun, truth.slept)):
+        check(stall.task.startswith(f"connection {who} "), f"descriptor {who} stalled, not {stall.task}")
         check_between(stall.duration_ns, 60e6, 500e6, "length of a stall")
         check(stall.task.startswith("connection ") and "@sampled-loop" in stall.task, f"task {stall.task}")
     check("serve" in functions_of(loop.stalls[1].stack), f"stack {functions_of(loop.stalls[1].stack)}")
@@ -180,12 +182,15 @@ def test_loops_are_sampled(t):
         report = t.report(t.trace(f"l{rate}.zst"))
         loop, = report.loops
         check_equal((loop.turns, loop.events, loop.stall_count), (truth.turns, truth.events, 2), rate)
-        check_stalls(loop)
+        check_stalls(loop, truth)
         tasks = [task for task in report.tasks if task.kind == "descriptor"]
         for task in tasks:
             check_states(task)
         served = [task for task in tasks if task.what == "connection"]
         check_equal([(task.polls, task.bytes_in) for task in served], [(6, 500)] * len(served), "of the sample")
+        listener, = (task for task in tasks if task.what == "listener")
+        check_equal((listener.accepts, listener.polls), (truth.accepted, truth.events - 6 * truth.accepted - 1),
+                    f"accepts, and in how many turns, at {rate}")
         totals = report.task_totals
         check_equal((totals.tasks, totals.recorded), (truth.accepted + 2, len(tasks)), f"tasks at {rate}")
         check_equal("estimated" in totals, rate != "1", "said to be estimated")
@@ -197,6 +202,25 @@ def test_loops_are_sampled(t):
             check(abs(loop.batch.count - truth.turns) <= 5 * loop.batch.count_error,
                   f"{loop.batch.count} +- {loop.batch.count_error} turns, truth {truth.turns}")
             check("standard error" in t.text(t.trace(f"l{rate}.zst")), "the text says so")
+
+
+def test_connections_out_of_the_sample_are_counted(t):
+    """Of each no more than its count is kept: which is exact of a process that lives, and of one that
+    was killed."""
+    process = t.start(["sampled_loop", "stay"], env={**PRODUCTION, "INSPECT_OUTPUT": "o.zst"})
+    truth = json.loads(process.stdout.readline())
+    live = t.report(t.trace("o.zst"))
+    t.kill(process)
+    t.settle()
+    killed = t.report(t.trace("o.zst"))
+    events = [event.event for event in t.events(t.trace("o.zst"))]
+    for report, what in ((live, "alive"), (killed, "killed")):
+        totals = report.task_totals
+        check_equal(totals.tasks, truth["accepted"] + 2, f"tasks of the process, {what}")
+        check_equal(report.coverage.events_lost, 0, f"said to be lost, {what}")
+    check_between(events.count("accept"), 1, truth["accepted"] // 10, "accepts recorded")
+    for kind in ("epoll-wait", "descriptor-sampled", "epoll-ctl", "read"):
+        check_between(events.count(kind), 1, truth["accepted"] // 2, kind)
 
 
 def test_clients_are_sampled(t):
@@ -224,6 +248,10 @@ def test_clients_are_sampled(t):
         check_between(len(clients), least, most, f"clients at {rate}")
         calls = [event for event in t.events(trace) if event.event in ("read", "write")]
         check_between(len(calls), 10 * len(clients), 10 * len(clients) + 100, f"calls recorded at {rate}")
+        kinds = [event.event for event in t.events(trace)]
+        most = len(clients) + truth.opened // 10
+        check(kinds.count("connect") <= most, f"{kinds.count('connect')} connects recorded at {rate}")
+        check(rate != "0" or kinds.count("descriptor-open") <= most, "sockets of which nothing else is recorded")
 
 
 def test_production_drops_and_does_not_wait(t):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A loop that serves 600 connections, 20 at a time with 5 requests each, and stalls twice, once
-// spinning and once asleep: what it counts itself must be found at any rate of sampling.
+// spinning and once asleep: what it counts itself must be found at any rate of sampling. With
+// "stay" it waits to be killed then.
 #include "program.h"
 
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@ enum { LIVE = 20, ROUNDS = 30, REQUESTS = 5, REQUEST_BYTES = 100, ANSWER_BYTES =
 enum { SPINS = 3 * LIVE + 7, SLEEPS = 5 * LIVE + 11, STALL_MS = 60 };  // connections that do
 
 static struct { unsigned long turns, events, accepted, requests, bytes; } counted;
+static int spun, slept;  // which descriptors those were
 static int listener, quit;
 
 // Nothing that is recorded happens here.
@@ -37,8 +39,14 @@ static NOINLINE void serve(int connection) {
   REQUIRE(length == sizeof request);
   ++counted.requests;
   counted.bytes += (unsigned long)length;
-  if (request[0] == 'S') spin();
-  if (request[0] == 'B') sleep_ms(STALL_MS);
+  if (request[0] == 'S') {
+    spun = connection;
+    spin();
+  }
+  if (request[0] == 'B') {
+    slept = connection;
+    sleep_ms(STALL_MS);
+  }
   REQUIRE(write(connection, answer, sizeof answer) == sizeof answer);
 }
 
@@ -88,7 +96,7 @@ static void round_of(const struct sockaddr_un *address, socklen_t length, int fi
   for (int i = 0; i < LIVE; i++) close(connections[i]);
 }
 
-int main(void) {
+int main(int count, char **arguments) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int name = snprintf(address.sun_path + 1, 40, "sampled-loop-%d", getpid());
   socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)name);
@@ -100,8 +108,11 @@ int main(void) {
   for (int round = 0; round < ROUNDS; round++) round_of(&address, length, round * LIVE);
   REQUIRE(eventfd_write(quit, 1) == 0);
   REQUIRE_0(pthread_join(server, NULL));
-  printf(
-      "{\"turns\": %lu, \"events\": %lu, \"accepted\": %lu, \"requests\": %lu, \"bytes\": %lu}\n",
-      counted.turns, counted.events, counted.accepted, counted.requests, counted.bytes);
+  printf("{\"turns\": %lu, \"events\": %lu, \"accepted\": %lu, \"requests\": %lu, \"bytes\": %lu, "
+         "\"spun\": %d, \"slept\": %d}\n",
+         counted.turns, counted.events, counted.accepted, counted.requests, counted.bytes, spun,
+         slept);
+  fflush(stdout);
+  while (count > 1 && strcmp(arguments[1], "stay") == 0) pause();
   return 0;
 }

@@ -179,9 +179,23 @@ START_TEST(losses_are_told_as_counts_so_far) {
   drain();
   ck_assert_uint_eq(ring->discarded[TRACE_ALLOCATE], 7);
   ck_assert_uint_eq(ring->discarded_total, 7);
-  drain_losses(&stream, ring, LANE, &state, &memory);
+  drain_losses(&stream, ring, LANE, &state, true, &memory);
   ck_assert_uint_eq(state.reported[TRACE_FREE], 3);
   ck_assert_uint_eq(state.reported[TRACE_ALLOCATE], 7);
+}
+END_TEST
+
+// How many connections are out of the sample is told with what was lost, and at the end; it is no
+// loss.
+START_TEST(connections_out_of_the_sample_are_told_at_the_end) {
+  put_definition(1, 1);
+  put_event(1, false);
+  ring->lost[TRACE_CONNECTION_OUT] = 5;
+  drain();
+  ck_assert_uint_eq(state.reported[TRACE_CONNECTION_OUT], 0);
+  drain_losses(&stream, ring, LANE, &state, true, &memory);
+  ck_assert_uint_eq(state.reported[TRACE_CONNECTION_OUT], 5);
+  ck_assert_uint_eq(state.reported_total, 0);
 }
 END_TEST
 
@@ -201,6 +215,7 @@ Suite *writer_drain_suite(void) {
   tcase_set_timeout(drains, 60);
   tcase_add_loop_test(drains, events_keep_the_meaning_of_their_stacks, 0, rounds(12));
   tcase_add_test(drains, losses_are_told_as_counts_so_far);
+  tcase_add_test(drains, connections_out_of_the_sample_are_told_at_the_end);
   tcase_add_test(drains, positions_that_cannot_be_are_not_drained);
   suite_add_tcase(suite, drains);
   return suite;
