@@ -104,7 +104,12 @@ def test_10_objects_are_left_alone(t):
 
 
 def test_11_owners_that_die(t):
+    """A lock that comes with EOWNERDEAD is held, and marked; cases/processes has owners elsewhere."""
     declared(t, "robust_mutex")
+    _, _, inside = as_native(t, "robust_mutex")
+    marked = [e for e in inside.events(inside.trace("run.zst")) if "owner-died" in words(e)]
+    check_equal({e.event for e in marked} <= {"lock-acquire", "lock-wait"}, True, "what is marked")
+    check(len(marked) >= 2, f"marked: {marked}")
 
 
 def test_12_refused_locks_are_not_held(t):

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 enum { UNTOUCHED = 77 };
 #define TELL(call)                                                                                 \
@@ -101,6 +103,13 @@ static void processes(void) {
   TELL(execveat(99, nowhere, arguments, NULL, AT_EMPTY_PATH));
   TELL(execveat(99, "", arguments, NULL, AT_EMPTY_PATH));
   TELL(fexecve(-1, arguments, arguments));
+  TELL(posix_spawn(NULL, "/nonexistent", NULL, NULL, arguments, NULL));
+  TELL(posix_spawn(NULL, "/bin/true", NULL, NULL, arguments, NULL));
+  TELL(wait(NULL) > 0);
+  TELL(system(NULL));
+  TELL(system("exit 3"));              // NOLINT(cert-env33-c)
+  TELL(popen("true", "x") == NULL);    // NOLINT(cert-env33-c)
+  TELL(pclose(popen("exit 4", "r")));  // NOLINT(cert-env33-c)
 }
 
 // A wait with each kind of bad limit at what could be had at once, and at what could not.
