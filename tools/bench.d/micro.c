@@ -7,9 +7,9 @@
 // The processor is timed (pace.h) between slices of some 50 us. What counts are slices before and
 // after which it took no more than PACE for a round of that loop, and a line between two
 // processors, as pace.c shows it in the file BOARD, no more than ROUND_TRIP (both in ns). It ends
-// when each thread has had so much CPU in those, or waited for it 5 times as long and 0.3 s. DEPTH
-// frames lie between a thread's first function and the call. With one thread the loop runs in main,
-// so that the program stays single-threaded for libc.
+// when each thread has had so much CPU in those, or 4 times as much in all, or waited for it 20
+// times as long. DEPTH frames lie between a thread's first function and the call. With one thread
+// the loop runs in main, so that the program stays single-threaded for libc.
 #include "pace.h"
 
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 // Warm are the caches of all kinds, and whoever reads a recorder's pipe has come up, when more than
 // a pipe holds was written.
 enum { PAIRS_IN_BATCH = 500, BATCHES_WARM = 16, BATCHES_KEPT = 1 << 14, THREADS_MOST = 16 };
-enum { SLICE_NS = 50000, PATIENCE = 5, PATIENCE_LEAST_NS = 300000000 };
+enum { SLICE_NS = 50000, PATIENCE = 4, PATIENCE_WALL = 20, PATIENCE_LEAST_NS = 300000000 };
 // So many slow slices in a row, and a lone thread tries the next processor.
 enum { SLICES_SLOW = 20, PROCESSORS_MOST = 1024 };
 
@@ -128,11 +128,13 @@ static bool slice_run(loop_t *loop, float *pace) {
   return true;
 }
 
+// All threads have enough; or this one has looked for it long enough, which on a busy machine takes
+// longer than it has the processor.
 static bool loop_is_over(const loop_t *loop, uint64_t start) {
-  uint64_t patience = PATIENCE * loop->limit_ns;
-  if (patience < PATIENCE_LEAST_NS) patience = PATIENCE_LEAST_NS;
-  return atomic_load_explicit(&threads_ready, memory_order_relaxed) >= thread_count ||
-         clock_ns(CLOCK_MONOTONIC) - start > patience;
+  if (atomic_load_explicit(&threads_ready, memory_order_relaxed) >= thread_count) return true;
+  uint64_t wall = clock_ns(CLOCK_MONOTONIC) - start;
+  if (wall < PATIENCE_LEAST_NS) return false;
+  return loop->all.cpu_ns > PATIENCE * loop->limit_ns || wall > PATIENCE_WALL * loop->limit_ns;
 }
 
 // Slices until the time is over. The first batches do not count.
@@ -199,7 +201,8 @@ static int float_compare(const void *left, const void *right) {
   return (a > b) - (a < b);
 }
 
-static double batch_median(loop_t *loop) {
+static double batch_median(loop_t *loop, double otherwise) {
+  if (loop->kept == 0) return otherwise;
   size_t count = loop->kept < BATCHES_KEPT ? loop->kept : BATCHES_KEPT;
   qsort(loop->batch_ns, count, sizeof *loop->batch_ns, float_compare);
   return loop->batch_ns[count / 2];
@@ -220,7 +223,7 @@ static void result_print(unsigned threads) {
     const sums_t *sums = loop_sums(&loops[i]), *all = &loops[i].all;
     double own = (double)sums->batches * PAIRS_IN_BATCH * threads;
     double made = (double)all->batches * PAIRS_IN_BATCH;
-    typical += batch_median(&loops[i]) / threads;
+    typical += batch_median(&loops[i], (double)sums->cpu_ns * threads / own) / threads;
     wall += (double)sums->wall_ns / own;
     cpu += (double)sums->cpu_ns / own;
     wall_raw += (double)all->wall_ns / made / threads;
