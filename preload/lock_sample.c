@@ -119,11 +119,15 @@ void lock_sample_drop(lane_t *lane, uint64_t object) {
 
 // ---- call sites --------------------------------------------------------------------------------
 
-// The word of the site, which begins anew where another one had its place.
+// The word of the site, which begins anew where it had no place, or has lost it to another one.
 static uint64_t *site_of(lock_sample_t *sample, uint64_t ip) {
   const uint64_t hash = lock_site_hash(sample, ip);
   uint64_t *place = lock_site_place(sample, hash);
-  if ((*place ^ hash) & LOCK_SITE_KEY) *place = hash & LOCK_SITE_KEY;
+  if (likely(!((*place ^ hash) & LOCK_SITE_KEY))) return place;
+  int way = 0;
+  while (way < LOCK_SITE_WAYS && place[way] != 0) way++;
+  place += way < LOCK_SITE_WAYS ? way : (int)(hash >> 9) & (LOCK_SITE_WAYS - 1);
+  *place = hash & LOCK_SITE_KEY;
   return place;
 }
 

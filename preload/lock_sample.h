@@ -35,6 +35,7 @@
 enum {
   LOCK_HELD = 32,           // more at a time are recorded, and not remembered
   LOCK_KNOWN = 512,         // call sites; locks, hashed
+  LOCK_SITE_WAYS = 4,       // places where a site may be, side by side
   LOCK_ORDER_LINES = 1024,  // of orders that a thread knows, by what is held, 16 in each
   LOCK_EDGE_LINES = 8192,   // of orders of all threads, likewise
   LOCK_CONDITIONS = 1024,   // mutexes of conditions, hashed
@@ -70,8 +71,8 @@ typedef struct lock_sample {
   // How often orders were to be forgotten so far, because the files that had them have gone
   // (trace_process_t); NULL: never.
   const _Atomic uint32_t *forgettings;
-  lock_held_t held[LOCK_HELD];      // oldest first
-  uint64_t sites[LOCK_KNOWN];       // by call site
+  lock_held_t held[LOCK_HELD];              // oldest first
+  _Alignas(64) uint64_t sites[LOCK_KNOWN];  // by call site
   uint64_t locks[LOCK_KNOWN / 64];  // met, a bit for each; what finds its bit set counts as met
   // Orders that are known and not recorded any more, those under one lock in one line: what was met
   // last, without a look into the table for all threads.
@@ -99,8 +100,13 @@ static inline uint32_t *lock_epoch(uint64_t object) {
 static inline uint64_t lock_site_hash(const lock_sample_t *sample, uint64_t ip) {
   return lock_hash(ip ^ sample->salt);
 }
+// Where the site is, or the first of the places where it may be: with one place for each, two sites
+// in use that share it would have all that is acquired there recorded.
 static inline uint64_t *lock_site_place(lock_sample_t *sample, uint64_t hash) {
-  return &sample->sites[lock_place(hash, LOCK_KNOWN)];
+  uint64_t *first = &sample->sites[lock_place(hash, LOCK_KNOWN / LOCK_SITE_WAYS) * LOCK_SITE_WAYS];
+  for (int way = 0; way < LOCK_SITE_WAYS; way++)
+    if (likely(!((first[way] ^ hash) & LOCK_SITE_KEY))) return &first[way];
+  return first;
 }
 static inline uint64_t lock_bit(uint64_t object) { return lock_hash(object >> 3) >> 55; }
 _Static_assert(LOCK_KNOWN == 1 << (64 - 55), "lock_bit");

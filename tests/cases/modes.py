@@ -157,6 +157,17 @@ def test_locks_are_sampled(t):
                 check_estimate(lock, "acquisitions", run.truth[lock.name], f"{lock.name} with {env}")
 
 
+def test_sites_do_not_displace_each_other(t):
+    """Of many places where a lock is taken none is taken for new again and again, because it shares
+    its place in a table with another."""
+    truth = t.run("lock_sites", env={**PRODUCTION, "INSPECT_MAX_EVENTS": "0", "INSPECT_OUTPUT": "s.zst"}).truth
+    t.settle()
+    acquired = [event for event in t.events(t.trace("s.zst")) if event.event == "lock-acquire"]
+    certain = [event for event in acquired if "drawn" not in event.lock]
+    check_between(len(certain), 1, truth.threads * (truth.sites + 16) + 100, "recorded and not drawn")
+    check_between(len(acquired) - len(certain), truth.holds // 200, truth.holds // 50, "drawn")
+
+
 def check_states(task):
     states = task.running_ns + task.scheduled_ns + task.idle_ns + task.blocked_ns
     check_equal(states, (task.ended_ns or states + task.created_ns) - task.created_ns, f"states of {task.name}")
