@@ -28,7 +28,7 @@ static inline memo_entry_t *key_entry(memo_t *memo, uint64_t key, const stacks_o
   uint64_t *set = key_set(memo, key);
   for (int i = 0; i < MEMO_WAYS; i++) {
     if ((set[i] & ((1 << MEMO_TAG_BITS) - 1)) != key_tag(key)) continue;
-    memo_entry_t *entry = memo_entry(memo, set[i], origin);
+    memo_entry_t *entry = memo_entry(memo, set[i] >> MEMO_TAG_BITS, origin);
     if (!entry) continue;
     if (unlikely(i > 0)) way_prefer(set, i);
     return entry;
@@ -64,7 +64,10 @@ uint32_t memo_find(memo_t *memo, const stacks_origin_t *origin, uint64_t *key) {
     }
     const uint32_t count = entry_count(entry), same = trail_same(entry, count, origin->cfa);
     if (likely(same == count)) {
-      if (likely(!entry->outside) || still_ends_there(entry)) return entry->number;
+      if (likely(!entry->outside) || still_ends_there(entry)) {
+        *key_latest(memo, memo_key(origin)) = *key_set(memo, at) >> MEMO_TAG_BITS;
+        return entry->number;
+      }
       entry->ip = 0;  // nobody's: it is not found any more
       return 0;
     }
@@ -115,4 +118,5 @@ void memo_keep(memo_t *memo, uint64_t key, const stacks_origin_t *origin, const 
   }
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   *way_oldest(key_set(memo, key)) = position << MEMO_TAG_BITS | key_tag(key);
+  *key_latest(memo, memo_key(origin)) = position;
 }

@@ -44,6 +44,7 @@ _Static_assert(MEMO_STRIDE == 4, "trail_same compares four at a time");
 // All-zero is a valid state.
 typedef struct {
   uint64_t end;
+  uint64_t latest[1 << MEMO_SET_BITS];  // positions: found last, of all origins with that set
   uint64_t ways[1 << MEMO_SET_BITS][MEMO_WAYS];
   uint64_t log[MEMO_WORDS];
 } memo_t;
@@ -62,6 +63,9 @@ static inline uint64_t memo_key(const stacks_origin_t *origin) {
 }
 static inline uint64_t *key_set(memo_t *memo, uint64_t key) {
   return memo->ways[key >> (64 - MEMO_SET_BITS)];
+}
+static inline uint64_t *key_latest(memo_t *memo, uint64_t key) {
+  return &memo->latest[key >> (64 - MEMO_SET_BITS)];
 }
 static inline uint64_t *entry_values(memo_entry_t *entry) { return (uint64_t *)(entry + 1); }
 static inline uint32_t entry_count(const memo_entry_t *entry) {
@@ -84,10 +88,9 @@ trail_same(memo_entry_t *entry, uint32_t count, uint64_t cfa) {
   return (uint32_t)(values - first);
 }
 
-// The entry of a way if it is alive and its stack ends in that ip and cfa, else NULL.
+// The entry at a position if it is alive and its stack ends in that ip and cfa, else NULL.
 static inline __attribute__((always_inline)) memo_entry_t *
-memo_entry(memo_t *memo, uint64_t way, const stacks_origin_t *origin) {
-  const uint64_t position = way >> MEMO_TAG_BITS;
+memo_entry(memo_t *memo, uint64_t position, const stacks_origin_t *origin) {
   if (memo->end - position > MEMO_WORDS) return NULL;
   memo_entry_t *entry = (memo_entry_t *)&memo->log[position % MEMO_WORDS];
   return entry->ip == origin->ip && entry->cfa == origin->cfa ? entry : NULL;
@@ -96,12 +99,12 @@ static inline bool entry_has_rbp(const memo_entry_t *entry, const stacks_origin_
   return !(entry->count & MEMO_NEEDS_RBP) || entry->rbp == origin->rbp;
 }
 
-// The number of the stack that ends in `origin` if it is the last that was found in the set of its
-// origin and need not be looked at again, else 0: what a call mostly needs, and little enough for
-// the registers that a function need not save.
+// The number of the stack that ends in `origin` if it is the one found last for its origin and need
+// not be looked at again, else 0: what a call mostly needs, and little enough for the registers
+// that a function need not save.
 static inline __attribute__((always_inline)) uint32_t
 memo_find_first(memo_t *memo, const stacks_origin_t *origin) {
-  memo_entry_t *entry = memo_entry(memo, *key_set(memo, memo_key(origin)), origin);
+  memo_entry_t *entry = memo_entry(memo, *key_latest(memo, memo_key(origin)), origin);
   if (unlikely(!entry) || entry->outside || !entry_has_rbp(entry, origin)) return 0;
   const uint32_t count = entry_count(entry);
   return likely(trail_same(entry, count, origin->cfa) == count) ? entry->number : 0;

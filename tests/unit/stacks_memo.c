@@ -65,6 +65,19 @@ START_TEST(stacks_of_one_origin_are_found_in_turn) {
 }
 END_TEST
 
+// What a loop needs: no search, whichever stack of its origin was met first.
+START_TEST(a_stack_that_comes_again_is_found_at_once) {
+  const stacks_origin_t origin = origin_here();
+  uint64_t key = 0;
+  meet_all(part_anywhere, 8, false);
+  for (uint32_t number = 1; number <= 8; number++) {
+    part_anywhere(number);
+    ck_assert_uint_eq(find(&key), number);
+    ck_assert_uint_eq(memo_find_first(&memo, &origin), number);
+  }
+}
+END_TEST
+
 START_TEST(stacks_of_one_origin_may_part_in_rbp) {
   ck_assert_uint_le(meet_all(part_in_rbp, MANY, true), MANY / 20);
 }
@@ -96,6 +109,7 @@ Suite *stacks_memo_suite(void) {
   Suite *suite = suite_create("stacks_memo");
   TCase *group = tcase_create("memo");
   tcase_add_loop_test(group, stacks_of_one_origin_are_found_in_turn, 0, 3);
+  tcase_add_test(group, a_stack_that_comes_again_is_found_at_once);
   tcase_add_test(group, stacks_of_one_origin_may_part_in_rbp);
   tcase_add_test(group, a_stack_that_differs_anywhere_is_another);
   tcase_add_test(group, more_than_there_is_room_for_forget_the_oldest);
