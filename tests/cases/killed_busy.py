@@ -181,7 +181,7 @@ def test_no_writer(t):
     check_equal(unnamed(report), 0, "allocations without their stack")
     check(sites_sum(report, "counted_block", "allocations") > THREADS * 1000, "nothing was kept")
     check_equal([one.text for one in report.warnings if "clock" in one.text or "define" in one.text], [], "warnings")
-    check_between(report.trace.duration_ns, 0.1e9, 60e9, "its duration")
+    check_between(report.trace.duration_ns, 0.01e9, 60e9, "its duration")
 
 
 def test_writer_killed_behind_a_block(t):
