@@ -6,6 +6,7 @@
 // counted.
 #include "program.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -27,7 +28,7 @@ static void open_end(unsigned *state, int at) {
   int pair[2];
   switch (below(state, 3)) {
   case 0:
-    REQUIRE(pipe(pair) == 0);
+    REQUIRE(pipe2(pair, O_NONBLOCK) == 0);  // another may have read what poll has seen
     break;
   case 1:
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
