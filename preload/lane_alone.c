@@ -65,13 +65,11 @@ static uint64_t lane_drop_end(const lane_t *lane, uint64_t tail, size_t words) {
 }
 
 // Adds what stands in [at, end), by kind.
-static void lane_count(lane_t *lane, uint64_t at, uint64_t end, _Atomic uint32_t *counts) {
+static void lane_count(const lane_t *lane, uint64_t at, uint64_t end, _Atomic uint32_t *counts) {
   trace_record_t record;
   while (at < end) {
     at += lane_record_at(lane, at, &record);
     if (record.kind != 0) atomic_fetch_add_explicit(&counts[record.kind], 1, memory_order_relaxed);
-    // One from before the writer died, which is not in the file: what names it is without a stack.
-    if (record.kind == TRACE_STACK) stacks_forget(lane->stacks);
   }
 }
 
@@ -83,6 +81,7 @@ void lane_alone_drop(lane_t *lane, size_t words) {
   const uint64_t before = atomic_load_explicit(&ring->dropped_to, memory_order_relaxed);
   _Atomic uint32_t *now = ring->dropped[before & 1], *next = ring->dropped[~before & 1];
   if (end == tail) return;
+  lane_alone_begin_section(lane);  // the writer may have died a moment ago
   for (int kind = 0; kind < TRACE_KIND_LIMIT; kind++)
     atomic_store_explicit(&next[kind], atomic_load_explicit(&now[kind], memory_order_relaxed),
                           memory_order_relaxed);

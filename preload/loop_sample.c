@@ -19,8 +19,7 @@ static bool is_drawn(sampler_t *sampler) {
   return true;
 }
 
-// ---- tokens of what is recorded
-// ------------------------------------------------------------------
+// ---- tokens of what is recorded -----------------------------------------------------------------
 
 // Hashed tokens in lines of tags (sampled_blocks.h). One that is equal to another's by chance makes
 // a turn recorded that need not be. Where a line is full, or a descriptor is beyond the table of
@@ -79,8 +78,7 @@ static bool has_recorded(const loop_wait_t *wait) {
   return false;
 }
 
-// ---- connections
-// ---------------------------------------------------------------------------------
+// ---- connections --------------------------------------------------------------------------------
 
 void loop_sample_tell(lane_t *lane, int descriptor, unsigned how) {
   lane_record_cheap(lane, TRACE_DESCRIPTOR_SAMPLED, 0, (unsigned)descriptor, 1, how, 0);
@@ -108,8 +106,7 @@ void loop_sample_name(lane_t *lane, int descriptor) {
   description_record(lane, descriptor, NULL, 0);
 }
 
-// ---- what is counted
-// -----------------------------------------------------------------------------
+// ---- what is counted ----------------------------------------------------------------------------
 
 static void tell_listener(lane_t *lane, loop_sample_t *loops, uint64_t now) {
   if ((loops->passed_polls | loops->passed_accepts) == 0) return;
@@ -134,8 +131,7 @@ static void tell(lane_t *lane, loop_sample_t *loops, uint64_t now) {
   loops->told_at = now;
 }
 
-// ---- the present descriptor
-// ----------------------------------------------------------------------
+// ---- the present descriptor ---------------------------------------------------------------------
 
 // What was handled until now, if it took longer than all before.
 static void settle(loop_sample_t *loops, uint64_t now) {
@@ -198,8 +194,7 @@ void loop_sample_step(const stacks_origin_t *origin, loop_sample_t *loops, int d
   lane_leave(lane);
 }
 
-// ---- listeners
-// ----------------------------------------------------------------------------------
+// ---- listeners ----------------------------------------------------------------------------------
 
 bool loop_sample_sums(const lane_t *lane, int listener) {
   const loop_sample_t *loops = lane->loops;
@@ -244,8 +239,7 @@ void loop_sample_asked(lane_t *lane, const stacks_origin_t *origin, int listener
   loops->accepts += accepts;
 }
 
-// ---- turns
-// ---------------------------------------------------------------------------------------
+// ---- turns --------------------------------------------------------------------------------------
 
 static void record_late(lane_t *lane, loop_sample_t *loops, uint64_t now, int descriptor,
                         uintptr_t ip) {

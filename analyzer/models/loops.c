@@ -303,21 +303,22 @@ static void step_end(loops_t *loops, const reader_event_t *event) {
   loops_end_turn(loops, event->thread, event->time);
 }
 
+// What is no call on a descriptor and begins no turn. False where it is something else.
+static bool step_apart(loops_t *loops, const reader_event_t *event) {
+  if (only_goes_on(event->kind))
+    loops_go_on(loops, event);
+  else if (event->kind == TRACE_PENDING)
+    loops_pending(loops, event);
+  else if (event->kind == TRACE_TRANSFER_SLOW)
+    loops_slow(loops, event);
+  else
+    return loops_sampled_step(loops, event);
+  return true;
+}
+
 void loops_step(loops_t *loops, const reader_event_t *event) {
   pools_step(loops->pools, event);
-  if (only_goes_on(event->kind)) {
-    loops_go_on(loops, event);
-    return;
-  }
-  if (event->kind == TRACE_PENDING) {
-    loops_pending(loops, event);
-    return;
-  }
-  if (event->kind == TRACE_TRANSFER_SLOW) {
-    loops_slow(loops, event);
-    return;
-  }
-  if (loops_sampled_step(loops, event)) return;
+  if (step_apart(loops, event)) return;
   uint64_t from = 0;
   if (!begins_turn(event->kind)) from = loops_note_call(loops, event);
   tasks_describe(loops->tasks, event);

@@ -72,8 +72,7 @@ static void note_transfer(loops_t *loops, const reader_event_t *event, const des
   }
 }
 
-// ---- calls that last
-// -----------------------------------------------------------------------------
+// ---- calls that last ----------------------------------------------------------------------------
 
 // Kinds that carry how long their call took: in which word, and from when it counts as blocked.
 static const struct {
@@ -193,8 +192,7 @@ void loops_pending(loops_t *loops, const reader_event_t *event) {
     block_begin(loops, thread, event);
 }
 
-// ---- calls on descriptors
-// ------------------------------------------------------------------------
+// ---- calls on descriptors -----------------------------------------------------------------------
 
 // The first call on a descriptor in a turn whose batch it is in begins its handling.
 void loops_note_handling(loops_t *loops, const reader_event_t *event, int32_t descriptor,

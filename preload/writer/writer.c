@@ -231,7 +231,6 @@ static uint64_t process_drain(uint32_t slot, bool all) {
 static void ring_free(trace_ring_t *ring) {
   for (int kind = 0; kind < TRACE_KIND_LIMIT; kind++) {
     atomic_store(&ring->lost[kind], 0);
-    atomic_store(&ring->lost_taken[kind], 0);
     atomic_store(&ring->discarded[kind], 0);
   }
   atomic_store(&ring->discarded_total, 0);

@@ -251,9 +251,10 @@ def confined_from_outside(t, what):
     """Runs `leaks` under a filter that was there before its start: bare, and recorded."""
     leaks, launcher = t.program("leaks"), t.program("confine_exec")
     inside = fresh(t, what)
-    native = inside.run([launcher, what, leaks], recorded=False)
-    run = inside.run([launcher, what, leaks, f"LD_PRELOAD={t.library}", "INSPECT_OUTPUT=run.zst"],
-                     recorded=False)
+    confined = [launcher, what, leaks]
+    native = inside.run(confined, recorded=False)
+    recording = [f"LD_PRELOAD={t.library}", "INSPECT_OUTPUT=run.zst"]
+    run = inside.run(confined + recording, recorded=False)
     check_equal(run.stdout, native.stdout, f"stdout, {what}")
     return run, inside
 
